@@ -1,0 +1,225 @@
+"""The engine: SGD on R replicates at once, evaluations on a schedule, stop rules."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from icl import steps, tasks
+from icl.config import Job
+from icl.models import MODELS
+from icl.streams import Purpose
+
+log = logging.getLogger(__name__)
+
+METRICS = {
+    "icl_accuracy": "accuracy on sequences of novel items",
+    "iwl_accuracy": "accuracy on training items without a copy of the target in the context",
+    "icl_loss": "binary cross-entropy on sequences of novel items",
+    "iwl_loss": "binary cross-entropy on training items without a copy in the context",
+    "train_loss": "binary cross-entropy on sequences drawn as in training",
+}
+EVALUATION_BATCH = 250  # sequences at once: bounds the memory of an evaluation
+
+
+class StopReason(IntEnum):
+    """Why a replicate's record ends."""
+
+    LAST_STEP = 0
+    ACQUIRED = 1
+    MEMORISED = 2
+    DIVERGED = 3
+
+
+class DeviceError(RuntimeError):
+    """The device that was asked for is not there."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a job measured.
+
+    Attributes:
+        steps: (T,) int64, the SGD steps done at each evaluation.
+        metrics: name -> (R, T) float64, NaN where a replicate had stopped.
+        stop_step: (R,) int64, the step of each replicate's last evaluation.
+        stop_reason: (R,) int8, a `StopReason`.
+        seconds: wall time by phase, "train" and "evaluate".
+    """
+
+    steps: np.ndarray
+    metrics: dict[str, np.ndarray]
+    stop_step: np.ndarray
+    stop_reason: np.ndarray
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn "auto", "cpu" or "cuda" into a device.
+
+    Raises:
+        DeviceError: if "cuda" is asked for where there is none, so that a GPU allocation never
+            trains on its CPU.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise DeviceError(
+            "device: cuda was asked for, but this PyTorch sees no CUDA device; "
+            "use device: auto or cpu, or ask the scheduler for a GPU"
+        )
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+class _Ensemble:
+    """The replicates of a job that are still training: parameters, data, and how to evaluate."""
+
+    def __init__(self, job: Job, device: torch.device):
+        self.job = job
+        self.model = MODELS[job.model.name]
+        self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
+        self.parameters = self.model.initialise(self.seeds, job.model)
+        dim, task = job.model.item_dim, job.task
+        self.finite = job.n_items is not None
+        self.n_items = job.n_items if self.finite else task.redrawn_items
+        draw = tasks.training_dataset if self.finite else tasks.unseen_dataset
+        # At K = infinity nothing can be in the weights: IWL is measured on items never trained on.
+        self.tables = self.model.embed(draw(self.seeds, self.n_items, dim, task))
+        novel = tasks.novel_dataset(self.seeds, job.evaluation.novel_items, dim, task)
+        self.novel = self.model.embed(novel)
+        self.sgd_step = steps.choose(job, device)
+
+    def training_tables(self, step):
+        """Return the tables to train on at a step."""
+        if self.finite:
+            return self.tables
+        dim = self.job.model.item_dim
+        return self.model.embed(tasks.redrawn_dataset(self.seeds, step, dim, self.job.task))
+
+    def train_step(self, step: int) -> None:
+        """Do one step of SGD."""
+        sequences = tasks.draw_sequences(
+            self.seeds,
+            Purpose.TRAINING,
+            step,
+            self.job.optimiser.batch_size,
+            self.job.context_length,
+            self.n_items,
+        )
+        self.sgd_step(self.parameters, self.training_tables(step), sequences)
+
+    @torch.no_grad()
+    def _accuracy_and_loss(self, tables, sequences):
+        """Average over sequences: accuracy (R,) and binary cross-entropy (R,)."""
+        correct, loss = 0.0, 0.0
+        for first in range(0, sequences.target.shape[1], EVALUATION_BATCH):
+            part = slice(first, first + EVALUATION_BATCH)
+            batch = tasks.Sequences(sequences.context[:, part], sequences.target[:, part])
+            labels = tables.labels.gather(1, batch.target)
+            margin = labels * self.model.logits(self.parameters, tables, batch, self.job.model)
+            correct = correct + (margin > 0).sum(1)
+            loss = loss + functional.softplus(-margin).double().sum(1)
+        n = sequences.target.shape[1]
+        return correct.double() / n, loss / n
+
+    def evaluate(self, step: int) -> dict[str, np.ndarray]:
+        """Measure every metric after a number of steps: name -> (R,)."""
+        evaluation, length = self.job.evaluation, self.job.context_length
+        n = evaluation.sequences
+        novel = tasks.draw_sequences(
+            self.seeds, Purpose.EVALUATE_ICL, step, n.icl, length, evaluation.novel_items
+        )
+        without_copy = tasks.draw_sequences_without_copy(
+            self.seeds, Purpose.EVALUATE_IWL, step, n.iwl, length, self.n_items
+        )
+        training = tasks.draw_sequences(
+            self.seeds, Purpose.EVALUATE_TRAIN, step, n.train, length, self.n_items
+        )
+        icl_accuracy, icl_loss = self._accuracy_and_loss(self.novel, novel)
+        iwl_accuracy, iwl_loss = self._accuracy_and_loss(self.tables, without_copy)
+        _, train_loss = self._accuracy_and_loss(self.training_tables(step), training)
+        values = (icl_accuracy, iwl_accuracy, icl_loss, iwl_loss, train_loss)
+        return dict(zip(METRICS, torch.stack(values).cpu().numpy(), strict=True))
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Let the other replicates leave, so that they cost nothing from here on."""
+        index = torch.from_numpy(rows).to(self.seeds.device)
+        self.seeds = self.seeds[index]
+        self.parameters = {name: p[index].contiguous() for name, p in self.parameters.items()}
+        self.tables, self.novel = self.tables.select(index), self.novel.select(index)
+
+
+class _StopRule:
+    """Decides, evaluation by evaluation, which replicates stop and why."""
+
+    def __init__(self, job: Job):
+        self.stop = job.stop
+        n = len(job.seeds)
+        self.streaks = {reason: np.zeros(n, dtype=int) for reason in StopReason}
+
+    def reasons(self, measured: dict[str, np.ndarray], active: np.ndarray) -> np.ndarray:
+        """Return each active replicate's reason to stop now, or -1."""
+        reasons = np.full(len(active), -1)
+        rules = []
+        if self.stop.when in ("memorised", "decided"):
+            memorised = measured["iwl_accuracy"] >= self.stop.iwl_accuracy
+            rules.append((StopReason.MEMORISED, memorised))
+        if self.stop.when in ("acquired", "decided"):
+            acquired = measured["icl_accuracy"] > self.stop.icl_accuracy
+            rules.append((StopReason.ACQUIRED, acquired))
+        for reason, passed in rules:
+            streak = self.streaks[reason]
+            streak[active] = np.where(passed, streak[active] + 1, 0)
+            reasons[streak[active] >= self.stop.confirmations] = reason
+        finite = np.isfinite([measured[name] for name in METRICS]).all(axis=0)
+        reasons[~finite] = StopReason.DIVERGED
+        return reasons
+
+
+def train(
+    job: Job,
+    device: torch.device | str = "cpu",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Record:
+    """Train the replicates of a job and record their evaluations.
+
+    Args:
+        job: what to train.
+        device: where.
+        on_progress: called at each evaluation with the steps done and the replicates left.
+
+    Returns:
+        The record. A replicate that stops leaves the batch; one whose losses are not finite is
+        recorded as diverged, with NaN from that evaluation on.
+    """
+    ensemble, rule = _Ensemble(job, torch.device(device)), _StopRule(job)
+    at = job.evaluation.at(job.steps)
+    shape = (len(job.seeds), len(at))
+    metrics = {name: np.full(shape, np.nan) for name in METRICS}
+    stop_step = np.full(len(job.seeds), job.steps)
+    stop_reason = np.full(len(job.seeds), StopReason.LAST_STEP, dtype=np.int8)
+    active = np.arange(len(job.seeds))
+    done = 0
+    for index, step in enumerate(at):
+        for now in range(done, step):
+            ensemble.train_step(now)
+        done = step
+        measured = ensemble.evaluate(step)
+        reasons = rule.reasons(measured, active)
+        for name, values in measured.items():
+            healthy = reasons != StopReason.DIVERGED
+            metrics[name][active[healthy], index] = values[healthy]
+        for seed in np.asarray(job.seeds)[active[reasons == StopReason.DIVERGED]]:
+            log.warning("seed %d diverged: a loss is not finite at step %d", seed, step)
+        stopping = active[reasons >= 0]
+        stop_step[stopping], stop_reason[stopping] = step, reasons[reasons >= 0]
+        if on_progress:
+            on_progress(step, len(active) - len(stopping))
+        if len(stopping) == len(active):
+            break
+        if len(stopping):
+            ensemble.keep(np.flatnonzero(reasons < 0))
+            active = active[reasons < 0]
+    return Record(np.asarray(at), metrics, stop_step, stop_reason)
