@@ -154,9 +154,7 @@ def job_from_identity(identity: dict[str, Any]) -> Job:
         ConfigError: if the identity is another numerics version's.
     """
     if identity["numerics"] != NUMERICS_VERSION:
-        raise ConfigError(
-            f"numerics {identity['numerics']} is not this code's: {NUMERICS_VERSION}"
-        )
+        raise ConfigError(f"numerics {identity['numerics']} is not this code's: {NUMERICS_VERSION}")
     return build(Job, {**identity, "seeds": tuple(identity["seeds"])})
 
 

@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 import torch
@@ -12,49 +10,16 @@ from torch.nn import functional
 from icl import steps, tasks
 from icl.config import Job
 from icl.models import MODELS
+from icl.records import METRICS, Record, StopReason
 from icl.streams import Purpose
 
 log = logging.getLogger(__name__)
 
-METRICS = {
-    "icl_accuracy": "accuracy on sequences of novel items",
-    "iwl_accuracy": "accuracy on training items without a copy of the target in the context",
-    "icl_loss": "binary cross-entropy on sequences of novel items",
-    "iwl_loss": "binary cross-entropy on training items without a copy in the context",
-    "train_loss": "binary cross-entropy on sequences drawn as in training",
-}
 EVALUATION_BATCH = 250  # sequences at once: bounds the memory of an evaluation
-
-
-class StopReason(IntEnum):
-    """Why a replicate's record ends."""
-
-    LAST_STEP = 0
-    ACQUIRED = 1
-    MEMORISED = 2
-    DIVERGED = 3
 
 
 class DeviceError(RuntimeError):
     """The device that was asked for is not there."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a job measured.
-
-    Attributes:
-        steps: (T,) int64, the SGD steps done at each evaluation.
-        metrics: name -> (R, T) float64, NaN where a replicate had stopped.
-        stop_step: (R,) int64, the step of each replicate's last evaluation.
-        stop_reason: (R,) int8, a `StopReason`.
-        seconds: wall time by phase, "train" and "evaluate".
-    """
-
-    steps: np.ndarray
-    metrics: dict[str, np.ndarray]
-    stop_step: np.ndarray
-    stop_reason: np.ndarray
 
 
 def resolve_device(name: str) -> torch.device:

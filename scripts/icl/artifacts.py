@@ -1,0 +1,244 @@
+"""netCDF in and out: one file per job, one per experiment, each of which proves itself complete.
+
+A file is written to a temporary name in its own folder, flushed to disk and renamed, so that a
+reader sees the old state or the new. It carries a digest of its contents, which every reader
+checks: a file that opens but was cut short, edited or mixed up is refused by name.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl.config import Job
+from icl.records import METRICS, Record, StopReason
+
+FORMAT_VERSION = 1
+STAMP = "content_digest"
+
+
+class ArtifactError(RuntimeError):
+    """A file is missing, damaged, incomplete or not what it is taken for."""
+
+
+def data_digest(dataset: xr.Dataset) -> str:
+    """Digest a dataset's numbers: equal for two runs that measured the same, whenever they ran.
+
+    Returns:
+        64 hexadecimal digits, over every variable's name, dimensions and values.
+    """
+    sha = hashlib.sha256()
+    for name in sorted(dataset.variables):
+        variable = dataset.variables[name]
+        values = np.ascontiguousarray(variable.values)
+        sha.update(f"{name} {list(variable.dims)} {list(values.shape)}\n".encode())
+        if values.dtype.kind in "OUS":
+            sha.update(json.dumps(values.tolist()).encode())
+        else:
+            sha.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
+    return sha.hexdigest()
+
+
+def content_digest(dataset: xr.Dataset) -> str:
+    """Digest everything in a dataset but the stamp itself: its numbers and all attributes.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    attributes = {
+        "": {name: value for name, value in dataset.attrs.items() if name != STAMP},
+        **{name: dict(variable.attrs) for name, variable in dataset.variables.items()},
+    }
+    text = json.dumps(attributes, sort_keys=True, default=_plain)
+    return hashlib.sha256((data_digest(dataset) + text).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
+    """Write a dataset, stamped with the digest of its contents, all or nothing.
+
+    Args:
+        dataset: numbers and strings; attributes must be numbers or strings.
+        path: where; its folder is made if need be.
+    """
+    path = Path(path)
+    stamped = dataset.assign_attrs(artifact_format=FORMAT_VERSION, data_digest=data_digest(dataset))
+    stamped.attrs[STAMP] = content_digest(stamped)
+    encoding = {
+        name: {"zlib": True, "complevel": 4, "_FillValue": None}
+        for name, variable in stamped.variables.items()
+        if variable.dtype.kind in "fiu"
+    }
+    with _replacing(path) as temporary:
+        stamped.to_netcdf(temporary, format="NETCDF4", engine="netcdf4", encoding=encoding)
+
+
+def write_text(text: str, path: str | os.PathLike) -> None:
+    """Write a text file, all or nothing."""
+    with _replacing(Path(path)) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[str]:
+    """Give a temporary name in the path's folder; on success flush it and put it in place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    try:
+        yield temporary
+        _flush(temporary)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        _flush(path.parent)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _flush(path: str | os.PathLike) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str | os.PathLike) -> xr.Dataset:
+    """Read a dataset into memory and check that it is complete and unchanged.
+
+    Raises:
+        ArtifactError: if it is missing, truncated, unstamped, or its contents do not match its
+            digest; the message names the file and what to do.
+    """
+    remedy = "delete it and run again: only this file is made anew"
+    if not Path(path).is_file():
+        raise ArtifactError(f"{path}: there is no such file")
+    try:
+        dataset = xr.load_dataset(path, engine="netcdf4")
+    except Exception as error:  # the libraries below raise many kinds for a damaged file
+        raise ArtifactError(f"{path}: cannot be read ({error}); {remedy}") from error
+    stamp = dataset.attrs.get(STAMP)
+    if stamp is None:
+        raise ArtifactError(f"{path}: has no stamp of completeness ({STAMP}); {remedy}")
+    if stamp != content_digest(dataset):
+        raise ArtifactError(f"{path}: its contents do not match its digest; {remedy}")
+    return dataset
+
+
+def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.Dataset:
+    """Arrange a job's record as a self-describing dataset.
+
+    Args:
+        record: what the job measured.
+        job: the job it is of.
+        provenance: attributes that say where the numbers come from.
+
+    Returns:
+        A dataset over `seed` and `step`, with N and K as scalar coordinates.
+    """
+    n_items = np.inf if job.n_items is None else float(job.n_items)
+    rate = job.optimiser.learning_rate
+    coordinates = {
+        "seed": ("seed", np.asarray(job.seeds), {"long_name": "seed of the replicate"}),
+        "step": ("step", record.steps, {"long_name": "SGD steps done", "units": "1"}),
+        "theory_time": (
+            "step",
+            rate * record.steps,
+            {"long_name": "theory time: learning rate x step", "units": "1"},
+        ),
+        "context_length": ((), job.context_length, {"long_name": "context length N", "units": "1"}),
+        "n_items": (
+            (),
+            n_items,
+            {"long_name": "items in the dataset, K (inf: redrawn at every step)", "units": "1"},
+        ),
+    }
+    variables = {
+        name: (("seed", "step"), values, {"long_name": METRICS[name], "units": unit_of(name)})
+        for name, values in record.metrics.items()
+    }
+    variables["stop_step"] = (
+        "seed",
+        record.stop_step,
+        {"long_name": "step of the last evaluation", "units": "1"},
+    )
+    variables["stop_reason"] = (
+        "seed",
+        record.stop_reason,
+        {
+            "long_name": "why the record ends",
+            "flag_values": np.asarray([r.value for r in StopReason], dtype=np.int8),
+            "flag_meanings": " ".join(r.name.lower() for r in StopReason),
+        },
+    )
+    attributes = {
+        "title": f"icl-race training job {job.name}",
+        "job": json.dumps(job.identity(), sort_keys=True),
+        "job_digest": job.digest,
+        **provenance,
+    }
+    return xr.Dataset(variables, coordinates, attributes)
+
+
+def unit_of(metric: str) -> str:
+    """Return the unit of a metric: losses are in nats, accuracies are fractions."""
+    return "nat" if metric.endswith("loss") else "1"
+
+
+def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr.Dataset:
+    """Join the jobs of an experiment into one dataset over `run` and `evaluation`.
+
+    Grids are ragged (N, K, seeds and schedules differ), so a run has its N, K and seed as
+    coordinates and evaluations are numbered; `step` is (run, evaluation), NaN past a run's own.
+
+    Args:
+        datasets: of `job_dataset`, at least one.
+        attributes: attributes of the result.
+
+    Returns:
+        The joined dataset, which keeps every job's identity and provenance in JSON attributes.
+    """
+    parts, jobs, provenance = [], [], []
+    for dataset in datasets:
+        by_run = {"seed": "run", "step": "evaluation"}
+        part = dataset.reset_index(["seed", "step"]).reset_coords().rename_dims(by_run)
+        per_run = {name: part[name].expand_dims(run=part.sizes["run"]) for name in _SCALAR}
+        per_run |= {
+            name: part[name].astype(float).expand_dims(run=part.sizes["run"])
+            for name in _PER_EVALUATION
+        }
+        per_run["evaluation"] = np.arange(part.sizes["evaluation"])
+        parts.append(part.assign(per_run))
+        jobs.append(json.loads(dataset.attrs["job"]))
+        provenance.append(
+            {k: _plain(v) for k, v in dataset.attrs.items() if k not in ("job", "title")}
+        )
+    joined = xr.concat(parts, dim="run", join="outer", combine_attrs="drop")
+    joined = joined.set_coords([*_SCALAR, *_PER_EVALUATION, "seed"]).drop_vars("evaluation")
+    joined.attrs = {
+        **attributes,
+        "jobs": json.dumps(jobs, sort_keys=True),
+        "provenance": json.dumps(provenance, sort_keys=True),
+    }
+    return joined
+
+
+_SCALAR = ("context_length", "n_items")
+_PER_EVALUATION = ("step", "theory_time")
