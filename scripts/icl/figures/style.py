@@ -1,0 +1,167 @@
+"""One look for every figure, and bytes that depend on nothing but what is drawn.
+
+Figures are built without pyplot's global list, so that any number can be drawn in one process.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import seaborn
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+COLUMN_INCHES = {1: 3.4, 2: 7.0}
+PALETTE = seaborn.color_palette("colorblind").as_hex()
+# One meaning, one colour, in every figure.
+ICL, IWL, FIT, ALTERNATIVE_FIT, GAP = PALETTE[0], PALETTE[1], "#222222", PALETTE[4], PALETTE[3]
+NEUTRAL = "#6e6e6e"
+_FOOTER_POINTS = 6.5
+_PDF_KEYS = ("Title", "Author", "Subject", "Keywords")
+
+
+def apply() -> None:
+    """Set the theme; call it before a figure is made.
+
+    The font is the one Matplotlib carries, for another machine's fonts would change the bytes.
+    """
+    seaborn.set_theme(
+        context="paper",
+        style="ticks",
+        palette="colorblind",
+        rc={
+            "font.family": "DejaVu Sans",
+            "font.size": 8,
+            "axes.labelsize": 8,
+            "axes.titlesize": 8,
+            "xtick.labelsize": 7,
+            "ytick.labelsize": 7,
+            "legend.fontsize": 6.5,
+            "legend.title_fontsize": 7,
+            "legend.frameon": False,
+            "axes.linewidth": 0.7,
+            "xtick.major.width": 0.7,
+            "ytick.major.width": 0.7,
+            "xtick.minor.width": 0.5,
+            "ytick.minor.width": 0.5,
+            "xtick.major.size": 3.5,
+            "ytick.major.size": 3.5,
+            "xtick.minor.size": 2,
+            "ytick.minor.size": 2,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "lines.linewidth": 1.2,
+            "pdf.fonttype": 42,  # TrueType: text stays text, and journals accept it
+            "ps.fonttype": 42,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "icl-race",
+            "savefig.dpi": 250,
+        },
+    )
+
+
+def new_figure(
+    width_columns: int = 1,
+    height_inches: float = 2.6,
+    rows: int = 1,
+    columns: int = 1,
+    **subplots: Any,
+) -> tuple[Figure, Any]:
+    """Make a themed figure as wide as one or two columns of a page, and its axes.
+
+    Args:
+        width_columns: 1 or 2.
+        height_inches: height, the footer included.
+        rows: rows of panels.
+        columns: columns of panels.
+        **subplots: what `Figure.subplots` takes (sharey, squeeze, width_ratios, ...).
+
+    Returns:
+        The figure and what `Figure.subplots` returns.
+    """
+    apply()
+    figure = Figure(figsize=(COLUMN_INCHES[width_columns], height_inches), layout="constrained")
+    return figure, figure.subplots(rows, columns, **subplots)
+
+
+def panel_label(ax: Axes, letter: str) -> None:
+    """Put the paper's letter at the panel's upper left corner, outside the axes."""
+    ax.set_title(letter, loc="left", fontweight="bold", fontsize=10, x=-0.02)
+
+
+def footer(figure: Figure, text: str) -> None:
+    """Write the setting (preset, N, K, seeds, attend_to) in small grey below the panels.
+
+    Room is reserved for as many lines as the text has, so call it once, with all of them.
+    """
+    lines = text.count("\n") + 1
+    height = (lines * 1.35 + 0.8) * _FOOTER_POINTS / 72 / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0, height, 1, 1 - height))
+    figure.text(
+        0.5,
+        0.4 * _FOOTER_POINTS / 72 / figure.get_figheight(),
+        text,
+        ha="center",
+        va="bottom",
+        fontsize=_FOOTER_POINTS,
+        color=NEUTRAL,
+        linespacing=1.3,
+    )
+
+
+def mark_gap(ax: Axes, text: str) -> None:
+    """Say on a panel what is missing from it, where no reader can overlook it."""
+    ax.text(
+        0.5,
+        0.5,
+        text,
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        fontsize=7,
+        color=GAP,
+        wrap=True,
+        zorder=10,
+        bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": GAP, "linewidth": 0.8},
+    )
+
+
+def sequence_colours(n: int) -> list[str]:
+    """Colours for n ordered values (of K, of N), dark to light, told apart in grey too."""
+    return [to_hex(colormaps["viridis"](x)) for x in np.linspace(0, 0.9, n)]
+
+
+def jitter(n: int, width: float) -> np.ndarray:
+    """Offsets that keep n equal values apart: evenly spread over +-width, the same every time."""
+    return np.linspace(-width, width, n) if n > 1 else np.zeros(n)
+
+
+def save(
+    figure: Figure,
+    pdf_path: str | os.PathLike,
+    png_path: str | os.PathLike,
+    metadata: Mapping[str, str | Sequence[str]] | None = None,
+) -> None:
+    """Write a figure as PDF and PNG; equal figures give equal bytes (no date is written).
+
+    Args:
+        figure: the figure.
+        pdf_path: vector version.
+        png_path: raster version.
+        metadata: text to embed; Title, Author, Subject and Keywords go into both files, other
+            keys into the PNG alone (PDF knows no others).
+    """
+    text = {
+        key: value if isinstance(value, str) else ", ".join(value)
+        for key, value in (metadata or {}).items()
+    }
+    dates = {"CreationDate": None, "ModDate": None}
+    for path in (pdf_path, png_path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    pdf = {key: value for key, value in text.items() if key in _PDF_KEYS}
+    figure.savefig(pdf_path, format="pdf", metadata={**pdf, **dates})
+    figure.savefig(png_path, format="png", metadata=text)
