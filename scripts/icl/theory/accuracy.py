@@ -1,0 +1,124 @@
+"""Accuracy of the minimal model in the limit of many item dimensions."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import binom
+
+from icl.theory.ranges import context_length_of, finite
+
+
+def icl_accuracy(beta: ArrayLike, w: ArrayLike, context_length: int) -> NDArray[np.float64]:
+    """Return the accuracy on novel items of the attention head alone, exact in N.
+
+    For w > 0 the head is right when e^beta plus the surplus of agreeing labels is positive; a tie
+    counts one half. At beta = 0 that is already above chance by about 0.4/sqrt(N): the target's
+    label is more likely that of the majority.
+
+    Args:
+        beta: Query-key strength (dimensionless), any shape.
+        w: Value strength (logit), broadcastable with beta; only its sign matters.
+        context_length: Context length N (tokens).
+
+    Returns:
+        Probability of a correct label, the broadcast shape; 1/2 at w = 0.
+
+    Raises:
+        ValueError: If N < 2 or an argument is not finite.
+
+    Source:
+        Equation 4.
+    """
+    n_others = context_length_of(context_length) - 1
+    beta, w = np.broadcast_arrays(finite("beta", beta), finite("w", w))
+    # Wrong when the surplus 2 n_agree - n_others is below -e^beta; e^beta beyond N changes nothing.
+    pull = np.exp(np.minimum(beta, np.log(n_others) + 1))
+    edge = (n_others - pull) / 2
+    nearest = np.rint(edge)
+    tie = np.abs(edge - nearest) < 1e-9 * n_others
+    wrong = binom.cdf(np.where(tie, nearest - 1, np.floor(edge)), n_others, 0.5)
+    wrong = wrong + 0.5 * np.where(tie, binom.pmf(nearest, n_others, 0.5), 0.0)
+    return 0.5 + np.sign(w) * (0.5 - wrong)
+
+
+def acquisition_beta(context_length: int, accuracy: float = 0.95) -> float:
+    """Return the beta at which ICL counts as acquired, given w > 0.
+
+    Args:
+        context_length: Context length N (tokens).
+        accuracy: The ICL accuracy that counts, above 1/2 and below 1.
+
+    Returns:
+        beta with e^beta = sqrt(N - 1) z, where z is the normal quantile of the accuracy. The normal
+        form replaces the binomial steps of `icl_accuracy`, so that an event can be located on it.
+
+    Raises:
+        ValueError: If N < 2 or the accuracy is outside (1/2, 1).
+
+    Source:
+        Equation 4 with the accuracy threshold of section 4.
+    """
+    if not 0.5 < accuracy < 1:
+        raise ValueError("accuracy must lie between 1/2 and 1")
+    n_others = context_length_of(context_length) - 1
+    return float(np.log(ndtri(accuracy)) + np.log(n_others) / 2)
+
+
+def icl_accuracy_with_mlp(
+    beta: ArrayLike, w: ArrayLike, context_length: int, novel_logit_rms: ArrayLike
+) -> NDArray[np.float64]:
+    """Return the ICL accuracy when the MLP adds a random logit to novel items.
+
+    Args:
+        beta: Query-key strength (dimensionless), any shape.
+        w: Value strength (logit), broadcastable.
+        context_length: Context length N (tokens).
+        novel_logit_rms: Root mean square of the MLP's logit on novel items (logit), taken as normal
+            and unrelated to the label; broadcastable.
+
+    Returns:
+        Probability of a correct label, both random terms taken as normal; 1/2 where all vanish.
+
+    Raises:
+        ValueError: If N < 2 or an argument is not finite.
+
+    Source:
+        Equation 4 with the premise of section A.5 on the MLP's response to novel items.
+    """
+    n_others = context_length_of(context_length) - 1
+    beta, w = finite("beta", beta), finite("w", w)
+    rms = finite("novel_logit_rms", novel_logit_rms)
+    log_total = np.logaddexp(beta, np.log(n_others))
+    mean = w * np.exp(beta - log_total)
+    spread = np.hypot(w * np.sqrt(n_others) * np.exp(-log_total), rms)
+    return ndtr(np.divide(mean, spread, out=np.zeros_like(mean + spread), where=spread > 0))
+
+
+def iwl_accuracy(
+    w: ArrayLike, context_length: int, mean_logit: ArrayLike, logit_spread: ArrayLike
+) -> NDArray[np.float64]:
+    """Return the accuracy on a training item that has no copy in the context.
+
+    In the limit of many dimensions the attention is then uniform, and adds w (2 n_+ - N)/N.
+
+    Args:
+        w: Value strength (logit), any shape.
+        context_length: Context length N (tokens).
+        mean_logit: Mean of the MLP's logit phi^+ (logit), broadcastable.
+        logit_spread: Standard deviation of phi^+ over items (logit), above 0, broadcastable.
+
+    Returns:
+        Probability of a correct label, both random terms taken as normal.
+
+    Raises:
+        ValueError: If N < 2, a spread is not positive, or an argument is not finite.
+
+    Source:
+        Equation 3 with no copy of the target (section 2, the IWL test).
+    """
+    n = context_length_of(context_length)
+    spread = finite("logit_spread", logit_spread)
+    if np.any(spread <= 0):
+        raise ValueError("logit_spread must be positive")
+    noise = np.hypot(finite("w", w) / np.sqrt(n), spread)
+    return ndtr(finite("mean_logit", mean_logit) / noise)

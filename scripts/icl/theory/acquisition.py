@@ -1,0 +1,256 @@
+"""The time it takes to acquire ICL: closed forms, the integrated flow, and its distribution."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import PchipInterpolator
+from scipy.special import erfc
+from scipy.stats import norm
+
+from icl.theory.flow import early_flow, loss_flow
+from icl.theory.ranges import context_length_of, finite, positive, warn_if
+
+ORIGIN = 0.5  # "|beta0|, |w0| << 1"
+NULLCLINE = -2.0  # "-beta0 >> 1"
+CURVE_POINTS = 65
+CURVE_REACH = 6.0  # standard deviations
+
+
+def t_icl_near_origin(
+    beta0: ArrayLike, context_length: int, w0: ArrayLike = 0.0
+) -> NDArray[np.float64]:
+    """Return the time to acquire ICL when the pull of w on itself is ignored.
+
+    Gamma(1/2, w0^2/2) is sqrt(pi) erfc(|w0|/sqrt 2); without the modulus it holds for w0 of either
+    sign, as w then first climbs back to 0.
+
+    Args:
+        beta0: Initial query-key strength (dimensionless), any shape.
+        context_length: Context length N (tokens).
+        w0: Initial value strength (logit), of either sign, broadcastable.
+
+    Returns:
+        I_K(tau_K) (theory time): t_ICL itself while c1 = 1/2. Its relative error at w0 = 0 is
+        (1 - pi/4) sqrt(2/pi) c2 e^-beta0 to first order. Warns `OutOfRangeWarning` where
+        beta0 < -1/2, |w0| > 1/2 or e^beta0 > N/2.
+
+    Raises:
+        ValueError: If N < 2, an argument is not finite, or the result overflows.
+
+    Source:
+        Equations 10, 11 and 35 at w0 = 0, 34 otherwise.
+    """
+    n = context_length_of(context_length)
+    beta0, w0 = finite("beta0", beta0), finite("w0", w0)
+    warn_if(
+        (beta0 < -ORIGIN) | (np.abs(w0) > ORIGIN) | (beta0 > np.log(n / 2)),
+        "equation 34 needs beta0 and w0 near 0 and e^beta0 << N",
+    )
+    exponent = w0**2 / 2 - beta0
+    if np.any(exponent > 600):
+        raise ValueError("t_icl overflows")
+    return n * np.sqrt(2 * np.pi) * np.exp(exponent) * erfc(w0 / np.sqrt(2))
+
+
+def t_icl_along_nullcline(
+    beta0: ArrayLike, context_length: int, c2: float = 0.5
+) -> NDArray[np.float64]:
+    """Return the time to acquire ICL from a very negative beta0, where w follows its nullcline.
+
+    Args:
+        beta0: Initial query-key strength (dimensionless), any shape.
+        context_length: Context length N (tokens).
+        c2: 1 - <sigma(-phi^+)^2>/c1, constant, in (0, 1].
+
+    Returns:
+        I_K(tau_K) (theory time): t_ICL itself while c1 = 1/2. It is c2 N e^(-2 beta0), which at
+        c2 = 1/2 is half of what section 3.5 prints: the integral of e^(-2 beta) from beta0 is
+        e^(-2 beta0)/2. Warns `OutOfRangeWarning` where beta0 > -2.
+
+    Raises:
+        ValueError: If N < 2, c2 is outside (0, 1], an argument is not finite, or it overflows.
+
+    Source:
+        Equation 37, with its missing factor 1/2; I'_K = I_K/(2 c2) for constant c2.
+    """
+    n = context_length_of(context_length)
+    beta0 = finite("beta0", beta0)
+    if not 0 < c2 <= 1:
+        raise ValueError("c2 must lie in (0, 1]")
+    warn_if(beta0 > NULLCLINE, "equation 37 needs -beta0 >> 1")
+    if np.any(beta0 < -300):
+        raise ValueError("t_icl overflows")
+    return c2 * n * np.exp(-2 * beta0)
+
+
+def t_icl_integrated(
+    beta0: ArrayLike,
+    context_length: int,
+    w0: float = 0.0,
+    c2: float = 0.5,
+    *,
+    flow: str = "early",
+    accuracy: float = 0.95,
+) -> NDArray[np.float64]:
+    """Return the time to acquire ICL by integrating the flow at c1 = 1/2.
+
+    Args:
+        beta0: Initial query-key strength (dimensionless), any shape.
+        context_length: Context length N (tokens).
+        w0: Initial value strength (logit).
+        c2: 1 - <sigma(-phi^+)^2>/c1, constant; only for the early flow.
+        flow: "early" for equations 31 and 32, until they diverge; "loss" for the flow of equation 5
+            with no MLP, until the accuracy is reached.
+        accuracy: The ICL accuracy that counts as acquired; only for the flow of the loss.
+
+    Returns:
+        t_ICL (theory time), the shape of beta0.
+
+    Raises:
+        ValueError: If an argument is out of its domain.
+        FlowError: If the integrator fails, or the flow of the loss takes far longer than the early
+            flow does.
+
+    Source:
+        Equations 31 and 32, or 5; figure A.1.
+    """
+    n = context_length_of(context_length)
+    beta0 = finite("beta0", beta0)
+    if flow not in ("early", "loss"):
+        raise ValueError(f"unknown flow: {flow}")
+    times = []
+    for start in beta0.ravel():
+        time = early_flow(start, w0, n, 0.5, c2).acquisition_time
+        if flow == "loss":
+            path = loss_flow(start, w0, n, 100 * time, accuracy=accuracy, stop_when_acquired=True)
+            time = path.acquisition_time
+        times.append(time)
+    return np.reshape(times, beta0.shape)
+
+
+@dataclass(frozen=True)
+class AcquisitionTimeDistribution:
+    """The distribution of t_ICL over seeds whose beta0 is normal.
+
+    The time falls monotonically with beta0, so quantiles of the one are quantiles of the other. It
+    is log-normal only as far as d log t_ICL / d beta0 is constant, and that goes from -1 near the
+    origin to -2 far below.
+
+    Attributes:
+        beta0_mean: Mean of beta0 (dimensionless).
+        beta0_sd: Standard deviation of beta0 (dimensionless).
+        beta0: Points of the curve, increasing, shape (P,).
+        log_time: log t_ICL there (log theory time), decreasing, shape (P,).
+    """
+
+    beta0_mean: float
+    beta0_sd: float
+    beta0: NDArray[np.float64]
+    log_time: NDArray[np.float64]
+
+    def time_of(self, beta0: ArrayLike) -> NDArray[np.float64]:
+        """Return t_ICL at a beta0.
+
+        Args:
+            beta0: Initial query-key strength within six standard deviations, any shape.
+
+        Returns:
+            t_ICL (theory time).
+
+        Raises:
+            ValueError: If beta0 is outside the curve.
+        """
+        beta0 = finite("beta0", beta0)
+        slack = 1e-9 * self.beta0_sd
+        if np.any((beta0 < self.beta0[0] - slack) | (beta0 > self.beta0[-1] + slack)):
+            raise ValueError("beta0 is more than six standard deviations from its mean")
+        return np.exp(PchipInterpolator(self.beta0, self.log_time)(beta0))
+
+    def quantile(self, probability: ArrayLike) -> NDArray[np.float64]:
+        """Return the quantiles of t_ICL.
+
+        Args:
+            probability: In [1e-9, 1 - 1e-9], any shape.
+
+        Returns:
+            t_ICL (theory time).
+
+        Raises:
+            ValueError: If a probability is outside that range.
+        """
+        p = finite("probability", probability)
+        if np.any((p < 1e-9) | (p > 1 - 1e-9)):
+            raise ValueError("probability must lie in [1e-9, 1 - 1e-9]")
+        return self.time_of(norm.isf(p, self.beta0_mean, self.beta0_sd))
+
+    def cdf(self, time: ArrayLike) -> NDArray[np.float64]:
+        """Return the fraction of seeds that acquire ICL by a theory time at c1 = 1/2.
+
+        Args:
+            time: Theory time, at least 0, any shape. At K items, I_K(t) of the time t; I_K(inf) if
+                training goes on for ever.
+
+        Returns:
+            The fraction that generalises. Beyond six standard deviations it is 0 or 1, to 1e-9.
+
+        Raises:
+            ValueError: If a time is negative or not finite.
+
+        Source:
+            Equation 12 over seeds (beyond the paper).
+        """
+        time = finite("time", time)
+        if np.any(time < 0):
+            raise ValueError("time must not be negative")
+        log_time = np.log(np.maximum(time, np.finfo(float).tiny))
+        curve = PchipInterpolator(self.log_time[::-1], self.beta0[::-1])
+        inside = np.clip(log_time, self.log_time[-1], self.log_time[0])
+        fraction = norm.sf(curve(inside), self.beta0_mean, self.beta0_sd)
+        return np.where(log_time < inside, 0.0, np.where(log_time > inside, 1.0, fraction))
+
+    def log_normal_tangent(self) -> tuple[float, float]:
+        """Return the log-normal that has the same median and the slope of the curve there.
+
+        Returns:
+            Mean and standard deviation of log t_ICL (log theory time).
+        """
+        curve = PchipInterpolator(self.beta0, self.log_time)
+        slope = float(curve.derivative()(self.beta0_mean))
+        return float(curve(self.beta0_mean)), abs(slope) * self.beta0_sd
+
+
+def acquisition_time_distribution(
+    beta0_mean: float,
+    beta0_sd: float,
+    context_length: int,
+    *,
+    c2: float = 0.5,
+    flow: str = "early",
+) -> AcquisitionTimeDistribution:
+    """Return the distribution of t_ICL for normal beta0 and w0 = 0, through the integrated flow.
+
+    Args:
+        beta0_mean: Mean of beta0 (dimensionless).
+        beta0_sd: Standard deviation of beta0 (dimensionless), above 0.
+        context_length: Context length N (tokens).
+        c2: 1 - <sigma(-phi^+)^2>/c1, constant; only for the early flow.
+        flow: "early" for equations 31 and 32, "loss" for the flow of equation 5.
+
+    Returns:
+        The distribution. Warns `OutOfRangeWarning` if e^beta0 exceeds N/2 within six standard
+        deviations for the early flow.
+
+    Raises:
+        ValueError: If an argument is out of its domain.
+
+    Source:
+        Section 3.5 (beyond the paper, which shows a histogram).
+    """
+    mean, sd = float(finite("beta0_mean", beta0_mean)), float(positive("beta0_sd", beta0_sd))
+    n = context_length_of(context_length)
+    highest = mean + CURVE_REACH * sd
+    warn_if(flow == "early" and highest > np.log(n / 2), "the early flow needs e^beta0 << N")
+    beta0 = np.linspace(mean - CURVE_REACH * sd, highest, CURVE_POINTS)
+    time = t_icl_integrated(beta0, n, c2=c2, flow=flow)
+    return AcquisitionTimeDistribution(mean, sd, beta0, np.log(positive("t_icl", time)))

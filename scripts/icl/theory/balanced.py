@@ -1,0 +1,165 @@
+"""The balanced task D': exactly N/2 context tokens of each label (section 3.4)."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_expit
+
+from icl.theory.landscape import BALANCED_SURPLUS, SMALL, average, cross_entropy, order_parameters
+from icl.theory.ranges import context_length_of, distribution, finite, warn_if
+
+
+def loss_balanced(
+    beta: ArrayLike,
+    w: ArrayLike,
+    context_length: int,
+    logits: ArrayLike = 0.0,
+    weights: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """Return the loss when exactly half of the context has each label.
+
+    Args:
+        beta: Query-key strength (dimensionless), any shape.
+        w: Value strength (logit), broadcastable with beta.
+        context_length: Context length N (tokens), even.
+        logits: MLP logits phi^+, shape (L,); 0 is no MLP.
+        weights: Weight of each logit, shape (L,); equal if absent.
+
+    Returns:
+        Mean binary cross-entropy (nat), exact in N.
+
+    Raises:
+        ValueError: If N is odd or below 2, or an argument is not finite.
+
+    Source:
+        Equation 5 with eta = 0 (section 3.4).
+    """
+    n = even_context_length(context_length)
+    return average(cross_entropy, beta, w, n, BALANCED_SURPLUS, distribution(logits, weights))
+
+
+def loss_balanced_expanded(
+    beta: ArrayLike,
+    w: ArrayLike,
+    context_length: int,
+    logits: ArrayLike = 0.0,
+    weights: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """Return the balanced loss to order 1/N: a saddle at the origin.
+
+    Args:
+        beta: Query-key strength (dimensionless), any shape.
+        w: Value strength (logit), broadcastable with beta.
+        context_length: Context length N (tokens), even.
+        logits: MLP logits phi^+, shape (L,); 0 is no MLP.
+        weights: Weight of each logit, shape (L,); equal if absent.
+
+    Returns:
+        Mean binary cross-entropy (nat). Warns `OutOfRangeWarning` where |w (e^beta - 1)| > N/2.
+
+    Raises:
+        ValueError: If N is odd or below 2, an argument is not finite, or e^beta overflows.
+
+    Source:
+        Equation 9.
+    """
+    n = even_context_length(context_length)
+    beta, w = finite("beta", beta), finite("w", w)
+    if np.any(beta > 700):
+        raise ValueError("e^beta overflows beyond beta = 700")
+    drive = w * np.expm1(beta)
+    warn_if(np.abs(drive) > SMALL * n, "equation 9 needs |w (e^beta - 1)| << N")
+    phi, mass = distribution(logits, weights)
+    return mass @ -log_expit(phi) - order_parameters(phi, mass).c1 / n * drive
+
+
+def saddle_rates(context_length: int, c1: float = 0.5) -> tuple[float, float]:
+    """Return the growth rates of the two directions through the saddle at the origin.
+
+    Args:
+        context_length: Context length N (tokens), even.
+        c1: Mean of sigma(-phi^+), above 0.
+
+    Returns:
+        The rate along w = beta, which grows, and along w = -beta, which decays (1/theory time).
+
+    Raises:
+        ValueError: If N is odd or below 2, or c1 is not positive.
+
+    Source:
+        The gradient flow of equation 9, linearised: dw/dt = (c1/N) beta, dbeta/dt = (c1/N) w.
+    """
+    n = even_context_length(context_length)
+    if not c1 > 0:
+        raise ValueError("c1 must be positive")
+    return c1 / n, -c1 / n
+
+
+def separatrix(beta: ArrayLike, context_length: int | None = None) -> NDArray[np.float64]:
+    """Return the w on the saddle's stable curve: above it lies ICL, below it the other solution.
+
+    Along the flow of any loss that depends on w (e^beta - 1)/(e^beta + N - 1) alone, whatever the
+    MLP does, w^2/2 - [e^beta + (N - 2) beta + (N - 1) e^-beta]/N is conserved; for N to infinity
+    it is w^2/2 - beta - e^-beta, which the flow of equation 9 conserves.
+
+    Args:
+        beta: Query-key strength (dimensionless), any shape, at most 700 in size.
+        context_length: Context length N (tokens), even, for the full loss; absent for equation 9.
+
+    Returns:
+        The separating w (logit), of the sign opposite to beta; 0 at beta = 0.
+
+    Raises:
+        ValueError: If N is odd or below 2, or e^|beta| overflows.
+
+    Source:
+        Follows from equation 9 (beyond the paper).
+    """
+    beta = finite("beta", beta)
+    if np.any(np.abs(beta) > 700):
+        raise ValueError("e^|beta| overflows beyond |beta| = 700")
+    # Both are differences from the value at the origin; sinh and expm1 keep them exact near it.
+    height = beta + np.expm1(-beta)
+    if context_length is not None:
+        n = even_context_length(context_length)
+        height = height + (np.expm1(beta) - 2 * beta - np.expm1(-beta)) / n
+    return -np.sign(beta) * np.sqrt(2 * np.maximum(height, 0))
+
+
+def reaches_icl(
+    beta0: ArrayLike, w0: ArrayLike, context_length: int | None = None
+) -> NDArray[np.bool_]:
+    """Return whether a start on the balanced task flows to ICL.
+
+    Args:
+        beta0: Initial query-key strength (dimensionless), any shape.
+        w0: Initial value strength (logit), broadcastable with beta0.
+        context_length: Context length N (tokens), even, for the full loss; absent for equation 9.
+
+    Returns:
+        True where the flow ends at w, beta >> 1. With w0 = 0 that is beta0 > 0.
+
+    Raises:
+        ValueError: As `separatrix`.
+
+    Source:
+        Section 3.4, equation 9.
+    """
+    return finite("w0", w0) > separatrix(beta0, context_length)
+
+
+def even_context_length(context_length: int) -> int:
+    """Return N, refusing what cannot hold N/2 tokens of each label.
+
+    Args:
+        context_length: Context length N (tokens).
+
+    Returns:
+        N as an int.
+
+    Raises:
+        ValueError: If N is odd or below 2.
+    """
+    n = context_length_of(context_length)
+    if n % 2:
+        raise ValueError(f"a balanced context has an even length, got {n}")
+    return n

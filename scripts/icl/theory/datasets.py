@@ -1,0 +1,295 @@
+"""The datasets that figures 1, 4 and A.1 are drawn from: the theory and nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.stats import linregress
+
+from icl.theory.acquisition import (
+    acquisition_time_distribution,
+    t_icl_along_nullcline,
+    t_icl_integrated,
+    t_icl_near_origin,
+)
+from icl.theory.flow import loss_flow
+from icl.theory.landscape import loss_gaussian
+from icl.theory.memorisation import Kinetics
+from icl.theory.race import MemorisingMlp, race
+
+TIME = "theory time"  # units of the learning rate times steps
+
+KINETICS_DEFAULTS: dict[str, Any] = {
+    "context_length": 100,
+    "beta0": 0.0,
+    "weight_decay": 1e-4,
+    "n_items": [1_000, 30_000, 1_000_000],
+    "memorisation_exponent": 0.7,
+    "critical_n_items": 10_000,
+    "logit_spread": 0.5,
+    "growth_exponent": 4 / 3,
+    "capacity_i_infinity": 50.0,
+    "time_max": 2e7,
+    "n_times": 400,
+}
+LANDSCAPE_DEFAULTS: dict[str, Any] = {
+    "context_length": 100,
+    "beta_range": [-2.0, 8.0],
+    "w_range": [-2.0, 8.0],
+    "n_grid": 161,
+    "starts": [[0.0, 0.0], [-1.0, 0.0], [1.0, -1.0], [-1.5, 4.0]],
+    "time_max": 20_000.0,
+    "n_times": 400,
+}
+INITIAL_CONDITIONS_DEFAULTS: dict[str, Any] = {
+    "context_length": 10_000,
+    "beta0_range": [-6.0, 4.0],
+    "n_beta0": 101,
+    "near_origin_fit": [1.0, 4.0],
+    "nullcline_fit": [-6.0, -4.0],
+    "beta0_mean": 0.0,
+    "beta0_sd": 0.5,
+    "n_samples": 20_000,
+    "n_bins": 60,
+    "seed": 0,
+}
+
+
+def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
+    """Compute figure 1: ICL and IWL against time for the two mechanisms of section 3.6.
+
+    Capacity: an MLP that can hold `critical_n_items` items and no more, each as fast as any other.
+    Differential: one that can hold them all, with I_K(inf) going as K^nu, the prefactor set so that
+    I_K(inf) = t_ICL of equation 11 at `critical_n_items`. All else is the same.
+
+    Args:
+        params: Overrides of `KINETICS_DEFAULTS`: context_length N (tokens), beta0, weight_decay
+            lambda_w on w (1/theory time), n_items K, memorisation_exponent nu, critical_n_items
+            (items), logit_spread (logit), growth_exponent, capacity_i_infinity (theory time),
+            time_max (theory time), n_times.
+
+    Returns:
+        c1, c3, w, icl_accuracy and iwl_accuracy over (mechanism, n_items, time); i_infinity over
+        (mechanism, n_items), infinity where I_K diverges; the scalar t_icl.
+
+    Raises:
+        ValueError: If a parameter is unknown or out of its domain.
+    """
+    p = _merged(KINETICS_DEFAULTS, params)
+    n = p["context_length"]
+    t_icl = float(t_icl_near_origin(p["beta0"], n))
+    time = np.concatenate([[0.0], np.geomspace(1.0, p["time_max"], p["n_times"] - 1)])
+    races, i_infinity = [], []
+    for mechanism in (Kinetics.CAPACITY, Kinetics.DIFFERENTIAL):
+        for n_items in p["n_items"]:
+            load = n_items / p["critical_n_items"]
+            if mechanism is Kinetics.CAPACITY:
+                share, limit = min(1.0, 1 / load), p["capacity_i_infinity"]
+            else:
+                share, limit = 1.0, t_icl * load ** p["memorisation_exponent"]
+            mlp = MemorisingMlp(limit, share, p["growth_exponent"], p["logit_spread"])
+            races.append(race(mlp, n, time, beta0=p["beta0"], weight_decay=p["weight_decay"]))
+            i_infinity.append(limit if share == 1 else np.inf)
+    shape = (2, len(p["n_items"]))
+    dims = ("mechanism", "n_items", "time")
+
+    def stacked(name: str, long_name: str, units: str = "1"):
+        values = np.reshape([getattr(r, name) for r in races], (*shape, time.size))
+        return dims, values, {"long_name": long_name, "units": units}
+
+    return xr.Dataset(
+        {
+            "c1": stacked("c1", "mean of sigma(-phi+) over the items"),
+            "c3": stacked("c3", "mean of exp(-phi+) over the items"),
+            "w": stacked("w", "value strength w", "logit"),
+            "icl_accuracy": stacked("icl_accuracy", "accuracy on novel items"),
+            "iwl_accuracy": stacked("iwl_accuracy", "accuracy on training items without a copy"),
+            "i_infinity": (
+                dims[:2],
+                np.reshape(i_infinity, shape),
+                {"long_name": "I_K(inf) of the MLP alone", "units": TIME},
+            ),
+            "t_icl": ((), t_icl, {"long_name": "t_ICL, equation 11", "units": TIME}),
+        },
+        coords={
+            "mechanism": (
+                "mechanism",
+                [str(Kinetics.CAPACITY), str(Kinetics.DIFFERENTIAL)],
+                {"long_name": "mechanism of section 3.6", "units": "1"},
+            ),
+            "n_items": (
+                "n_items",
+                np.asarray(p["n_items"], dtype=np.int64),
+                {"long_name": "items K", "units": "items"},
+            ),
+            "time": ("time", time, {"long_name": "time", "units": TIME}),
+        },
+        attrs=_attributes("kinetics", p),
+    )
+
+
+def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
+    """Compute figure 4: the loss over beta and w with no MLP, and paths of its gradient flow.
+
+    Args:
+        params: Overrides of `LANDSCAPE_DEFAULTS`: context_length N (tokens), beta_range, w_range
+            (logit), n_grid, starts (pairs of beta0 and w0), time_max (theory time), n_times.
+
+    Returns:
+        loss over (w, beta); path_beta and path_w over (path, time); acquisition_time over path.
+
+    Raises:
+        ValueError: If a parameter is unknown or out of its domain.
+    """
+    p = _merged(LANDSCAPE_DEFAULTS, params)
+    n = p["context_length"]
+    beta = np.linspace(*p["beta_range"], p["n_grid"])
+    w = np.linspace(*p["w_range"], p["n_grid"])
+    time = np.concatenate([[0.0], np.geomspace(1e-2, p["time_max"], p["n_times"] - 1)])
+    paths = [loss_flow(b, v, n, p["time_max"], times=time) for b, v in p["starts"]]
+    return xr.Dataset(
+        {
+            "loss": (
+                ("w", "beta"),
+                loss_gaussian(beta[None, :], w[:, None], n),
+                {"long_name": "mean loss, equation 5 with no MLP", "units": "nat"},
+            ),
+            "path_beta": (
+                ("path", "time"),
+                np.array([x.beta for x in paths]),
+                {"long_name": "beta along the gradient flow", "units": "1"},
+            ),
+            "path_w": (
+                ("path", "time"),
+                np.array([x.w for x in paths]),
+                {"long_name": "w along the gradient flow", "units": "logit"},
+            ),
+            "acquisition_time": (
+                "path",
+                np.array([x.acquisition_time for x in paths]),
+                {"long_name": "time at which ICL accuracy reaches 0.95", "units": TIME},
+            ),
+        },
+        coords={
+            "beta": ("beta", beta, {"long_name": "query-key strength beta", "units": "1"}),
+            "w": ("w", w, {"long_name": "value strength w", "units": "logit"}),
+            "path": ("path", np.arange(len(paths)), {"long_name": "start", "units": "1"}),
+            "time": ("time", time, {"long_name": "time", "units": TIME}),
+        },
+        attrs=_attributes("landscape", p),
+    )
+
+
+def initial_conditions(params: Mapping[str, Any] | None = None) -> xr.Dataset:
+    """Compute figure A.1 and the slopes of the claim `exponential_beta0`.
+
+    Args:
+        params: Overrides of `INITIAL_CONDITIONS_DEFAULTS`: context_length N (tokens; t_ICL/N does
+            not depend on it), beta0_range, n_beta0, near_origin_fit and nullcline_fit (ranges of
+            beta0), beta0_mean, beta0_sd, n_samples, n_bins, seed.
+
+    Returns:
+        t_icl and its two asymptotes over beta0, each asymptote also where it does not hold;
+        local_slope over beta0; slope and slope_error over regime; density of t_ICL/N for normal
+        beta0 over `bin`, with its edges; t_icl_sample over sample.
+
+    Raises:
+        ValueError: If a parameter is unknown or out of its domain.
+    """
+    p = _merged(INITIAL_CONDITIONS_DEFAULTS, params)
+    n = p["context_length"]
+    beta0 = np.linspace(*p["beta0_range"], p["n_beta0"])
+    t_icl = t_icl_integrated(beta0, n)
+    # Both asymptotes are drawn across the whole range, to show where they fail: scale one value of
+    # each, taken where it holds, by its exponential.
+    near_origin = t_icl_near_origin(0.0, n) * np.exp(-beta0)
+    anchor = p["nullcline_fit"][0]
+    nullcline = t_icl_along_nullcline(anchor, n) * np.exp(-2 * (beta0 - anchor))
+    fits = [_log_slope(beta0, t_icl, p[name]) for name in ("near_origin_fit", "nullcline_fit")]
+    distribution = acquisition_time_distribution(p["beta0_mean"], p["beta0_sd"], n)
+    normal = np.random.default_rng(p["seed"]).standard_normal(p["n_samples"])
+    sample = distribution.time_of(p["beta0_mean"] + p["beta0_sd"] * np.clip(normal, -6, 6))
+    edges = np.linspace(0, distribution.quantile(0.995), p["n_bins"] + 1)
+    counts, _ = np.histogram(sample, bins=edges)
+    density = counts / (sample.size * np.diff(edges))
+    log_mean, log_sd = distribution.log_normal_tangent()
+    regime = {"long_name": "regime of beta0", "units": "1"}
+    return xr.Dataset(
+        {
+            "t_icl": ("beta0", t_icl, _time("t_ICL, equations 31 and 32 integrated")),
+            "t_icl_near_origin": ("beta0", near_origin, _time("t_ICL, equation 35")),
+            "t_icl_along_nullcline": (
+                "beta0",
+                nullcline,
+                _time("t_ICL, equation 37 with its missing 1/2"),
+            ),
+            "local_slope": (
+                "beta0",
+                np.gradient(np.log(t_icl), beta0),
+                {"long_name": "d log t_ICL / d beta0", "units": "1"},
+            ),
+            "slope": (
+                "regime",
+                np.array([f.slope for f in fits]),
+                {"long_name": "fitted d log t_ICL / d beta0", "units": "1"},
+            ),
+            "slope_error": (
+                "regime",
+                np.array([f.stderr for f in fits]),
+                {"long_name": "standard error of the fitted slope", "units": "1"},
+            ),
+            "fit_range": (
+                ("regime", "end"),
+                np.array([p["near_origin_fit"], p["nullcline_fit"]], dtype=float),
+                {"long_name": "range of beta0 that is fitted", "units": "1"},
+            ),
+            "t_icl_sample": ("sample", sample, _time("t_ICL of a seed")),
+            "density": (
+                "bin",
+                density,
+                {"long_name": "density of t_ICL over seeds", "units": f"1/({TIME})"},
+            ),
+            "bin_left": ("bin", edges[:-1], _time("left edge of the bin")),
+            "bin_right": ("bin", edges[1:], _time("right edge of the bin")),
+            "log_normal_mean": (
+                (),
+                log_mean,
+                {"long_name": "mean of log t_ICL of the tangent log-normal", "units": "1"},
+            ),
+            "log_normal_sd": (
+                (),
+                log_sd,
+                {"long_name": "standard deviation of log t_ICL of the same", "units": "1"},
+            ),
+        },
+        coords={
+            "beta0": ("beta0", beta0, {"long_name": "initial beta", "units": "1"}),
+            "regime": ("regime", ["near_origin", "along_nullcline"], regime),
+        },
+        attrs=_attributes("initial_conditions", p),
+    )
+
+
+def _merged(defaults: Mapping[str, Any], params: Mapping[str, Any] | None) -> dict[str, Any]:
+    unknown = set(params or {}) - set(defaults)
+    if unknown:
+        raise ValueError(f"unknown parameters: {sorted(unknown)}")
+    return {**defaults, **(params or {})}
+
+
+def _attributes(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    flat = {key: np.ravel(value) if np.ndim(value) else value for key, value in params.items()}
+    return {"theory": name, **flat}
+
+
+def _time(long_name: str) -> dict[str, str]:
+    return {"long_name": long_name, "units": TIME}
+
+
+def _log_slope(beta0: np.ndarray, t_icl: np.ndarray, fit_range):
+    low, high = fit_range
+    inside = (beta0 >= low - 1e-9) & (beta0 <= high + 1e-9)
+    if inside.sum() < 3:
+        raise ValueError(f"fewer than 3 values of beta0 in [{low}, {high}]")
+    return linregress(beta0[inside], np.log(t_icl[inside]))

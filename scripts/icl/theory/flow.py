@@ -1,0 +1,250 @@
+"""Gradient flow of beta and w, in theory time: learning rate times step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import solve_ivp
+from scipy.optimize import OptimizeResult
+
+from icl.theory.accuracy import acquisition_beta
+from icl.theory.landscape import loss_gradient
+from icl.theory.ranges import context_length_of, finite, warn_if
+
+OfTime = float | Callable[[float], float]
+
+# The early flow diverges in finite time. Once beta is this far up, what is left of the time to the
+# divergence, N e^-beta / (c1 w), is below e^-30 of what has passed, and is added in closed form.
+BLOW_UP_MARGIN = 30.0
+TOLERANCES = {"rtol": 1e-9, "atol": 1e-12}
+
+
+class FlowError(RuntimeError):
+    """The integrator gave up before the flow ended."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A path of the gradient flow.
+
+    Attributes:
+        time: Theory time, shape (T,).
+        beta: Query-key strength (dimensionless), shape (T,).
+        w: Value strength (logit), shape (T,).
+        acquisition_time: Theory time at which ICL is acquired; infinity if it is not within the
+            path.
+    """
+
+    time: NDArray[np.float64]
+    beta: NDArray[np.float64]
+    w: NDArray[np.float64]
+    acquisition_time: float
+
+    @property
+    def acquired(self) -> bool:
+        """Whether ICL is acquired within the path."""
+        return bool(np.isfinite(self.acquisition_time))
+
+
+def early_velocity(
+    beta: ArrayLike,
+    w: ArrayLike,
+    context_length: int,
+    c1: float = 0.5,
+    c2: float = 0.5,
+    *,
+    balanced: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return dbeta/dt and dw/dt before ICL is acquired.
+
+    Args:
+        beta: Query-key strength (dimensionless), any shape.
+        w: Value strength (logit), broadcastable with beta.
+        context_length: Context length N (tokens).
+        c1: Mean of sigma(-phi^+).
+        c2: 1 - <sigma(-phi^+)^2>/c1; unused if balanced.
+        balanced: True for the task D' (equation 9).
+
+    Returns:
+        dbeta/dt and dw/dt (per theory time).
+
+    Raises:
+        ValueError: If N < 2, an argument is not finite, or e^beta overflows.
+
+    Source:
+        Equations 7, 8, 31 and 32; the gradient of equation 9 if balanced.
+    """
+    n = context_length_of(context_length)
+    beta, w = finite("beta", beta), finite("w", w)
+    if np.any(beta > 700):
+        raise ValueError("e^beta overflows beyond beta = 700")
+    drive = np.expm1(beta) if balanced else np.exp(beta) - c2 * w
+    return c1 / n * w * np.exp(beta), c1 / n * drive
+
+
+def early_flow(
+    beta0: float,
+    w0: float,
+    context_length: int,
+    c1: OfTime = 0.5,
+    c2: OfTime = 0.5,
+    *,
+    t_max: float | None = None,
+    balanced: bool = False,
+) -> Trajectory:
+    """Integrate the flow before acquisition until it diverges, which is when ICL is acquired.
+
+    The integration variable s has ds = (1 + c1 e^beta) dt/N: it counts time in units of N while
+    nothing happens, and stays regular through the divergence of beta.
+
+    Args:
+        beta0: Initial query-key strength (dimensionless), |beta0| <= 300.
+        w0: Initial value strength (logit).
+        context_length: Context length N (tokens).
+        c1: Mean of sigma(-phi^+), constant or a function of theory time.
+        c2: 1 - <sigma(-phi^+)^2>/c1, constant or a function of theory time; unused if balanced.
+        t_max: Theory time at which to stop. Needed if c1 is a function, which may let ICL never be
+            acquired, and for the balanced task.
+        balanced: True for the task D' (equation 9).
+
+    Returns:
+        The path, its acquisition time being that of the divergence (beta to infinity).
+
+    Raises:
+        ValueError: If an argument is out of its domain or t_max is missing.
+        FlowError: If the integrator fails.
+
+    Source:
+        Equations 7, 8, 31 and 32; the gradient flow of equation 9 if balanced.
+    """
+    n = context_length_of(context_length)
+    beta0, w0 = float(finite("beta0", beta0)), float(finite("w0", w0))
+    if abs(beta0) > 300:
+        raise ValueError("|beta0| must be at most 300")
+    if t_max is None and (callable(c1) or balanced):
+        raise ValueError("t_max is needed where ICL may never be acquired")
+    if t_max is not None and not t_max > 0:
+        raise ValueError("t_max must be positive")
+    c1_of, c2_of = _of_time(c1, "c1"), _of_time(c2, "c2")
+    if not callable(c1) and c1 == 0:
+        raise ValueError("c1 = 0 leaves nothing to learn")
+
+    unit = n * np.exp(-max(beta0, 0.0))  # of the time, so that one tolerance fits every beta0
+
+    def velocity(_, state):
+        beta, w, time = state[0], state[1], state[2] * unit
+        rate, decay = c1_of(time), np.exp(-beta)
+        pull = 1 - decay if balanced else 1 - c2_of(time) * w * decay
+        pace = 1 / (decay + rate)  # e^beta dt / (N ds)
+        return [rate * w * pace, rate * pull * pace, n * decay * pace / unit]
+
+    beta_end = max(beta0, 0.0) + BLOW_UP_MARGIN
+    events = [_terminal(lambda _, state: min(state[0] - beta_end, state[1]))]
+    if t_max is not None:
+        events.append(_terminal(lambda _, state: state[2] - t_max / unit))
+    solution = integrate(velocity, [beta0, w0, 0.0], np.inf, events=events)
+    beta, w, time = solution.y[0], solution.y[1], solution.y[2] * unit
+    reached = bool(solution.t_events[0].size)
+    rest = n * np.exp(-beta[-1]) / (c1_of(time[-1]) * w[-1]) if reached else np.inf
+    return Trajectory(time, beta, w, float(time[-1] + rest))
+
+
+def loss_flow(
+    beta0: float,
+    w0: float,
+    context_length: int,
+    t_max: float,
+    logits: ArrayLike | Callable[[float], ArrayLike] = 0.0,
+    *,
+    form: str = "gaussian",
+    accuracy: float = 0.95,
+    weight_decay: float = 0.0,
+    stop_when_acquired: bool = False,
+    times: ArrayLike | None = None,
+) -> Trajectory:
+    """Integrate the flow of the whole loss, which holds before, at and after acquisition.
+
+    Args:
+        beta0: Initial query-key strength (dimensionless).
+        w0: Initial value strength (logit).
+        context_length: Context length N (tokens).
+        t_max: Theory time at which to stop.
+        logits: MLP logits phi^+, shape (L,), constant or a function of theory time.
+        form: "gaussian" for equation 5, "exact" for 20, "balanced" for 5 with eta = 0.
+        accuracy: The ICL accuracy that counts as acquired, for w > 0 (see `acquisition_beta`).
+        weight_decay: lambda_w, on w alone (1/theory time).
+        stop_when_acquired: Whether the path ends there.
+        times: Theory times to report, from 0 to t_max; the integrator's own if absent.
+
+    Returns:
+        The path and the theory time at which the accuracy is first reached. Warns
+        `OutOfRangeWarning` if beta0 is beyond that point from the start.
+
+    Raises:
+        ValueError: If an argument is out of its domain.
+        FlowError: If the integrator fails.
+
+    Source:
+        Gradient descent on equation 5 (or 20), with the penalty of equation 43.
+    """
+    n = context_length_of(context_length)
+    beta0, w0 = float(finite("beta0", beta0)), float(finite("w0", w0))
+    if not t_max > 0 or weight_decay < 0:
+        raise ValueError("t_max must be positive and weight_decay not negative")
+    threshold = acquisition_beta(n, accuracy)
+    warn_if(beta0 >= threshold, "beta0 is at the acquisition threshold from the start")
+    logits_of = logits if callable(logits) else lambda _: logits
+
+    def velocity(time, state):
+        d_beta, d_w = loss_gradient(state[0], state[1], n, logits_of(time), form=form)
+        return [-float(d_beta), -float(d_w) - weight_decay * state[1]]
+
+    def acquired(_, state):
+        return min(state[0] - threshold, state[1])
+
+    acquired.terminal, acquired.direction = stop_when_acquired, 1
+    solution = integrate(velocity, [beta0, w0], t_max, events=[acquired], times=times)
+    times = solution.t_events[0]
+    first = float(times[0]) if times.size else np.inf
+    return Trajectory(solution.t, solution.y[0], solution.y[1], first)
+
+
+def _of_time(value: OfTime, name: str) -> Callable[[float], float]:
+    if callable(value):
+        return value
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie in [0, 1]")
+    return lambda _: value
+
+
+def _terminal(event):
+    event.terminal, event.direction = True, 1
+    return event
+
+
+def integrate(
+    velocity: Callable, start: Sequence[float], end: float, *, events=None, times=None
+) -> OptimizeResult:
+    """Integrate an ODE to the project's tolerance, or say that it cannot be done.
+
+    Args:
+        velocity: Right-hand side, of time and state.
+        start: State at time 0.
+        end: Time at which to stop.
+        events: As `scipy.integrate.solve_ivp`.
+        times: Times to report, or absent for the integrator's own.
+
+    Returns:
+        The result of `scipy.integrate.solve_ivp`.
+
+    Raises:
+        FlowError: If the integrator fails or leaves floating point.
+    """
+    # LSODA: the nullcline of w is stiff for beta0 << 0, and the rest is not.
+    solution = solve_ivp(
+        velocity, (0.0, end), start, method="LSODA", t_eval=times, events=events, **TOLERANCES
+    )
+    if not solution.success or not np.all(np.isfinite(solution.y)):
+        raise FlowError(f"the flow could not be integrated: {solution.message}")
+    return solution

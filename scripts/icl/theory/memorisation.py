@@ -1,0 +1,220 @@
+"""What the theory needs of a memorising MLP: I_K(t), tau_K, and whether I_K(inf) is finite."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from icl.theory.ranges import finite, positive
+
+TAIL_SAMPLES = 8
+
+
+class Kinetics(StrEnum):
+    """The two mechanisms of section 3.6, and the verdict of a record too short to tell."""
+
+    CAPACITY = "capacity-constrained"
+    DIFFERENTIAL = "differential learning kinetics"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class KineticsDecision:
+    """Whether I_K(t) converges, as far as a finite record tells.
+
+    Attributes:
+        kinetics: The verdict.
+        i_recorded: I_K at the end of the record (theory time).
+        tail_bound: Upper bound on I_K(inf) - i_recorded (theory time), if c1 keeps falling at least
+            as fast as `decay_low`; infinity if that does not bound it.
+        decay_low: Lowest estimate of -d log c1 / d log t over the end of the record.
+        decay_high: Highest estimate of the same.
+    """
+
+    kinetics: Kinetics
+    i_recorded: float
+    tail_bound: float
+    decay_low: float
+    decay_high: float
+
+
+@dataclass(frozen=True)
+class MemorisationRecord:
+    """A measured c1(t) of an MLP that memorises K items by itself, taken as piecewise linear.
+
+    Attributes:
+        time: Theory time, from 0, increasing, shape (T,).
+        c1: Mean of sigma(-phi^+) at each time, in [0, 1], shape (T,).
+    """
+
+    time: NDArray[np.float64]
+    c1: NDArray[np.float64]
+
+    def __post_init__(self):
+        time, c1 = finite("time", self.time), finite("c1", self.c1)
+        if time.ndim != 1 or time.shape != c1.shape or time.size < 2:
+            raise ValueError("time and c1 must be vectors of the same length, of at least 2")
+        if time[0] != 0 or np.any(np.diff(time) <= 0):
+            raise ValueError("time must start at 0 and increase")
+        if np.any((c1 < 0) | (c1 > 1)):
+            raise ValueError("c1 must lie in [0, 1]")
+        object.__setattr__(self, "time", time)
+        object.__setattr__(self, "c1", c1)
+
+    @property
+    def _cumulative(self) -> NDArray[np.float64]:
+        area = np.diff(self.time) * (self.c1[1:] + self.c1[:-1])  # twice the trapezoids
+        return np.concatenate([[0.0], np.cumsum(area)])
+
+    def integral(self, time: ArrayLike) -> NDArray[np.float64]:
+        """Return I_K(t), twice the integral of c1.
+
+        Args:
+            time: Theory time within the record, any shape.
+
+        Returns:
+            I_K (theory time).
+
+        Raises:
+            ValueError: If a time is outside the record.
+
+        Source:
+            Equation 10 (its definition of I_K).
+        """
+        time = finite("time", time)
+        if np.any((time < 0) | (time > self.time[-1])):
+            raise ValueError("time is outside the record")
+        i = np.clip(np.searchsorted(self.time, time, side="right") - 1, 0, self.time.size - 2)
+        step = time - self.time[i]
+        slope = (self.c1[i + 1] - self.c1[i]) / (self.time[i + 1] - self.time[i])
+        return self._cumulative[i] + step * (2 * self.c1[i] + slope * step)
+
+    def acquisition_time(self, t_icl: ArrayLike, *, beyond: str = "raise") -> NDArray[np.float64]:
+        """Return tau_K, the time of acquisition at K items, from that at infinitely many.
+
+        Args:
+            t_icl: Time to acquire ICL while c1 = 1/2 (theory time), at least 0, any shape.
+            beyond: "raise", or "inf" to return infinity where the record never gets there.
+
+        Returns:
+            tau_K with I_K(tau_K) = t_icl (theory time).
+
+        Raises:
+            ValueError: If t_icl is negative, or beyond I_K at the end of the record.
+
+        Source:
+            Equation 10, inverted.
+        """
+        target = finite("t_icl", t_icl)
+        cumulative = self._cumulative
+        if np.any(target < 0):
+            raise ValueError("t_icl must not be negative")
+        missed = target > cumulative[-1]
+        if np.any(missed) and beyond != "inf":
+            raise ValueError(f"I_K reaches {cumulative[-1]:.6g} only by the end of the record")
+        i = np.searchsorted(cumulative, target, side="left") - 1
+        i = np.clip(i, 0, self.time.size - 2)
+        slope = (self.c1[i + 1] - self.c1[i]) / (self.time[i + 1] - self.time[i])
+        rest = np.clip(target - cumulative[i], 0, None)
+        # The root of slope s^2 + 2 c1 s = rest, in the form that does not cancel.
+        root = self.c1[i] + np.sqrt(np.maximum(self.c1[i] ** 2 + slope * rest, 0))
+        step = np.divide(rest, root, out=np.zeros_like(rest + root), where=rest > 0)
+        return np.where(missed, np.inf, np.minimum(self.time[i] + step, self.time[i + 1]))
+
+    def decide(self, *, tail_decades: float = 1.0, tail_tolerance: float = 0.05):
+        """Decide between capacity constraint and differential kinetics.
+
+        No finite record decides whether an integral diverges; this states what it shows. Over the
+        last `tail_decades` of time, and over each half of them in log time, c1 is fitted as t^-p.
+        Every p above 1, and a tail 2 c1(T) T/(p - 1) at the lowest p below `tail_tolerance` of I_K:
+        differential. Every p below 1, so that the same law carried on diverges: capacity. Else
+        undecided. An estimate carries two standard errors of its fit.
+
+        Args:
+            tail_decades: Decades of time at the end of the record that are fitted.
+            tail_tolerance: Largest tail, as a fraction of the I_K recorded, that counts as small.
+
+        Returns:
+            A `KineticsDecision`.
+
+        Raises:
+            ValueError: If the tail holds fewer than 8 samples in either half.
+
+        Source:
+            Section 3.6, equation 12; the criterion is ours.
+        """
+        end, recorded = self.time[-1], self._cumulative[-1]
+        if self.c1[-1] == 0:
+            return KineticsDecision(Kinetics.DIFFERENTIAL, recorded, 0.0, np.inf, np.inf)
+        middle, start = end * 10 ** (-tail_decades / 2), end * 10**-tail_decades
+        slopes = []
+        for first, last in [(start, end), (start, middle), (middle, end)]:
+            part = (self.time >= first) & (self.time <= last) & (self.time > 0) & (self.c1 > 0)
+            if part.sum() < TAIL_SAMPLES:
+                raise ValueError(f"the tail needs {TAIL_SAMPLES} samples in each half")
+            fit, covariance = np.polyfit(
+                np.log(self.time[part]), np.log(self.c1[part]), 1, cov=True
+            )
+            error = 2 * np.sqrt(covariance[0, 0])
+            slopes += [-fit[0] - error, -fit[0] + error]
+        low, high = float(min(slopes)), float(max(slopes))
+        tail = 2 * self.c1[-1] * end / (low - 1) if low > 1 else np.inf
+        if tail <= tail_tolerance * recorded:
+            kinetics = Kinetics.DIFFERENTIAL
+        else:
+            kinetics = Kinetics.CAPACITY if high < 1 else Kinetics.UNDECIDED
+        return KineticsDecision(kinetics, float(recorded), float(tail), low, high)
+
+
+def critical_diversity_power_law(
+    t_icl: ArrayLike, prefactor: float, exponent: float
+) -> NDArray[np.float64]:
+    """Return the task diversity threshold K* when I_K(inf) = prefactor K^exponent.
+
+    Args:
+        t_icl: Time to acquire ICL while c1 = 1/2 (theory time), any shape.
+        prefactor: I_K(inf) extrapolated to K = 1 (theory time).
+        exponent: nu (dimensionless).
+
+    Returns:
+        K* (items). With equation 11 for t_icl it goes as N^(1/nu) e^(-beta0/nu).
+
+    Raises:
+        ValueError: If an argument is not positive.
+
+    Source:
+        Equations 12 and 13.
+    """
+    nu = positive("exponent", exponent)
+    return (positive("t_icl", t_icl) / positive("prefactor", prefactor)) ** (1 / nu)
+
+
+def critical_diversity_measured(
+    t_icl: ArrayLike, n_items: ArrayLike, i_infinity: ArrayLike
+) -> NDArray[np.float64]:
+    """Return the K* that solves t_ICL = I_K(inf) on a measured I_K(inf): no constant is fitted.
+
+    Args:
+        t_icl: Time to acquire ICL at infinitely many items (theory time), any shape.
+        n_items: K at which I_K(inf) is measured (items), increasing, shape (M,).
+        i_infinity: I_K(inf) there (theory time), increasing, shape (M,).
+
+    Returns:
+        K* (items), interpolated linearly in log K and log I_K.
+
+    Raises:
+        ValueError: If t_icl is outside the measured range, or the measurements do not increase.
+
+    Source:
+        Equation 12 (beyond the paper, which fits the prefactor).
+    """
+    target, items = positive("t_icl", t_icl), positive("n_items", n_items)
+    measured = positive("i_infinity", i_infinity)
+    if items.ndim != 1 or items.shape != measured.shape or items.size < 2:
+        raise ValueError("n_items and i_infinity must be vectors of the same length, of at least 2")
+    if np.any(np.diff(items) <= 0) or np.any(np.diff(measured) <= 0):
+        raise ValueError("n_items and i_infinity must increase")
+    if np.any((target < measured[0]) | (target > measured[-1])):
+        raise ValueError(f"t_icl is outside the measured [{measured[0]:.6g}, {measured[-1]:.6g}]")
+    return np.exp(np.interp(np.log(target), np.log(measured), np.log(items)))

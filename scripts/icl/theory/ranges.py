@@ -1,0 +1,103 @@
+"""Range checks: outside its range a formula raises or warns by name, and never yields NaN."""
+
+import warnings
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class OutOfRangeWarning(UserWarning):
+    """A formula is evaluated where the approximation behind it does not hold."""
+
+
+def finite(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return the value as a float array, refusing NaN and infinity.
+
+    Args:
+        name: What the value is, for the message.
+        value: Any shape, any unit.
+
+    Returns:
+        The value as float64.
+
+    Raises:
+        ValueError: If any element is not finite.
+    """
+    array = np.asarray(value, dtype=np.float64)
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} must be finite")
+    return array
+
+
+def positive(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return the value as a float array, refusing what is not above zero.
+
+    Args:
+        name: What the value is, for the message.
+        value: Any shape, any unit.
+
+    Returns:
+        The value as float64.
+
+    Raises:
+        ValueError: If any element is not finite or not positive.
+    """
+    array = finite(name, value)
+    if np.any(array <= 0):
+        raise ValueError(f"{name} must be positive")
+    return array
+
+
+def context_length_of(value: int) -> int:
+    """Return the context length N, refusing anything but an integer of at least 2.
+
+    Args:
+        value: Context length N (tokens).
+
+    Returns:
+        N as an int.
+
+    Raises:
+        ValueError: If N is not an integer, or is below 2.
+    """
+    if int(value) != value or value < 2:
+        raise ValueError(f"context_length must be an integer of at least 2, got {value}")
+    return int(value)
+
+
+def distribution(
+    logits: ArrayLike, weights: ArrayLike | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a discrete distribution of MLP logits as values and normalised weights.
+
+    Args:
+        logits: MLP logits of the items, signed so that positive is correct, shape (L,) or scalar.
+        weights: Non-negative weight of each logit, shape (L,); equal if absent.
+
+    Returns:
+        Logits and weights, both (L,), the weights summing to 1.
+
+    Raises:
+        ValueError: If the shapes differ, the logits are empty or not finite, or a weight is
+            negative or all of them are zero.
+    """
+    values = np.atleast_1d(finite("logits", logits)).ravel()
+    if values.size == 0:
+        raise ValueError("logits must not be empty")
+    if weights is None:
+        return values, np.full(values.size, 1.0 / values.size)
+    mass = np.atleast_1d(finite("weights", weights)).ravel()
+    if mass.shape != values.shape or np.any(mass < 0) or mass.sum() == 0:
+        raise ValueError("weights must match the logits, be non-negative and not all zero")
+    return values, mass / mass.sum()
+
+
+def warn_if(condition: ArrayLike, message: str) -> None:
+    """Warn with `OutOfRangeWarning` if the condition holds anywhere.
+
+    Args:
+        condition: Boolean, any shape.
+        message: What left its range, and the range.
+    """
+    if np.any(condition):
+        warnings.warn(message, OutOfRangeWarning, stacklevel=3)
