@@ -16,6 +16,7 @@ from typing import Any
 NUMERICS_VERSION = 1
 
 INFINITY = "infinity"
+SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9  # a slow core; what is asked of a scheduler for a job
 
 
 class ConfigError(ValueError):
@@ -231,10 +232,12 @@ class Cost:
     Attributes:
         operations: floating-point operations of training (evaluation adds a few per cent).
         memory_mb: peak memory in megabytes, the interpreter and its libraries included.
+        minutes: wall time to ask a scheduler for, far above what one core should need.
     """
 
     operations: float
     memory_mb: int
+    minutes: int
 
 
 def cost(job: Job) -> Cost:
@@ -252,7 +255,9 @@ def cost(job: Job) -> Cost:
     numbers = n_seeds * (3 * (n_items + job.evaluation.novel_items) * width + 4 * weights)
     numbers += n_seeds * batch * (3 * job.context_length * width + 8 * (d + width))
     numbers += 6 * n_items * width  # while one replicate's items are drawn
+    operations = float(n_seeds * batch * job.steps * per_sequence)
     return Cost(
-        operations=float(n_seeds * batch * job.steps * per_sequence),
+        operations=operations,
+        minutes=10 + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
         memory_mb=600 + int(numbers * 4 / 1e6),
     )

@@ -1,0 +1,51 @@
+# make all   install what it needs into .venv and run the laptop size: figures, verdicts, report
+# make test  install what it needs and run lint, unit and workflow tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PRESET ?= laptop
+# Extra options for snakemake, as in: make all ARGS="--cores 1"
+ARGS ?=
+SNAKEMAKE := $(BIN)/snakemake --configfile config/$(PRESET).yaml
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: all figures report test lint format clean
+.DEFAULT_GOAL := all
+
+# With a failed block, draw what can be drawn, with the gap marked, and still end in failure.
+all: $(VENV)/installed
+	$(SNAKEMAKE) $(ARGS) all || \
+	  { $(SNAKEMAKE) $(ARGS) all --config missing_blocks=mark; exit 1; }
+	$(SNAKEMAKE) --report results/$(PRESET)/report.html
+
+figures: $(VENV)/installed
+	$(SNAKEMAKE) $(ARGS) figures
+
+report: $(VENV)/installed
+	$(SNAKEMAKE) --report results/$(PRESET)/report.html
+
+test: $(VENV)/installed-dev lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+clean:
+	rm -rf $(VENV) .snakemake
+
+$(VENV)/installed: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,24 @@
+# icl-race: from a grid in YAML to figures and verdicts. See README.md.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+# A preset (config/*.yaml with the key `preset`) replaces another whole; only an overlay merges.
+if "preset" not in config:
+
+    configfile: "config/laptop.yaml"
+
+
+configfile: "config/claims.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/targets.smk"
+
+
+onerror:
+    print(AFTER_A_FAILURE)

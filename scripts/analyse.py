@@ -1,0 +1,15 @@
+"""Decide one claim from the collected data of its experiments."""
+
+import json
+
+from icl import artifacts, claims, entry
+
+with entry.logged(snakemake.log[0]) as log:
+    claim = dict(snakemake.params.claim)
+    by_experiment = {
+        dataset.attrs["experiment"]: dataset for dataset in map(artifacts.read, snakemake.input)
+    }
+    data = {role: by_experiment[name] for role, name in claim["experiments"].items()}
+    verdict = claims.evaluate(claim, snakemake.wildcards.claim, data, snakemake.params.preset)
+    artifacts.write_text(json.dumps(verdict, indent=1, sort_keys=True), snakemake.output[0])
+    log.info("%s: %s", snakemake.wildcards.claim, verdict["verdict"])

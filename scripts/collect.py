@@ -1,0 +1,27 @@
+"""Join the artifacts of an experiment's jobs into one dataset, and say which are missing."""
+
+import json
+from pathlib import Path
+
+from icl import artifacts, entry, provenance
+
+with entry.logged(snakemake.log[0]) as log:
+    experiment = snakemake.wildcards.experiment
+    if not snakemake.input:
+        raise artifacts.ArtifactError(f"{experiment}: not one of its jobs has finished")
+    finished = {Path(path).stem for path in snakemake.input}
+    missing = [name for name in snakemake.params.jobs if name not in finished]
+    for name in missing:
+        log.warning("missing: %s", name)
+    joined = artifacts.collect(
+        (artifacts.read(path) for path in sorted(snakemake.input)),
+        {
+            "title": f"icl-race experiment {experiment}: {snakemake.params.description}",
+            "experiment": experiment,
+            "preset": snakemake.params.preset,
+            "missing_blocks": json.dumps(missing),
+            **provenance.gather(rule=snakemake.rule),
+        },
+    )
+    artifacts.write(joined, snakemake.output[0])
+    log.info("%d runs from %d jobs", joined.sizes["run"], len(finished))

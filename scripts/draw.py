@@ -1,0 +1,22 @@
+"""Draw one figure from collected data and the verdicts that it quotes."""
+
+import json
+from pathlib import Path
+
+from icl import artifacts, entry, figures
+
+with entry.logged(snakemake.log[0]):
+    figure = snakemake.params.figure
+    by_experiment = {
+        dataset.attrs["experiment"]: dataset
+        for dataset in map(artifacts.read, snakemake.input.collected)
+    }
+    data = {role: by_experiment[name] for role, name in figure["experiments"].items()}
+    verdicts = [json.loads(Path(p).read_text(encoding="utf-8")) for p in snakemake.input.verdicts]
+    figures.draw(
+        snakemake.wildcards.figure,
+        data,
+        {verdict["id"]: verdict for verdict in verdicts},
+        snakemake.output.pdf,
+        snakemake.output.png,
+    )

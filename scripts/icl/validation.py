@@ -1,0 +1,244 @@
+"""Configuration errors that a person can act on: the file, the key's path, the value, the remedy.
+
+Snakemake hands over one merged mapping; the files it came from are read once more, to say which of
+them holds the fault and to refuse what YAML lets pass (a key given twice, not a number).
+"""
+
+import difflib
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from icl.config import INFINITY, ConfigError, Job, expand, resolve
+
+Key = tuple[str | int, ...]
+Fault = tuple[Key, str]  # where, and what is wrong and allowed there
+COMMAND_LINE = "--config"
+
+
+class _StrictLoader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is not a string: quote it", key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """Read one YAML mapping.
+
+    Raises:
+        ConfigError: naming the file, where it is missing, not YAML, or not a mapping of strings.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        data = yaml.load(text, Loader=_StrictLoader)  # a subclass of SafeLoader
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: must be a mapping of keys to values, not {_show(data)}")
+    return data
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", value):
+        text += " (text to YAML: write 1.0e-3, not 1e-3)"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def dotted(key: Key) -> str:
+    """Write a key's path as experiments.transition.grid[0].n_items."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "(top level)"
+
+
+class Sources:
+    """The files that a configuration was merged from, later ones winning."""
+
+    def __init__(self, files: Sequence[str | Path]):
+        self.files = [(str(path), load_yaml(path)) for path in files]
+
+    def locate(self, key: Key) -> str:
+        """Name the last file that sets a key, or its nearest ancestor."""
+        for length in range(len(key), 0, -1):
+            for path, data in reversed(self.files):
+                if _has(data, key[:length]):
+                    return path
+        return COMMAND_LINE if self.files else "configuration"
+
+    def refuse_two_presets(self) -> None:
+        """Refuse two presets at once: Snakemake would merge one into the other.
+
+        Raises:
+            ConfigError: naming the files.
+        """
+        presets = [path for path, data in self.files if "preset" in data]
+        if len(presets) > 1:
+            raise ConfigError(
+                f"{' and '.join(presets)}: each is a preset (it has the key preset), and a preset "
+                "replaces another whole: give one, and an overlay without that key for changes"
+            )
+
+
+def _has(data: Any, key: Key) -> bool:
+    for part in key:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
+
+
+def _not_finite(data: Any, key: Key = ()) -> Iterator[Fault]:
+    """Find numbers that are not numbers, or infinite: comparisons in a schema let them pass."""
+    if isinstance(data, float) and not math.isfinite(data):
+        yield key, f"{data!r} is not allowed; allowed: a finite number"
+    if isinstance(data, dict | list):
+        for part, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _not_finite(value, (*key, part))
+
+
+def _message(error: jsonschema.ValidationError, key: Key) -> Iterator[Fault]:
+    """Say what is wrong and what is allowed, for one fault that the schema found."""
+    allowed = error.schema.get("description", "")
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        for name in error.instance:
+            if name not in known:
+                yield (*key, name), f"unknown key; {_hint(name, known)}"
+    elif error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        for name in missing:
+            node = error.schema.get("properties", {}).get(name, {})
+            text = node.get("description", "") if isinstance(node, dict) else ""
+            yield (*key, name), f"is missing{f'; allowed: {text}' if text else ''}"
+    elif "propertyNames" in error.absolute_schema_path:
+        yield (*key, error.instance), f"this name is not allowed; allowed: {allowed}"
+    else:
+        yield key, f"{_show(error.instance)} is not allowed; allowed: {allowed or error.message}"
+
+
+def schema_faults(data: Any, schema: dict[str, Any], at: Key = ()) -> list[Fault]:
+    """List the faults of data against a schema.
+
+    Args:
+        data: what to check.
+        schema: a JSON schema, its `description`s saying what is allowed.
+        at: the key of data in the whole configuration.
+    """
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(validator.iter_errors(data), key=lambda error: [str(p) for p in error.path])
+    return [fault for error in errors for fault in _message(error, (*at, *error.absolute_path))]
+
+
+def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, list[Job]]:
+    """Check a merged configuration and expand its experiments.
+
+    Args:
+        config: what Snakemake merged.
+        schemas: folder of config.schema.yaml and claims.schema.yaml.
+        sources: the files it was merged from, to name them in errors.
+
+    Returns:
+        The jobs of each experiment.
+
+    Raises:
+        ConfigError: with one line per fault.
+    """
+    sources.refuse_two_presets()
+    schema = load_yaml(schemas / "config.schema.yaml")
+
+    def stop_at(faults: Iterable[Fault]) -> None:
+        lines = [f"{sources.locate(key)}: {dotted(key)}: {text}" for key, text in faults]
+        if lines:
+            raise ConfigError("\n".join(dict.fromkeys(lines)))
+
+    stop_at(_not_finite(config))
+    stop_at(schema_faults(config, schema))
+    claims = {key: config[key] for key in ("claims", "figures")}
+    stop_at(schema_faults(claims, load_yaml(schemas / "claims.schema.yaml")))
+    resolved = {**schema["$defs"]["resolved"], "$defs": schema["$defs"]}
+    jobs = {}
+    for name, experiment in config["experiments"].items():
+        here = ("experiments", name)
+        for i, entry in enumerate(resolve(config["defaults"], experiment)):
+            stop_at(schema_faults(entry, resolved, here))
+            stop_at(_range_faults(entry, (*here, "grid", i)))
+            stop_at(_schedule_faults(entry, here))
+        jobs[name] = expand(config["defaults"], experiment)
+        stop_at(_duplicate_faults(jobs[name], (*here, "grid")))
+    stop_at(_reference_faults(config))
+    return jobs
+
+
+def _range_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
+    values = entry["n_items"] if isinstance(entry["n_items"], list) else [entry["n_items"]]
+    for value in values:
+        if isinstance(value, dict) and value["to"] <= value["from"]:
+            text = f"{value['to']} is not allowed; allowed: above from, {value['from']}"
+            yield (*key, "n_items", "to"), text
+
+
+def _schedule_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
+    every, steps = entry["evaluation"]["every"], entry["steps"]
+    if every > steps:
+        text = f"{every} is not allowed; allowed: at most the run's steps, {steps}"
+        yield (*key, "evaluation", "every"), text
+
+
+def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
+    """Refuse a run that is listed twice: it would count as two replicates."""
+    runs = Counter((job.context_length, job.n_items, seed) for job in jobs for seed in job.seeds)
+    for (context_length, n_items, seed), count in runs.items():
+        if count > 1:
+            shown = INFINITY if n_items is None else n_items
+            yield key, f"N = {context_length}, K = {shown}, seed {seed} is listed {count} times"
+            return
+
+
+def _reference_faults(config: dict[str, Any]) -> Iterator[Fault]:
+    """Refuse a claim or a figure that needs what the configuration does not have."""
+    for kind in ("claims", "figures"):
+        for name, entry in config[kind].items():
+            for role, experiment in entry["experiments"].items():
+                if experiment not in config["experiments"]:
+                    key = (kind, name, "experiments", role)
+                    yield (
+                        key,
+                        f"no such experiment: {experiment}; {_hint(experiment, config['experiments'])}",
+                    )
+            for claim in entry.get("claims", ()):
+                if claim not in config["claims"]:
+                    yield (
+                        (kind, name, "claims"),
+                        f"no such claim: {claim}; {_hint(claim, config['claims'])}",
+                    )
+
+
+def _hint(name: Any, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"

@@ -1,0 +1,51 @@
+# Claims: one verdict each, then the table of them all.
+
+
+rule analyse:
+    input:
+        inputs_of("claim"),
+    output:
+        VERDICT,
+    log:
+        f"{RESULTS}/logs/analyse/{{claim}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/analyse/{{claim}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        claim=lambda wildcards: config["claims"][wildcards.claim],
+        preset=config["preset"],
+    message:
+        "Decide the claim {wildcards.claim}"
+    script:
+        "../../scripts/analyse.py"
+
+
+rule tabulate:
+    input:
+        expand(VERDICT, claim=config["claims"]),
+    output:
+        json=f"{RESULTS}/claims.json",
+        markdown=report(
+            f"{RESULTS}/claims.md", caption="../report/claims.rst", category="Verdicts"
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tabulate.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Tabulate the verdicts"
+    script:
+        "../../scripts/tabulate.py"

@@ -1,0 +1,80 @@
+# The checked configuration, its jobs, and the paths of results.
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+from icl import config as icl_config
+from icl import validation
+
+
+def checked_jobs():
+    """Check the merged configuration; return each experiment's jobs by file name."""
+    try:
+        sources = validation.Sources(config_files())
+        jobs = validation.check(config, Path(workflow.basedir) / "workflow/schemas", sources)
+    except icl_config.ConfigError as error:
+        # Not a WorkflowError, which would add the lines of this file to a message for users.
+        sys.exit(f"The configuration cannot be run:\n{error}")
+    return {name: {job.name: job for job in listed} for name, listed in jobs.items()}
+
+
+def config_files():
+    """List the files that make up the configuration, later ones winning."""
+    given = [Path(path).resolve() for path in workflow.config_settings.configfiles]
+    own = [Path(path).resolve() for path in workflow.configfiles]
+    files = [path for path in dict.fromkeys(own) if path not in given] + given
+    here = Path.cwd()
+    return [path.relative_to(here) if path.is_relative_to(here) else path for path in files]
+
+
+JOBS = checked_jobs()
+RESULTS = f"results/{config.get('name', config['preset'])}"
+TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
+COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
+VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
+FIGURE = f"{RESULTS}/figures/{{figure}}"
+AFTER_A_FAILURE = (
+    "Something failed; what finished is kept, and the same command goes on from there.\n"
+    "To draw figures now, with the gaps marked: snakemake figures --config missing_blocks=mark"
+)
+
+
+wildcard_constraints:
+    experiment="|".join(JOBS),
+    job=r"N\d+_K(\d+|inf)_seeds\d+-\d+_[0-9a-f]{12}",
+    claim="|".join(config["claims"]),
+    figure="|".join(config["figures"]),
+
+
+def job_of(wildcards):
+    """Return the training job that the wildcards name."""
+    return JOBS[wildcards.experiment][wildcards.job]
+
+
+def blocks_of(experiment):
+    """List an experiment's artifacts: all, or, where gaps are to be marked, those that exist."""
+    paths = expand(TRAINED, experiment=experiment, job=JOBS[experiment])
+    if config.get("missing_blocks", "wait") == "mark":
+        return [path for path in paths if Path(path).is_file()]
+    return paths
+
+
+def inputs_of(kind):
+    """Return an input function: the collected data of a claim's or a figure's experiments."""
+
+    def inputs(wildcards):
+        name = wildcards[kind]
+        used = config[f"{kind}s"][name]["experiments"]
+        return expand(COLLECTED, experiment=sorted(set(used.values())))
+
+    return inputs
+
+
+def verdicts_of(wildcards):
+    """List the verdicts that a figure quotes."""
+    return expand(VERDICT, claim=config["figures"][wildcards.figure]["claims"])
+
+
+def figure_target(figure):
+    """Name a figure's target as the paper prints it: fig6 -> figure_6."""
+    return figure.replace("fig", "figure_", 1)

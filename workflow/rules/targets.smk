@@ -1,0 +1,41 @@
+# Targets: everything, every figure, every claim, and each of them by name.
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tabulate.output,
+        expand(f"{FIGURE}.{{kind}}", figure=config["figures"], kind=["pdf", "png"]),
+
+
+rule figures:
+    input:
+        expand(f"{FIGURE}.{{kind}}", figure=config["figures"], kind=["pdf", "png"]),
+
+
+rule claims:
+    input:
+        rules.tabulate.output,
+
+
+rule collected:
+    input:
+        expand(COLLECTED, experiment=JOBS),
+
+
+for claim in config["claims"]:
+
+    rule:
+        name:
+            f"claim_{claim}"
+        input:
+            expand(VERDICT, claim=claim),
+
+
+for figure in config["figures"]:
+
+    rule:
+        name:
+            figure_target(figure)
+        input:
+            expand(f"{FIGURE}.{{kind}}", figure=figure, kind=["pdf", "png"]),
