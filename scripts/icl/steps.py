@@ -1,10 +1,12 @@
-"""One step of SGD on a batch of replicates, in whichever way is fastest where it runs."""
+"""Forward pass and SGD step of a batch of replicates, whichever way is fastest where they run."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
+from icl import fused
 from icl.config import Job
 from icl.models import MODELS
 from icl.models.layers import Parameters
@@ -47,6 +49,26 @@ def autograd_step(job: Job) -> Step:
     return step
 
 
-def choose(job: Job, device: torch.device) -> Step:
-    """Choose the step for a job on a device."""
-    return autograd_step(job)
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a job is computed where it runs.
+
+    Attributes:
+        step: one step of SGD, in place.
+        logits: the forward pass, as the model's own `logits`.
+    """
+
+    step: Step
+    logits: Callable[..., torch.Tensor]
+
+
+def plain(job: Job) -> Arithmetic:
+    """Compute by the model's own forward pass and autograd: every model, every device."""
+    return Arithmetic(autograd_step(job), MODELS[job.model.name].logits)
+
+
+def choose(job: Job, device: torch.device) -> Arithmetic:
+    """Choose the fastest arithmetic for a job on a device."""
+    if device.type == "cpu" and job.model.name == "one_layer":
+        return Arithmetic(fused.FusedStep(job), fused.logits)
+    return plain(job)

@@ -54,7 +54,7 @@ class _Ensemble:
         self.tables = self.model.embed(draw(self.seeds, self.n_items, dim, task))
         novel = tasks.novel_dataset(self.seeds, job.evaluation.novel_items, dim, task)
         self.novel = self.model.embed(novel)
-        self.sgd_step = steps.choose(job, device)
+        self.arithmetic = steps.choose(job, device)
 
     def training_tables(self, step):
         """Return the tables to train on at a step."""
@@ -73,7 +73,7 @@ class _Ensemble:
             self.job.context_length,
             self.n_items,
         )
-        self.sgd_step(self.parameters, self.training_tables(step), sequences)
+        self.arithmetic.step(self.parameters, self.training_tables(step), sequences)
 
     @torch.no_grad()
     def _accuracy_and_loss(self, tables, sequences):
@@ -83,7 +83,7 @@ class _Ensemble:
             part = slice(first, first + EVALUATION_BATCH)
             batch = tasks.Sequences(sequences.context[:, part], sequences.target[:, part])
             labels = tables.labels.gather(1, batch.target)
-            margin = labels * self.model.logits(self.parameters, tables, batch, self.job.model)
+            margin = labels * self.arithmetic.logits(self.parameters, tables, batch, self.job.model)
             correct = correct + (margin > 0).sum(1)
             loss = loss + functional.softplus(-margin).double().sum(1)
         n = sequences.target.shape[1]

@@ -1,0 +1,255 @@
+"""Compiled loops for the one-layer model on a CPU: what `fused` does between matrix products.
+
+Attention reads each row straight from the token table, so that no (R, B, N, E) tensor is ever
+written; rows are taken four at a time, which keeps four sums in flight, and are asked for some rows
+ahead, because their order is random and a large table does not fit in the caches.
+
+Floating-point sums may be reordered (so that they vectorise); infinities and NaN keep their
+meaning, for they tell that a replicate has diverged.
+"""
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+ROWS_AHEAD = 12
+CACHE_LINE = 16  # float32 numbers
+NEVER = np.float32(-1e30)  # the score of a row that must not be attended to
+
+_compile = numba.njit(
+    cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}
+)
+
+
+@intrinsic
+def _prefetch(typing_context, array, offset):
+    """Ask for the cache line of a contiguous array's element."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        address = builder.gep(data, [arguments[1]])
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        declared = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, declared, "llvm.prefetch.p0")
+        read, keep, data_cache = word(0), word(3), word(1)
+        builder.call(function, [builder.bitcast(address, byte), read, keep, data_cache])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+@_compile
+def exponential(x):  # pragma: no cover - compiled
+    """Return exp(x) for x <= 0 in float32, in a form that vectorises; 0 below -88."""
+    power = (x if x > np.float32(-88) else np.float32(-88)) * np.float32(1.4426950408889634)
+    whole = np.floor(power + np.float32(0.5))
+    rest = power - whole  # in [-1/2, 1/2]: 2^rest by its polynomial, 2^whole by its bits
+    value = np.float32(1.5403530393381608e-4)
+    value = value * rest + np.float32(1.3333558146428443e-3)
+    value = value * rest + np.float32(9.6181291076284772e-3)
+    value = value * rest + np.float32(5.5504108664821580e-2)
+    value = value * rest + np.float32(2.4022650695910072e-1)
+    value = value * rest + np.float32(6.9314718055994531e-1)
+    value = value * rest + np.float32(1.0)
+    return value * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@_compile
+def _dot(a, b):  # pragma: no cover - compiled
+    total = np.float32(0)
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
+@_compile
+def _ask_for_rows(flat_table, width, flat_context, position):  # pragma: no cover - compiled
+    """Prefetch the four rows of the table that follow `ROWS_AHEAD` after a position."""
+    first = min(position + ROWS_AHEAD, max(flat_context.shape[0] - 4, 0))
+    for n in range(first, min(first + 4, flat_context.shape[0])):
+        for offset in range(0, width, CACHE_LINE):
+            _prefetch(flat_table, flat_context[n] * width + offset)
+
+
+@_compile
+def gather(table, labels, target, tokens, target_labels):  # pragma: no cover - compiled
+    """Look up the targets' tokens (R, B, E) and labels (R, B)."""
+    for r in range(target.shape[0]):
+        for b in range(target.shape[1]):
+            tokens[r, b] = table[r, target[r, b]]
+            target_labels[r, b] = labels[r, target[r, b]]
+
+
+@_compile
+def attend(table, context, tokens, query, with_self, weights, read):  # pragma: no cover - compiled
+    """Score, softmax and weighted sum of the context's rows.
+
+    Args:
+        table: (R, K, E) labelled tokens.
+        context: (R, B, N) rows of the table.
+        tokens: (R, B, E) the target's own tokens.
+        query: (R, B, E), so that a row's score is its product with it.
+        with_self: whether the target attends to its own token too.
+        weights: (R, B, P + 1) is filled with the softmax, P being N rounded up to a multiple of
+            four; the rows from N to P weigh nothing, the last one is the target's own.
+        read: (R, B, E) is filled with the weighted sum.
+    """
+    n_replicates, n_sequences, length = context.shape
+    width, padded = table.shape[2], weights.shape[2] - 1
+    last = length - 1
+    for r in range(n_replicates):
+        rows, flat_table, flat_context = table[r], table[r].reshape(-1), context[r].reshape(-1)
+        for b in range(n_sequences):
+            c, q, a, out = context[r, b], query[r, b], weights[r, b], read[r, b]
+            top = _dot(tokens[r, b], q) if with_self else NEVER
+            a[padded] = top
+            for n in range(0, padded, 4):
+                _ask_for_rows(flat_table, width, flat_context, b * length + n)
+                t0, t1 = rows[c[n]], rows[c[min(n + 1, last)]]
+                t2, t3 = rows[c[min(n + 2, last)]], rows[c[min(n + 3, last)]]
+                s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+                for i in range(width):
+                    s0 += t0[i] * q[i]
+                    s1 += t1[i] * q[i]
+                    s2 += t2[i] * q[i]
+                    s3 += t3[i] * q[i]
+                # A row beyond the context repeats the last one: the maximum stays right.
+                top = max(max(max(s0, s1), max(s2, s3)), top)
+                a[n], a[n + 1], a[n + 2], a[n + 3] = s0, s1, s2, s3
+            for n in range(length, padded):
+                a[n] = NEVER
+            total = np.float32(0)
+            for n in range(padded + 1):
+                a[n] = exponential(a[n] - top)
+                total += a[n]
+            scale = np.float32(1) / total
+            for n in range(padded + 1):
+                a[n] *= scale
+            for i in range(width):
+                out[i] = a[padded] * tokens[r, b, i]
+            for n in range(0, padded, 4):
+                t0, t1 = rows[c[n]], rows[c[min(n + 1, last)]]
+                t2, t3 = rows[c[min(n + 2, last)]], rows[c[min(n + 3, last)]]
+                a0, a1, a2, a3 = a[n], a[n + 1], a[n + 2], a[n + 3]
+                for i in range(width):
+                    out[i] += a0 * t0[i] + a1 * t1[i] + a2 * t2[i] + a3 * t3[i]
+
+
+@_compile
+def attend_backward(
+    table, context, tokens, weights, read, read_gradient, query_gradient
+):  # pragma: no cover - compiled
+    """Fill the gradient of the query (R, B, E), from that of `attend`'s weighted sum.
+
+    The gradient of score n is a_n (da_n - sum_m a_m da_m), where da_n = row_n . read_gradient; the
+    sum is read . read_gradient, known beforehand, so that one pass over the rows is enough.
+    """
+    n_replicates, n_sequences, length = context.shape
+    width, padded = table.shape[2], weights.shape[2] - 1
+    last = length - 1
+    for r in range(n_replicates):
+        rows, flat_table, flat_context = table[r], table[r].reshape(-1), context[r].reshape(-1)
+        for b in range(n_sequences):
+            c, g, a, out = context[r, b], read_gradient[r, b], weights[r, b], query_gradient[r, b]
+            mean = _dot(read[r, b], g)
+            own = a[padded] * (_dot(tokens[r, b], g) - mean)
+            for i in range(width):
+                out[i] = own * tokens[r, b, i]
+            for n in range(0, padded, 4):
+                _ask_for_rows(flat_table, width, flat_context, b * length + n)
+                t0, t1 = rows[c[n]], rows[c[min(n + 1, last)]]
+                t2, t3 = rows[c[min(n + 2, last)]], rows[c[min(n + 3, last)]]
+                s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+                for i in range(width):
+                    s0 += t0[i] * g[i]
+                    s1 += t1[i] * g[i]
+                    s2 += t2[i] * g[i]
+                    s3 += t3[i] * g[i]
+                s0, s1 = a[n] * (s0 - mean), a[n + 1] * (s1 - mean)
+                s2, s3 = a[n + 2] * (s2 - mean), a[n + 3] * (s3 - mean)
+                for i in range(width):
+                    out[i] += s0 * t0[i] + s1 * t1[i] + s2 * t2[i] + s3 * t3[i]
+
+
+@_compile
+def add_bias_relu(hidden, bias):  # pragma: no cover - compiled
+    """Turn a layer's products (R, B, d) into its activations, in place; NaN stays NaN."""
+    for r in range(hidden.shape[0]):
+        for b in range(hidden.shape[1]):
+            for i in range(hidden.shape[2]):
+                value = hidden[r, b, i] + bias[r, i]
+                hidden[r, b, i] = np.float32(0) if value < 0 else value
+
+
+@_compile
+def relu_backward(gradient, hidden, bias, keep, rate):  # pragma: no cover - compiled
+    """Mask the gradient (R, B, d) of activations, in place, and train the layer's bias (R, d)."""
+    total = np.empty(bias.shape[1], np.float32)
+    for r in range(gradient.shape[0]):
+        total[:] = 0
+        for b in range(gradient.shape[1]):
+            for i in range(gradient.shape[2]):
+                value = gradient[r, b, i] if hidden[r, b, i] > 0 else np.float32(0)
+                gradient[r, b, i] = value
+                total[i] += value
+        for i in range(gradient.shape[2]):
+            bias[r, i] = keep * bias[r, i] - rate * total[i]
+
+
+@_compile
+def read_out(hidden, bias, readout, readout_bias, logits):  # pragma: no cover - compiled
+    """Fill the logits (R, B) from the second hidden layer's products (R, B, d)."""
+    for r in range(hidden.shape[0]):
+        for b in range(hidden.shape[1]):
+            logit = readout_bias[r, 0]
+            for i in range(hidden.shape[2]):
+                value = hidden[r, b, i] + bias[r, i]
+                logit += (np.float32(0) if value < 0 else value) * readout[r, 0, i]
+            logits[r, b] = logit
+
+
+@_compile
+def train_readout(
+    hidden, bias, readout, readout_bias, labels, keep, rate
+):  # pragma: no cover - compiled
+    """Train the MLP's last layer, and the bias before it, and pass the gradient on.
+
+    One pass: activations, logit, the loss's gradient -l sigma(-l z) / B, and the layer's gradients.
+
+    Args:
+        hidden: (R, B, d) the second hidden layer's products; becomes their gradient.
+        bias: (R, d) that layer's bias.
+        readout: (R, 1, d).
+        readout_bias: (R, 1).
+        labels: (R, B) the targets' labels.
+        keep: 1 - rate * weight decay.
+        rate: the learning rate.
+    """
+    n_replicates, n_sequences, n_hidden = hidden.shape
+    readout_gradient = np.empty(n_hidden, np.float32)
+    bias_gradient = np.empty(n_hidden, np.float32)
+    for r in range(n_replicates):
+        readout_gradient[:] = 0
+        bias_gradient[:] = 0
+        logit_gradient = np.float32(0)
+        w, shift = readout[r, 0], bias[r]
+        for b in range(n_sequences):
+            h = hidden[r, b]
+            logit = readout_bias[r, 0]
+            for i in range(n_hidden):
+                value = h[i] + shift[i]
+                h[i] = np.float32(0) if value < 0 else value
+                logit += h[i] * w[i]
+            label = labels[r, b]
+            g = -label / (np.float32(1) + np.exp(label * logit)) / np.float32(n_sequences)
+            logit_gradient += g
+            for i in range(n_hidden):
+                readout_gradient[i] += g * h[i]
+                h[i] = g * w[i] if h[i] > 0 else np.float32(0)
+                bias_gradient[i] += h[i]
+        for i in range(n_hidden):
+            w[i] = keep * w[i] - rate * readout_gradient[i]
+            shift[i] = keep * shift[i] - rate * bias_gradient[i]
+        readout_bias[r, 0] = keep * readout_bias[r, 0] - rate * logit_gradient
