@@ -1,0 +1,124 @@
+"""Artifacts survive the round trip, and a damaged one is refused by name."""
+
+import json
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+from icl import artifacts
+from icl.config import expand
+from icl.records import METRICS, Record, StopReason
+from test_config import DEFAULTS, experiment
+
+
+def job_and_record(n_items=16, context_length=4, every=10):
+    grid = {"context_length": context_length, "n_items": n_items, "evaluation": {"every": every}}
+    job = expand(DEFAULTS, experiment(grid))[0]
+    steps = np.asarray(job.evaluation.at(job.steps))
+    random = np.random.default_rng(n_items if isinstance(n_items, int) else 0)
+    metrics = {name: random.random((2, len(steps))) for name in METRICS}
+    metrics["icl_accuracy"][1, 3:] = np.nan
+    reason = np.asarray([StopReason.LAST_STEP, StopReason.ACQUIRED], dtype=np.int8)
+    return job, Record(steps, metrics, np.asarray([100, 2 * every]), reason)
+
+
+@pytest.fixture
+def dataset():
+    job, record = job_and_record()
+    return artifacts.job_dataset(record, job, {"git_revision": "abc", "git_dirty": 0})
+
+
+@pytest.fixture
+def path(dataset, tmp_path):
+    path = tmp_path / "deep/er/job.nc"
+    artifacts.write(dataset, path)
+    return path
+
+
+def test_round_trip(dataset, path):
+    xr.testing.assert_identical(
+        artifacts.read(path).drop_attrs(deep=False), dataset.drop_attrs(deep=False)
+    )
+
+
+def test_a_plain_reader_sees_names_units_and_identity(path):
+    with xr.open_dataset(path) as dataset:
+        for variable in dataset.variables.values():
+            assert variable.attrs["long_name"]
+        assert dataset.icl_loss.attrs["units"] == "nat"
+        assert json.loads(dataset.attrs["job"])["context_length"] == 4
+        assert float(dataset.theory_time[-1]) == pytest.approx(10.0)  # rate 0.1 x 100 steps
+        meanings = dataset.stop_reason.attrs["flag_meanings"].split()
+        assert meanings[int(dataset.stop_reason[1])] == "acquired"
+
+
+@pytest.mark.parametrize("keep", [0, 100, 0.5, 0.99])
+def test_a_truncated_file_is_refused_by_name(path, keep):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(keep * len(data)) if keep < 1 else keep])
+    with pytest.raises(artifacts.ArtifactError, match=r"job\.nc"):
+        artifacts.read(path)
+
+
+def test_a_changed_value_is_refused(path):
+    with netCDF4.Dataset(path, "a") as file:
+        file["icl_loss"][0, 0] = file["icl_loss"][0, 0] + 1e-12
+    with pytest.raises(artifacts.ArtifactError, match="do not match"):
+        artifacts.read(path)
+
+
+def test_a_changed_attribute_is_refused(path):
+    with netCDF4.Dataset(path, "a") as file:
+        file.git_revision = "abd"
+    with pytest.raises(artifacts.ArtifactError, match="do not match"):
+        artifacts.read(path)
+
+
+def test_a_file_without_a_stamp_is_refused(dataset, tmp_path):
+    dataset.to_netcdf(tmp_path / "plain.nc")
+    with pytest.raises(artifacts.ArtifactError, match="no stamp"):
+        artifacts.read(tmp_path / "plain.nc")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(artifacts.ArtifactError, match="no such file"):
+        artifacts.read(tmp_path / "none.nc")
+
+
+def test_a_failed_write_leaves_the_old_file(path, dataset, monkeypatch):
+    before = path.read_bytes()
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        artifacts.write(dataset, path)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["job.nc"]
+
+
+def test_the_data_digest_is_of_the_numbers_alone(dataset):
+    assert artifacts.data_digest(dataset) == artifacts.data_digest(dataset.assign_attrs(a=1))
+    changed = dataset.copy(deep=True)
+    changed.icl_loss.values[0, 0] += 1e-12
+    assert artifacts.data_digest(dataset) != artifacts.data_digest(changed)
+
+
+def test_collect_joins_ragged_grids(tmp_path):
+    parts = []
+    for grid in ((16, 4, 10), ("infinity", 8, 25)):
+        job, record = job_and_record(*grid)
+        artifacts.write(artifacts.job_dataset(record, job, {"git_dirty": 0}), tmp_path / job.name)
+        parts.append(artifacts.read(tmp_path / job.name))
+    joined = artifacts.collect(parts, {"experiment": "test"})
+    artifacts.write(joined, tmp_path / "all.nc")
+    joined = artifacts.read(tmp_path / "all.nc")
+    assert joined.n_items.values.tolist() == [16, 16, np.inf, np.inf]
+    assert joined.context_length.values.tolist() == [4, 4, 8, 8]
+    assert joined.seed.values.tolist() == [0, 1, 0, 1]
+    assert joined.step.dims == ("run", "evaluation")
+    assert joined.step[2].values[:5].tolist() == [0, 25, 50, 75, 100]
+    assert np.isnan(joined.step[2].values[5:]).all()
+    np.testing.assert_array_equal(joined.iwl_loss[0], parts[0].iwl_loss[0])
+    assert np.isnan(joined.icl_accuracy[1, 3:]).all()
+    assert joined.stop_reason.dtype == np.int8
+    jobs = json.loads(joined.attrs["jobs"])
+    assert [entry["n_items"] for entry in jobs] == [16, None]

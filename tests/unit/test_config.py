@@ -1,0 +1,169 @@
+"""Grids expand to jobs, and a job's identity holds what determines its numbers and nothing else."""
+
+import copy
+import dataclasses
+
+import pytest
+from icl import config
+
+DEFAULTS = {
+    "model": {
+        "name": "one_layer",
+        "item_dim": 7,
+        "hidden_dim": 16,
+        "attend_to": "context",
+        "layernorm_affine": False,
+    },
+    "task": {"item_labels": "random", "redrawn_items": 64},
+    "optimiser": {
+        "learning_rate": 0.1,
+        "batch_size": 16,
+        "weight_decay": {"attention": 0.0, "mlp": 0.0},
+    },
+    "evaluation": {
+        "schedule": "linear",
+        "every": 10,
+        "sequences": {"icl": 50, "iwl": 50, "train": 50},
+        "novel_items": 64,
+    },
+    "stop": {"when": "never"},
+    "seeds": {"first": 0, "count": 4},
+    "steps": 100,
+    "block_size": 2,
+}
+
+
+def experiment(*grid, **settings):
+    return {"description": "a test", "grid": list(grid), **settings}
+
+
+def test_a_grid_expands_to_blocks_of_seeds():
+    jobs = config.expand(DEFAULTS, experiment({"context_length": [4, 8], "n_items": [16, 32]}))
+    assert len(jobs) == 8
+    assert {(job.context_length, job.n_items) for job in jobs} == {
+        (4, 16),
+        (4, 32),
+        (8, 16),
+        (8, 32),
+    }
+    assert {job.seeds for job in jobs} == {(0, 1), (2, 3)}
+
+
+def test_k_grids_may_differ_with_n():
+    jobs = config.expand(
+        DEFAULTS,
+        experiment(
+            {"context_length": 4, "n_items": [16]},
+            {"context_length": 8, "n_items": "infinity", "steps": 50},
+        ),
+    )
+    assert {(job.context_length, job.n_items, job.steps) for job in jobs} == {
+        (4, 16, 100),
+        (8, None, 50),
+    }
+
+
+def test_ranges():
+    linear = {"from": 500, "to": 100000, "count": 3, "spacing": "linear"}
+    logarithmic = {"from": 10, "to": 1000, "count": 3, "spacing": "logarithmic"}
+    assert config.expand_items([linear, 7]) == [500, 50250, 100000, 7]
+    assert config.expand_items(logarithmic) == [10, 100, 1000]
+    assert config.expand_items("infinity") == [None]
+
+
+def test_a_partial_last_block():
+    jobs = config.expand(
+        DEFAULTS,
+        experiment({"context_length": 4, "n_items": 16}, seeds={"first": 5, "count": 3}),
+    )
+    assert [job.seeds for job in jobs] == [(5, 6), (7,)]
+
+
+def test_grid_entry_wins_over_experiment_over_defaults():
+    entries = config.resolve(
+        DEFAULTS,
+        experiment(
+            {"context_length": 4, "n_items": 16, "evaluation": {"every": 5}},
+            {"context_length": 8, "n_items": 16},
+            evaluation={"every": 20},
+        ),
+    )
+    assert [entry["evaluation"]["every"] for entry in entries] == [5, 20]
+    assert entries[0]["evaluation"]["novel_items"] == 64
+
+
+def job(**settings):
+    return config.expand(DEFAULTS, experiment({"context_length": 4, "n_items": 16}, **settings))[0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"steps": 101},
+        {"optimiser": {"learning_rate": 0.2}},
+        {"optimiser": {"weight_decay": {"mlp": 0.1}}},
+        {"model": {"attend_to": "context_and_self"}},
+        {"evaluation": {"every": 20}},
+        {"seeds": {"first": 1}},
+        {"block_size": 3},
+        {"stop": {"when": "acquired", "icl_accuracy": 0.95, "confirmations": 2}},
+    ],
+)
+def test_what_changes_the_numbers_changes_the_digest(settings):
+    assert job(**settings).digest != job().digest
+
+
+def test_what_has_no_effect_keeps_the_digest():
+    assert job(description="other words").digest == job().digest
+    assert job(stop={"icl_accuracy": 0.9}).digest == job().digest
+    assert job(evaluation={"per_decade": 3}).digest == job().digest
+    assert job(seeds={"count": 2}).digest == job().digest  # the first block stays
+
+
+def test_numerics_version_is_part_of_the_digest(monkeypatch):
+    before = job().digest
+    monkeypatch.setattr(config, "NUMERICS_VERSION", config.NUMERICS_VERSION + 1)
+    assert job().digest != before
+
+
+def test_identity_round_trip():
+    original = job()
+    identity = copy.deepcopy(original.identity())
+    assert config.job_from_identity(identity) == original
+    with pytest.raises(config.ConfigError, match="numerics"):
+        config.job_from_identity({**identity, "numerics": -1})
+
+
+def test_name_holds_what_a_reader_looks_for():
+    assert job().name == f"N4_K16_seeds0-1_{job().digest}"
+    infinite = dataclasses.replace(job(), n_items=None)
+    assert infinite.name.startswith("N4_Kinf_")
+
+
+def schedule(**settings):
+    return config.build(
+        config.Evaluation, {**DEFAULTS["evaluation"], "per_decade": None, **settings}
+    )
+
+
+def test_linear_schedule_holds_first_and_last_step():
+    assert schedule(every=30).at(100) == (0, 30, 60, 90, 100)
+    assert schedule(every=50).at(100) == (0, 50, 100)
+
+
+def test_geometric_schedule_is_even_in_log_steps():
+    at = schedule(schedule="geometric", every=10, per_decade=2).at(1000)
+    assert at == (0, 10, 32, 100, 316, 1000)
+
+
+def test_merge_replaces_lists_and_merges_mappings():
+    assert config.merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {
+        "a": {"b": 1, "c": [3]}
+    }
+
+
+def test_cost_grows_with_what_it_should():
+    base = config.cost(job())
+    assert config.cost(job(steps=200)).operations == 2 * base.operations
+    assert config.cost(job(model={"hidden_dim": 2048})).memory_mb > base.memory_mb
+    assert config.cost(job()).minutes >= 1

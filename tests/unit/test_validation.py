@@ -1,0 +1,167 @@
+"""Every bad value is refused with the file, the key, the value and what is allowed."""
+
+import copy
+from pathlib import Path
+
+import pytest
+from icl.config import ConfigError
+from icl.validation import Sources, check, load_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMAS = ROOT / "workflow/schemas"
+FILES = [ROOT / "config/claims.yaml", ROOT / "config/laptop.yaml"]
+
+
+@pytest.fixture(scope="module")
+def sources():
+    return Sources(FILES)
+
+
+@pytest.fixture
+def good():
+    return {key: value for path in FILES for key, value in load_yaml(path).items()}
+
+
+def refused(config, sources):
+    with pytest.raises(ConfigError) as caught:
+        check(config, SCHEMAS, sources)
+    return str(caught.value)
+
+
+def put(config, key, value):
+    *parents, last = key
+    for part in parents:
+        config = config[part]
+    config[last] = value
+
+
+@pytest.mark.parametrize("preset", ["smoke", "laptop", "paper"])
+def test_the_committed_presets_are_valid(preset):
+    files = [FILES[0], ROOT / f"config/{preset}.yaml"]
+    merged = {key: value for path in files for key, value in load_yaml(path).items()}
+    jobs = check(merged, SCHEMAS, Sources(files))
+    assert {"transition", "acquisition"} <= set(jobs)
+    assert all(len({job.name for job in listed}) == len(listed) for listed in jobs.values())
+
+
+GRID = ("experiments", "transition", "grid", 0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        (
+            ("defaults", "optimiser", "learning_rate"),
+            -0.1,
+            "-0.1 is not allowed; allowed: a number",
+        ),
+        (("defaults", "optimiser", "learning_rate"), float("nan"), "nan is not allowed"),
+        (("defaults", "optimiser", "learning_rate"), float("inf"), "inf is not allowed"),
+        (("defaults", "optimiser", "learning_rate"), True, "True is not allowed"),
+        (("defaults", "optimiser", "learning_rate"), "1e-3", "write 1.0e-3"),
+        (("defaults", "optimiser", "weight_decay", "mlp"), -1, "a number from 0"),
+        (("defaults", "optimiser", "weight_decay", "mpl"), 0, "did you mean mlp?"),
+        (("defaults", "model", "attend_to"), "contxt", "context or context_and_self"),
+        (("defaults", "model", "name"), "two", "one_layer"),
+        (("defaults", "model"), None, "None is not allowed"),
+        ((*GRID, "n_items"), [1000, 1], "1 is not allowed; allowed: K: an integer from 2"),
+        ((*GRID, "n_items"), "inf", "'inf' is not allowed"),
+        ((*GRID, "n_items"), [], "allowed: K"),
+        ((*GRID, "n_items"), [50, 50], "listed 2 times"),
+        ((*GRID, "n_items"), {"from": 9, "to": 5, "count": 2, "spacing": "linear"}, "above from"),
+        ((*GRID, "context_length"), 0, "N, an integer from 1"),
+        ((*GRID, "contextlength"), 3, "did you mean context_length?"),
+        (("experiments", "../x"), {"description": "", "grid": []}, "this name is not allowed"),
+        (("experiments", "$(touch x)"), {"description": "", "grid": []}, "name is not allowed"),
+        (("preset",), "../../x", "small letters"),
+        (("name",), "a b", "small letters"),
+        (("device",), "gpu", "auto, cpu or cuda"),
+        (("devise",), "cpu", "did you mean device?"),
+        (("defaults", "evaluation", "every"), 10**9, "at most the run's steps"),
+        (("defaults", "stop", "when"), "always", "never, acquired, memorised or decided"),
+        (("claims", "linear_ticl", "experiments", "acquisition"), "x", "no such experiment: x"),
+    ],
+)
+def test_a_bad_value_is_named(good, sources, key, value, expected):
+    bad = copy.deepcopy(good)
+    put(bad, key, value)
+    message = refused(bad, sources)
+    assert expected in message
+    assert str(key[-1]) in message
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        ("defaults", "model", "hidden_dim"),
+        ("defaults", "optimiser", "batch_size"),
+        ("defaults", "evaluation", "sequences", "icl"),
+        ("experiments", "transition", "grid"),
+        ("experiments", "transition", "seeds"),
+        ("experiments", "transition", "grid", 0, "n_items"),
+        ("preset",),
+    ],
+)
+def test_a_missing_key_is_named(good, sources, missing):
+    bad = copy.deepcopy(good)
+    *parents, last = missing
+    part = bad
+    for key in parents:
+        part = part[key]
+    del part[last]
+    message = refused(bad, sources)
+    assert str(last) in message
+    assert "is missing" in message
+
+
+def test_a_stop_rule_needs_its_thresholds(good, sources):
+    good["defaults"]["stop"] = {"when": "decided", "icl_accuracy": 0.95, "confirmations": 2}
+    assert "stop.iwl_accuracy: is missing" in refused(good, sources)
+
+
+def test_a_geometric_schedule_needs_its_density(good, sources):
+    good["defaults"]["evaluation"]["schedule"] = "geometric"
+    assert "evaluation.per_decade: is missing" in refused(good, sources)
+
+
+def test_the_file_that_holds_the_fault_is_named(good, tmp_path):
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("defaults: {optimiser: {learning_rate: -1}}\n")
+    good["defaults"]["optimiser"]["learning_rate"] = -1
+    message = refused(good, Sources([*FILES, overlay]))
+    assert message.startswith(f"{overlay}: defaults.optimiser.learning_rate: -1")
+
+
+def test_a_key_that_no_file_holds_is_the_command_lines(good, sources):
+    good["device"] = "gpu"
+    assert refused(good, sources).startswith("--config: device: 'gpu'")
+
+
+def test_two_presets_are_refused(good):
+    two = Sources([*FILES, ROOT / "config/smoke.yaml"])
+    assert "a preset replaces another whole" in refused(good, two)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\na: 2\n", "given twice"),
+        ("- a\n", "must be a mapping"),
+        ("", "must be a mapping"),
+        ("a: [1\n", "not valid YAML"),
+        ("1: a\n", "is not a string"),
+        ("on: a\n", "is not a string"),
+        ("a: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
+    ],
+)
+def test_what_yaml_lets_pass_is_refused(tmp_path, text, expected):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=expected) as caught:
+        load_yaml(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_yaml(tmp_path / "none.yaml")

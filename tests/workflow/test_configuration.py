@@ -1,0 +1,89 @@
+"""Presets, overlays and refusals, through the real Snakemake."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+DUMP = """
+include: "Snakefile"
+Path("dump.json").write_text(__import__("json").dumps(config, sort_keys=True))
+"""
+
+
+def resolved(checkout, *files):
+    import subprocess
+    import sys
+
+    checkout.write("dump.smk", DUMP)
+    command = [sys.executable, "-m", "snakemake", "-s", "dump.smk", "--dry-run", "--quiet"]
+    if files:
+        command += ["--configfile", *files]
+    result = subprocess.run(
+        command, cwd=checkout.path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads((checkout.path / "dump.json").read_text())
+
+
+def from_files(checkout, *names):
+    from icl.config import merge
+    from icl.validation import load_yaml
+
+    return merge(*(load_yaml(checkout.path / name) for name in names))
+
+
+def test_the_laptop_size_is_the_default(checkout):
+    assert resolved(checkout) == from_files(checkout, "config/claims.yaml", "config/laptop.yaml")
+
+
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_a_preset_replaces_another_whole(checkout, preset):
+    files = ("config/claims.yaml", f"config/{preset}.yaml")
+    assert resolved(checkout, files[1]) == from_files(checkout, *files)
+
+
+def test_only_an_overlay_merges(checkout):
+    checkout.write("my.yaml", "name: mine\nexperiments: {transition: {steps: 1000}}\n")
+    merged = resolved(checkout, "config/paper.yaml", "my.yaml")
+    expected = from_files(checkout, "config/claims.yaml", "config/paper.yaml", "my.yaml")
+    assert merged == expected
+    assert merged["experiments"]["transition"]["steps"] == 1000
+
+
+@pytest.mark.parametrize("preset", ["smoke", "laptop", "paper"])
+def test_every_size_has_a_dry_run(checkout, preset):
+    assert checkout.planned("all", preset=preset)["train"] > 0
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        ("experiments: {transition: {steps: -5}}", "my.yaml: experiments.transition.steps: -5"),
+        (
+            "defaults: {optimiser: {learning_rat: 0.1}}",
+            "my.yaml: defaults.optimiser.learning_rat: unknown key; did you mean learning_rate?",
+        ),
+        ("a: 1\na: 2", "my.yaml: is not valid YAML"),
+        ("preset: mine", "each is a preset"),
+        ("claims: {linear_ticl: {experiments: {acquisition: aquisition}}}", "did you mean acquisi"),
+    ],
+)
+def test_a_bad_overlay_is_refused_before_any_job(checkout, overlay, expected):
+    result = checkout.snakemake("all", checkout.write("my.yaml", overlay), check=False)
+    assert result.returncode != 0
+    assert expected in result.output
+    assert "Traceback" not in result.output
+    assert not (checkout.path / "results").exists()
+
+
+def test_cuda_is_refused_where_there_is_none(checkout):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    result = checkout.snakemake("collected", "--config", "device=cuda", check=False)
+    assert result.returncode != 0
+    assert "no CUDA device" in result.output
+    assert not list((checkout.path / "results/smoke/train").rglob("*.nc"))

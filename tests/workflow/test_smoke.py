@@ -1,0 +1,126 @@
+"""The smoke size, from its grid to figures, verdicts and report; and what is redone afterwards."""
+
+import json
+
+import pytest
+import xarray as xr
+from icl import artifacts
+
+pytestmark = pytest.mark.workflow
+RESULTS = "results/smoke"
+
+
+def train_files(checkout):
+    return sorted((checkout.path / RESULTS / "train").rglob("*.nc"))
+
+
+def test_everything_is_made(finished):
+    results = finished.path / RESULTS
+    for figure in ("fig2", "fig6", "figA4"):
+        assert (results / f"figures/{figure}.pdf").read_bytes().startswith(b"%PDF")
+        assert (results / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
+    verdicts = json.loads((results / "claims.json").read_text())
+    ids = {"sharp_transition", "abrupt_acquisition", "linear_ticl", "long_tail"}
+    assert ids <= {verdict["id"] for verdict in verdicts}
+    table = (results / "claims.md").read_text()
+    assert all(verdict["id"] in table for verdict in verdicts)
+    assert (results / "report.html").stat().st_size > 100_000
+
+
+def test_every_job_has_a_log_and_a_benchmark(finished):
+    results = finished.path / RESULTS
+    n_jobs = len(train_files(finished))
+    assert n_jobs == 7
+    assert len(list((results / "logs/train").rglob("*.log"))) == n_jobs
+    assert len(list((results / "benchmarks/train").rglob("*.tsv"))) == n_jobs
+
+
+def test_artifacts_open_plainly_and_describe_themselves(finished):
+    for path in train_files(finished):
+        with xr.open_dataset(path) as dataset:
+            job = json.loads(dataset.attrs["job"])
+            assert path.stem.endswith(dataset.attrs["job_digest"])
+            assert list(dataset.seed) == job["seeds"]
+            for name, variable in dataset.data_vars.items():
+                assert "long_name" in variable.attrs, name
+    collected = artifacts.read(finished.path / RESULTS / "collected/transition.nc")
+    assert collected.sizes["run"] == 16
+    assert collected.icl_accuracy.notnull().all()
+
+
+def test_a_second_run_redoes_nothing(finished):
+    assert finished.planned("all") == {}
+
+
+def test_editing_a_claim_reruns_that_claim_alone(finished, tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    claims = artifacts_claims(finished)
+    criteria = claims["linear_ticl"]["criteria"]
+    criteria[0]["band"] = [0.0, 2.0]
+    overlay.write_text(json.dumps({"claims": {"linear_ticl": {"criteria": criteria}}}))
+    planned = finished.planned("claim_linear_ticl", str(overlay))
+    assert planned == {"analyse": 1, "claim_linear_ticl": 1, "total": 2}
+    planned = finished.planned("all", str(overlay))
+    assert "train" not in planned
+    assert "collect" not in planned
+    assert planned["analyse"] == 1
+
+
+def artifacts_claims(checkout):
+    from icl.validation import load_yaml
+
+    return load_yaml(checkout.path / "config/claims.yaml")["claims"]
+
+
+@pytest.mark.parametrize(
+    ("change", "new_jobs"),
+    [
+        ({"seeds": {"count": 8}}, 4),
+        ({"grid": [{"context_length": 6, "n_items": [16, 64, 256, 1024, 2048]}]}, 1),
+        ({"grid": [{"context_length": [6, 9], "n_items": [16, 64, 256, 1024]}]}, 4),
+    ],
+    ids=["seeds", "K", "N"],
+)
+def test_growing_a_grid_runs_only_the_new_blocks(finished, tmp_path, change, new_jobs):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(json.dumps({"experiments": {"transition": change}}))
+    planned = finished.planned("all", str(overlay))
+    assert planned["train"] == new_jobs
+    assert planned["collect"] == 1
+    assert planned["analyse"] == 2  # the two claims on this experiment
+
+
+def test_a_truncated_artifact_is_noticed_and_named(copy_of_finished):
+    path = train_files(copy_of_finished)[0]
+    path.write_bytes(path.read_bytes()[:-1000])
+    result = copy_of_finished.snakemake("all", check=False)
+    assert result.returncode != 0
+    assert path.name in result.output
+    assert "ArtifactError" in result.output
+
+
+def test_figures_from_downloaded_data_without_training(copy_of_finished):
+    import shutil
+
+    for folder in ("train", "figures", "analysis"):
+        shutil.rmtree(copy_of_finished.path / RESULTS / folder)
+    shutil.rmtree(copy_of_finished.path / ".snakemake")  # a download has no history
+    planned = copy_of_finished.planned("figures")
+    assert "train" not in planned
+    assert "collect" not in planned
+    copy_of_finished.snakemake("figures")
+    assert (copy_of_finished.path / RESULTS / "figures/fig2.pdf").is_file()
+
+
+def test_figures_from_what_finished_with_the_gap_marked(copy_of_finished):
+    lost = train_files(copy_of_finished)[-1]
+    lost.unlink()
+    (copy_of_finished.path / RESULTS / "collected/transition.nc").unlink()
+    copy_of_finished.snakemake("all", "--config", "missing_blocks=mark")
+    collected = artifacts.read(copy_of_finished.path / RESULTS / "collected/transition.nc")
+    assert json.loads(collected.attrs["missing_blocks"]) == [lost.stem]
+    assert lost.stem in (copy_of_finished.path / RESULTS / "claims.md").read_text()
+    # Once the block can be made, the same command without the mark makes it and what needs it.
+    planned = copy_of_finished.planned("all")
+    assert planned["train"] == 1
+    assert planned["collect"] == 1
