@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from icl import artifacts, entry, figures
+from icl.figures import style
 
 with entry.logged(snakemake.log[0]):
     figure = snakemake.params.figure
@@ -13,10 +14,12 @@ with entry.logged(snakemake.log[0]):
     }
     data = {role: by_experiment[name] for role, name in figure["experiments"].items()}
     verdicts = [json.loads(Path(p).read_text(encoding="utf-8")) for p in snakemake.input.verdicts]
-    figures.draw(
-        snakemake.wildcards.figure,
-        data,
-        {verdict["id"]: verdict for verdict in verdicts},
-        snakemake.output.pdf,
-        snakemake.output.png,
+    drawn = figures.load(snakemake.wildcards.figure).draw(
+        data, {verdict["id"]: verdict for verdict in verdicts}
     )
+    facts = {
+        "Title": f"{snakemake.wildcards.figure}: {figure['title']}",
+        "Subject": f"icl-race, preset {snakemake.params.preset}",
+        "Keywords": [f"{name}={d.attrs['data_digest']}" for name, d in by_experiment.items()],
+    }
+    style.save(drawn, snakemake.output.pdf, snakemake.output.png, facts)

@@ -21,6 +21,7 @@ rule draw:
         runtime=10,
     params:
         figure=lambda wildcards: config["figures"][wildcards.figure],
+        preset=config["preset"],
     message:
         "Draw {wildcards.figure}"
     script:
