@@ -13,7 +13,7 @@ from icl.theory.ranges import context_length_of, finite, positive, warn_if
 
 ORIGIN = 0.5  # "|beta0|, |w0| << 1"
 NULLCLINE = -2.0  # "-beta0 >> 1"
-CURVE_POINTS = 65
+CURVE_POINTS = 49
 CURVE_REACH = 6.0  # standard deviations
 
 

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from icl.theory.ranges import finite, positive
 
 TAIL_SAMPLES = 8
+SURELY_DIVERGENT = 0.9  # a fall slower than t^-0.9, clear of the marginal t^-1
+ACCELERATION = 0.05
 
 
 class Kinetics(StrEnum):
@@ -119,17 +121,22 @@ class MemorisationRecord:
         rest = np.clip(target - cumulative[i], 0, None)
         # The root of slope s^2 + 2 c1 s = rest, in the form that does not cancel.
         root = self.c1[i] + np.sqrt(np.maximum(self.c1[i] ** 2 + slope * rest, 0))
-        step = np.divide(rest, root, out=np.zeros_like(rest + root), where=rest > 0)
+        step = np.divide(rest, root, out=np.zeros_like(rest + root), where=root > 0)
         return np.where(missed, np.inf, np.minimum(self.time[i] + step, self.time[i + 1]))
 
-    def decide(self, *, tail_decades: float = 1.0, tail_tolerance: float = 0.05):
+    def decide(
+        self, *, tail_decades: float = 1.0, tail_tolerance: float = 0.05
+    ) -> KineticsDecision:
         """Decide between capacity constraint and differential kinetics.
 
         No finite record decides whether an integral diverges; this states what it shows. Over the
-        last `tail_decades` of time, and over each half of them in log time, c1 is fitted as t^-p.
-        Every p above 1, and a tail 2 c1(T) T/(p - 1) at the lowest p below `tail_tolerance` of I_K:
-        differential. Every p below 1, so that the same law carried on diverges: capacity. Else
-        undecided. An estimate carries two standard errors of its fit.
+        last `tail_decades` of time, and over each half of them in log time, c1 is fitted as t^-p;
+        an estimate of p carries two standard errors of its fit.
+
+        Differential: every p exceeds 1, and the tail 2 c1(T) T/(p - 1) at the lowest of them is at
+        most `tail_tolerance` of the I_K recorded. Capacity: every p is below 0.9, and p does not
+        rise from the first half to the second by more than its errors and a twentieth, so that the
+        same law carried on diverges. Anything else, a slow start included, is undecided.
 
         Args:
             tail_decades: Decades of time at the end of the record that are fitted.
@@ -148,23 +155,29 @@ class MemorisationRecord:
         if self.c1[-1] == 0:
             return KineticsDecision(Kinetics.DIFFERENTIAL, recorded, 0.0, np.inf, np.inf)
         middle, start = end * 10 ** (-tail_decades / 2), end * 10**-tail_decades
-        slopes = []
-        for first, last in [(start, end), (start, middle), (middle, end)]:
-            part = (self.time >= first) & (self.time <= last) & (self.time > 0) & (self.c1 > 0)
-            if part.sum() < TAIL_SAMPLES:
-                raise ValueError(f"the tail needs {TAIL_SAMPLES} samples in each half")
-            fit, covariance = np.polyfit(
-                np.log(self.time[part]), np.log(self.c1[part]), 1, cov=True
-            )
-            error = 2 * np.sqrt(covariance[0, 0])
-            slopes += [-fit[0] - error, -fit[0] + error]
-        low, high = float(min(slopes)), float(max(slopes))
+        fits = [
+            self._decay(first, last)
+            for first, last in [(start, end), (start, middle), (middle, end)]
+        ]
+        low = min(slope - error for slope, error in fits)
+        high = max(slope + error for slope, error in fits)
+        _, (early, early_error), (late, late_error) = fits
+        accelerates = late - early > early_error + late_error + ACCELERATION * abs(late)
         tail = 2 * self.c1[-1] * end / (low - 1) if low > 1 else np.inf
+        kinetics = Kinetics.UNDECIDED
         if tail <= tail_tolerance * recorded:
             kinetics = Kinetics.DIFFERENTIAL
-        else:
-            kinetics = Kinetics.CAPACITY if high < 1 else Kinetics.UNDECIDED
-        return KineticsDecision(kinetics, float(recorded), float(tail), low, high)
+        elif high < SURELY_DIVERGENT and not accelerates:
+            kinetics = Kinetics.CAPACITY
+        return KineticsDecision(kinetics, float(recorded), float(tail), float(low), float(high))
+
+    def _decay(self, first: float, last: float) -> tuple[float, float]:
+        """Return -d log c1 / d log t over a stretch of time, and two standard errors of it."""
+        part = (self.time >= first) & (self.time <= last) & (self.time > 0) & (self.c1 > 0)
+        if part.sum() < TAIL_SAMPLES:
+            raise ValueError(f"the tail needs {TAIL_SAMPLES} samples in each half")
+        fit, covariance = np.polyfit(np.log(self.time[part]), np.log(self.c1[part]), 1, cov=True)
+        return -fit[0], 2 * np.sqrt(covariance[0, 0])
 
 
 def critical_diversity_power_law(

@@ -17,6 +17,8 @@ from icl.theory.quadrature import binomial_surplus
 from icl.theory.ranges import context_length_of, finite, positive
 
 HERMITE_ORDER = 8
+NOISE, NOISE_WEIGHT = np.polynomial.hermite_e.hermegauss(HERMITE_ORDER)
+NOISE_WEIGHT = NOISE_WEIGHT / NOISE_WEIGHT.sum()
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ class MemorisingMlp:
         Returns:
             phi^+ and weights, both (16,) or, if all can be memorised, (8,).
         """
-        noise, weight = np.polynomial.hermite_e.hermegauss(HERMITE_ORDER)
-        noise, weight = noise * self.logit_spread, weight / weight.sum()
+        noise, weight = NOISE * self.logit_spread, NOISE_WEIGHT
         if self.memorisable == 1:
             return mean + noise, weight
         share = self.memorisable
@@ -134,7 +135,7 @@ def race(
         beta, w, mean = state
         phi, mass = mlp.logits(mean)
         d_beta, d_w = loss_gradient(beta, w, n, phi, mass, form="exact")
-        memorisable = (phi[:HERMITE_ORDER], mass[:HERMITE_ORDER] / mlp.memorisable)
+        memorisable = (phi[:HERMITE_ORDER], NOISE_WEIGHT)
         error = float(average(_miss, beta, w, n, surplus, memorisable))
         growth = np.exp(mlp.growth_exponent * np.log1p(mean)) * error / mlp.growth_time
         return [-float(d_beta), -float(d_w) - weight_decay * w, growth]
