@@ -1,0 +1,256 @@
+"""Verdicts: a claim is data (config/claims.yaml), its statistic is code, the band decides.
+
+A criterion is `reproduced` only if its whole interval lies in the band, `not reproduced` if it lies
+wholly outside, else `undecided`. The ends of a band belong to it.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl.measurements import STATISTICS
+from icl.measurements.base import Estimate, Measurement, NotComputableError
+
+__all__ = [
+    "NOT_REPRODUCED",
+    "REPRODUCED",
+    "STATISTICS",
+    "UNDECIDED",
+    "Estimate",
+    "Measurement",
+    "combine",
+    "evaluate",
+    "judge",
+    "table_markdown",
+]
+
+REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
+Band = tuple[float | None, float | None] | list[float | None]
+
+
+def judge(estimate: Estimate, band: Band) -> str:
+    """Judge one estimate by its band.
+
+    Args:
+        estimate: NaN ends cannot be decided.
+        band: lowest and highest allowed value, None where there is no limit.
+    """
+    lowest = -math.inf if band[0] is None else band[0]
+    highest = math.inf if band[1] is None else band[1]
+    if any(math.isnan(x) for x in (estimate.value, estimate.low, estimate.high)):
+        return UNDECIDED
+    if lowest <= estimate.low and estimate.high <= highest:
+        return REPRODUCED
+    if estimate.high < lowest or estimate.low > highest:
+        return NOT_REPRODUCED
+    return UNDECIDED
+
+
+def combine(verdicts: Iterable[str]) -> str:
+    """Combine the verdicts of a claim's criteria: all must hold; one that fails is enough."""
+    verdicts = list(verdicts)
+    if NOT_REPRODUCED in verdicts:
+        return NOT_REPRODUCED
+    return REPRODUCED if verdicts and set(verdicts) == {REPRODUCED} else UNDECIDED
+
+
+def plain(value: Any) -> Any:
+    """Turn numbers, arrays and containers into what JSON has; infinity becomes text, NaN null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "infinity" if value > 0 else "-infinity"
+    return value
+
+
+def evaluate(
+    claim: Mapping[str, Any], claim_id: str, data: Mapping[str, xr.Dataset], preset: str
+) -> dict[str, Any]:
+    """Measure a claim's statistic and judge it.
+
+    Args:
+        claim: its entry of config/claims.yaml.
+        claim_id: its key there.
+        data: role -> collected dataset, for each role of the claim's `experiments`.
+        preset: the size; criteria may be limited to some.
+
+    Returns:
+        The entry of claims.json, plain data, the same for the same arguments.
+    """
+    criteria = [c for c in claim["criteria"] if preset in c.get("presets", [preset])]
+    absent = [name for role, name in claim["experiments"].items() if role not in data]
+    try:
+        if absent:
+            raise NotComputableError(f"there are no data of {' and '.join(absent)}")
+        measured = STATISTICS[claim["statistic"]](dict(data), dict(claim["options"]))
+        reasons = []
+    except NotComputableError as error:
+        runs = sum(dataset.sizes["run"] for dataset in data.values())
+        measured, reasons = Measurement({}, runs, 0, 0, {}), [str(error)]
+    judged = []
+    for criterion in criteria:
+        quantity = criterion["quantity"]
+        found = measured.estimates.get(quantity, Estimate(math.nan, math.nan, math.nan))
+        verdict = judge(found, criterion["band"])
+        judged.append(
+            {
+                "quantity": quantity,
+                "description": criterion["description"],
+                "unit": found.unit,
+                "value": found.value,
+                "interval": [found.low, found.high],
+                "band": criterion["band"],
+                "verdict": verdict,
+            }
+        )
+        if measured.estimates and verdict == UNDECIDED:
+            reasons.append(f"{quantity}: {_why_undecided(found)}")
+    return plain(
+        {
+            "id": claim_id,
+            "statement": claim["statement"],
+            "source": claim["source"],
+            "statistic": claim["statistic"],
+            "paper_value": claim["paper_value"],
+            "preset": preset,
+            "criteria": judged,
+            "verdict": combine(entry["verdict"] for entry in judged),
+            "replicates": measured.replicates,
+            "censored": measured.censored,
+            "diverged": measured.diverged,
+            "missing_blocks": sorted(
+                {
+                    block
+                    for dataset in data.values()
+                    for block in json.loads(dataset.attrs["missing_blocks"])
+                }
+            ),
+            "data_digests": {
+                dataset.attrs["experiment"]: dataset.attrs["content_digest"]
+                for dataset in data.values()
+            },
+            "band_digest": _digest([claim["statistic"], claim["options"], criteria]),
+            "reason": "; ".join(reasons),
+            "details": {
+                **measured.details,
+                "notes": measured.notes,
+                "estimates": {
+                    quantity: {
+                        "value": found.value,
+                        "interval": [found.low, found.high],
+                        "unit": found.unit,
+                        "failed_resamples": found.failed,
+                    }
+                    for quantity, found in measured.estimates.items()
+                },
+                "resamples": claim["options"]["resamples"],
+                "confidence": claim["options"]["confidence"],
+            },
+        }
+    )
+
+
+def _why_undecided(estimate: Estimate) -> str:
+    if math.isnan(estimate.value):
+        return "the data do not determine it"
+    text = "its interval reaches over an end of the band"
+    return f"{text} ({estimate.failed} resamples failed)" if estimate.failed else text
+
+
+def _digest(decisive: Any) -> str:
+    """Digest what decides: the statistic, its options, the criteria with their bands."""
+    text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, str):
+        return {"infinity": "∞", "-infinity": "−∞"}.get(value, value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _band(band: Band) -> str:
+    low, high = band
+    if low is None:
+        return f"at most {_number(high)}"
+    return f"at least {_number(low)}" if high is None else f"{_number(low)} to {_number(high)}"
+
+
+def _measured(criterion: Mapping[str, Any]) -> str:
+    low, high = criterion["interval"]
+    if criterion["value"] is None:
+        return "not computable"
+    value = f"{_number(criterion['value'])} [{_number(low)}, {_number(high)}]"
+    return f"{value} {criterion['unit']}".rstrip()
+
+
+def table_markdown(verdicts: list[dict[str, Any]]) -> str:
+    """Write the verdicts for readers: a table, then a paragraph for each claim."""
+    presets = ", ".join(sorted({verdict["preset"] for verdict in verdicts}))
+    lines = [
+        f"# Claims, measured at size {presets}",
+        "",
+        "A claim is *reproduced* only if the whole interval of each of its quantities lies in its "
+        "band, *not reproduced* if one lies wholly outside, else *undecided*. The bands are ours, "
+        "and were fixed before the runs.",
+        "",
+        "| claim | quantity | measured [interval] | band | paper | verdict |",
+        "|---|---|---|---|---|---|",
+    ]
+    for verdict in verdicts:
+        for row, criterion in enumerate(verdict["criteria"]):
+            name, whole = (verdict["id"], f"**{verdict['verdict']}**") if row == 0 else ("", "")
+            own = f" ({criterion['verdict']})" if len(verdict["criteria"]) > 1 else ""
+            paper = _number(verdict["paper_value"]) if row == 0 else ""
+            lines.append(
+                f"| {name} | {criterion['quantity']} | {_measured(criterion)} | "
+                f"{_band(criterion['band'])} | {paper} | {whole}{own} |"
+            )
+    for verdict in verdicts:
+        lines += ["", f"## {verdict['id']}: {verdict['verdict']}", "", *_paragraphs(verdict)]
+    return "\n".join(lines) + "\n"
+
+
+def _paragraphs(verdict: Mapping[str, Any]) -> list[str]:
+    details, confidence = verdict["details"], verdict["details"]["confidence"]
+    lines = [f"{verdict['statement']} (paper: {verdict['source']})", ""]
+    for criterion in verdict["criteria"]:
+        failed = details["estimates"].get(criterion["quantity"], {}).get("failed_resamples", 0)
+        note = f"; {failed} of {details['resamples']} resamples failed" if failed else ""
+        lines.append(
+            f"- **{criterion['quantity']}**: {criterion['description']}. "
+            f"{_measured(criterion)}; band: {_band(criterion['band'])}{note}."
+        )
+    judged = {criterion["quantity"] for criterion in verdict["criteria"]}
+    for quantity, found in details["estimates"].items():
+        if quantity not in judged:
+            lines.append(f"- {quantity} (not judged): {_measured(found)}.")
+    lines += [
+        "",
+        f"{verdict['replicates']} replicates, {verdict['censored']} censored, "
+        f"{verdict['diverged']} diverged; intervals at {confidence:.0%} from "
+        f"{details['resamples']} resamples of the seeds.",
+    ]
+    if verdict["missing_blocks"]:
+        lines += ["", f"Missing blocks: {', '.join(verdict['missing_blocks'])}."]
+    if verdict["reason"]:
+        lines += ["", f"Why not decided: {verdict['reason']}."]
+    for note in details["notes"]:
+        lines += ["", f"Note: {note}."]
+    digests = ", ".join(
+        f"{name} {digest[:12]}" for name, digest in sorted(verdict["data_digests"].items())
+    )
+    return [*lines, "", f"Data: {digests or 'none'}. Bands and options: {verdict['band_digest']}."]

@@ -1,0 +1,190 @@
+"""When in-context learning is acquired at K = infinity, against N (Figures 6 b and A.4)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl import statistics
+from icl.measurements.base import (
+    Estimate,
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    estimate,
+    require_replicates,
+    resolution_note,
+    sorted_runs,
+    spacing,
+)
+
+
+@dataclass(frozen=True)
+class _Times:
+    """t_ICL of every run, ordered by N, then seed.
+
+    Attributes:
+        lengths: (G,) the values of N.
+        members: for each N, its runs.
+        passage: of the threshold, in theory time.
+        drawn: (B, R) bootstrap resamples.
+        by_length: for each N, plain data for figures and readers.
+    """
+
+    runs: xr.Dataset
+    lengths: np.ndarray
+    members: list[np.ndarray]
+    passage: statistics.Passage
+    drawn: np.ndarray
+    by_length: list[dict[str, Any]]
+    notes: list[str]
+
+    @property
+    def censored(self) -> int:
+        return int((~self.passage.reached).sum())
+
+
+def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
+    runs = sorted_runs(dataset.isel(run=np.flatnonzero(np.isinf(dataset["n_items"]))))
+    length_of_run = runs["context_length"].values
+    lengths = np.unique(length_of_run)
+    require_replicates(length_of_run, options["least_replicates"], "N")
+    clock = runs["theory_time"].values
+    passage = statistics.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
+    drawn = statistics.stratified_resamples(length_of_run, options["resamples"], options["seed"])
+    members = [np.flatnonzero(length_of_run == length) for length in lengths]
+    by_length, notes = [], []
+    for length, own in zip(lengths, members, strict=True):
+        times, reached = passage.time[own], passage.reached[own]
+        median = float(statistics.censored_median(times, reached))
+        resampled = drawn[:, own]
+        medians = statistics.censored_median(passage.time[resampled], passage.reached[resampled])
+        low, high = statistics.interval(medians, options["confidence"])
+        by_length.append(
+            {
+                "context_length": length,
+                "median": median,
+                "interval": [low, high],
+                "replicates": len(own),
+                "censored": int((~reached).sum()),
+                "evaluation_spacing": spacing(clock[own]),
+                "seed": runs["seed"].values[own],
+                "t_icl": times,
+                "acquired": reached,
+            }
+        )
+        notes += resolution_note(
+            spacing(clock[own]), median, options["finest_spacing"], f"N = {length}"
+        )
+    return _Times(runs, lengths, members, passage, drawn, by_length, notes)
+
+
+def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure how the median t_ICL grows with N.
+
+    Through the Kaplan-Meier medians: a straight line with intercept, least squares, all N with
+    equal weight (its R^2 says how straight); a power law (its exponent says how linear); and a
+    quadratic in the logarithms (its curvature says whether one exponent serves). R^2 is judged by
+    its BCa interval: noise only lowers it, and a percentile interval counts that noise twice.
+
+    Source: Figure 6 b.
+    """
+    times = _times(data["acquisition"], options)
+    if len(times.lengths) < 3:
+        raise NotComputableError(f"{len(times.lengths)} values of N; a trend needs three or more")
+    lengths = times.lengths.astype(float)
+
+    def fit(*indices: np.ndarray, axis: int = -1) -> statistics.TrendFit:
+        medians = [
+            statistics.censored_median(times.passage.time[own], times.passage.reached[own])
+            for own in indices
+        ]
+        return statistics.fit_trend(lengths, np.stack(medians, axis=-1))
+
+    def r_squared(*indices: np.ndarray, axis: int = -1) -> np.ndarray:
+        shape = indices[0].shape[:-1]
+        flat = [own.reshape(-1, own.shape[-1]) for own in indices]
+        return fit(*flat).r_squared.reshape(shape)
+
+    point = fit(*(own[None] for own in times.members))
+    resampled = fit(*(times.drawn[:, own] for own in times.members))
+    estimates = {
+        name: estimate(getattr(point, name)[0], getattr(resampled, name), options)
+        for name in ("exponent", "r_squared", "curvature", "slope", "intercept")
+    }
+    straightness = estimates["r_squared"]
+    if not straightness.failed and np.isfinite(straightness.value):
+        ends = statistics.bca_interval(
+            times.members, r_squared, options["resamples"], options["seed"], options["confidence"]
+        )
+        estimates["r_squared"] = Estimate(straightness.value, *ends)
+    unfinished = [row["context_length"] for row in times.by_length if np.isinf(row["median"])]
+    notes = [*times.notes]
+    if unfinished:
+        notes.append(f"at N = {unfinished} less than half of the runs acquire ICL: no median")
+    return Measurement(
+        estimates=estimates,
+        replicates=times.runs.sizes["run"],
+        censored=times.censored,
+        diverged=count_diverged(times.runs),
+        details={
+            "by_length": times.by_length,
+            "line": {"slope": point.slope[0], "intercept": point.intercept[0]},
+            "power_law": {"exponent": point.exponent[0], "log_prefactor": point.log_prefactor[0]},
+            "threshold": options["threshold"],
+        },
+        notes=notes,
+    )
+
+
+def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure the tail of t_ICL: its skewness, and log-normal against normal at each N.
+
+    Skewness is taken of all runs together, each time divided by the median of its N: a sample of
+    one N is too small for it. A censored time enters as its censoring time, which can only shorten
+    the tail. "At every N" is a conjunction, so the quantity is the least AIC advantage over N, and
+    its interval runs from the least lower to the least upper end of the intervals at each N: wholly
+    above 0 if every one is, wholly below if any one is.
+
+    Source: Figure A.4.
+    """
+    times = _times(data["acquisition"], options)
+    passage, order = times.passage, np.vstack([np.arange(times.runs.sizes["run"]), times.drawn])
+    relative = np.empty(order.shape)
+    advantages = []
+    for own, row in zip(times.members, times.by_length, strict=True):
+        t, reached = passage.time[order[:, own]], passage.reached[order[:, own]]
+        median = statistics.censored_median(t, reached)
+        relative[:, own] = t / np.where(np.isfinite(median), median, np.nan)[:, None]
+        advantage = statistics.aic_advantage(t, reached)
+        advantages.append(estimate(advantage[0], advantage[1:], options))
+        _, mean, sd = statistics.normal_log_likelihood(t[:1], reached[:1])
+        _, log_mean, log_sd = statistics.normal_log_likelihood(np.log(t[:1]), reached[:1])
+        row["aic_advantage"] = advantage[0]
+        row["aic_advantage_interval"] = [advantages[-1].low, advantages[-1].high]
+        row["skewness"] = statistics.skewness(t[:1])[0]
+        row["normal"] = {"mean": mean[0], "sd": sd[0]}
+        row["log_normal"] = {"log_mean": log_mean[0], "log_sd": log_sd[0]}
+    tail = statistics.skewness(relative)
+    least = Estimate(
+        value=min(a.value for a in advantages),
+        low=min(a.low for a in advantages),
+        high=min(a.high for a in advantages),
+        failed=sum(a.failed for a in advantages),
+    )
+    return Measurement(
+        estimates={
+            "skewness": estimate(tail[0], tail[1:], options),
+            "aic_advantage": least,
+        },
+        replicates=times.runs.sizes["run"],
+        censored=times.censored,
+        diverged=count_diverged(times.runs),
+        details={
+            "by_length": times.by_length,
+            "aic_advantage_of_all": sum(a.value for a in advantages),
+            "threshold": options["threshold"],
+        },
+        notes=times.notes,
+    )

@@ -1,0 +1,103 @@
+"""What a measurement is, and what all of them share."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl import statistics
+
+ACQUIRED, MEMORISED, DIVERGED = 1, 2, 3  # the flags of stop_reason, 0 being the last step
+
+
+class NotComputableError(Exception):
+    """The data do not allow the measurement; the message says why, for the verdict to quote."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval.
+
+    Attributes:
+        value: NaN where it could not be computed.
+        low: lower end of the interval.
+        high: upper end.
+        unit: in words, "" for a pure number.
+        failed: bootstrap resamples that had no value; they count against both ends.
+    """
+
+    value: float
+    low: float
+    high: float
+    unit: str = ""
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a claim rests on.
+
+    Attributes:
+        estimates: by quantity.
+        replicates: runs that were judged.
+        censored: those of them that never reached what was timed.
+        diverged: runs that diverged.
+        details: plain data for figures and readers.
+        notes: what a reader should know before trusting the numbers.
+    """
+
+    estimates: dict[str, Estimate]
+    replicates: int
+    censored: int
+    diverged: int
+    details: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+
+def estimate(
+    value: np.ndarray, resampled: np.ndarray, options: dict[str, Any], unit: str = ""
+) -> Estimate:
+    """Pair a value with the percentile interval of its bootstrap resamples."""
+    low, high = statistics.interval(resampled, options["confidence"])
+    return Estimate(float(value), low, high, unit, int(np.isnan(resampled).sum()))
+
+
+def sorted_runs(dataset: xr.Dataset) -> xr.Dataset:
+    """Order runs by N, K and seed, so that a bootstrap does not depend on the order of files."""
+    keys = (dataset["seed"], dataset["n_items"], dataset["context_length"])
+    return dataset.isel(run=np.lexsort([key.values for key in keys]))
+
+
+def count_diverged(dataset: xr.Dataset) -> int:
+    """Count the runs that diverged."""
+    return int((dataset["stop_reason"] == DIVERGED).sum())
+
+
+def require_replicates(groups: np.ndarray, least: int, name: str) -> None:
+    """Refuse groups too small to be resampled.
+
+    Raises:
+        NotComputableError: naming the groups.
+    """
+    values, counts = np.unique(groups, return_counts=True)
+    small = [f"{v:g} ({n})" for v, n in zip(values, counts, strict=True) if n < least]
+    if small:
+        raise NotComputableError(
+            f"fewer than {least} replicates at {name} = {', '.join(small)}: no interval can be had"
+        )
+
+
+def resolution_note(spacing: float, time: float, most: float, where: str) -> list[str]:
+    """Note where evaluations are too sparse for the times that they measure."""
+    if spacing <= most * time:
+        return []
+    return [
+        f"{where}: evaluations are {spacing / time:.1%} of the median t_ICL apart, more than "
+        f"{most:.0%}: times are known no better"
+    ]
+
+
+def spacing(clock: np.ndarray) -> float:
+    """Return the widest step between evaluations of runs, (R, T), in the clock's unit."""
+    return float(np.nanmax(np.diff(clock, axis=1)))

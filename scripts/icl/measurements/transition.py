@@ -1,0 +1,172 @@
+"""The transition from memorisation to in-context learning as K grows, at one N (Figure 2)."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl import statistics
+from icl.measurements.base import (
+    ACQUIRED,
+    DIVERGED,
+    MEMORISED,
+    Estimate,
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    estimate,
+    require_replicates,
+    resolution_note,
+    sorted_runs,
+    spacing,
+)
+
+
+def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure K*, the transition's width in decades of K, and how IWL gives way to ICL.
+
+    A logistic in log10 K is fitted to each run's last ICL accuracy (or, by the option `response`,
+    to whether that passes `acquired_above`). Chance is its floor; its ceiling is fitted within the
+    option `ceiling`. Between two values of K the data say nothing, so the interval of K* is at
+    least the gap of the grid that holds it, and that gap is added to the width's upper end:
+    without it the bootstrap of few seeds, which cannot vary where all agree, is too sure.
+
+    Within the runs that memorised, and within those that generalised, last accuracies differ by
+    little but the evaluation's noise, and ranking noise holds Spearman's correlation of an ideal
+    transition near -3/4. So it is also given with accuracies closer than the option `resolution`
+    taken for ties.
+
+    Source: Figure 2 b, c.
+    """
+    runs = sorted_runs(data["transition"])
+    lengths = np.unique(runs["context_length"])
+    if len(lengths) != 1:
+        raise NotComputableError(f"it is defined at one N, and the data have {lengths.tolist()}")
+    ended = int(runs["stop_reason"].isin([ACQUIRED, MEMORISED]).sum())
+    if ended:
+        raise NotComputableError(
+            f"{ended} runs were ended by a stop rule, which makes a transition sharp by itself"
+        )
+    kept = runs.isel(run=np.flatnonzero(runs["stop_reason"] != DIVERGED))
+    n_items = kept["n_items"].values
+    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
+    if len(values) < 4:
+        raise NotComputableError(f"{len(values)} values of K; a transition needs four or more")
+    require_replicates(n_items, options["least_replicates"], "K")
+
+    icl = statistics.last_value(kept["icl_accuracy"].values)
+    iwl = statistics.last_value(kept["iwl_accuracy"].values)
+    if options["response"] == "fraction_acquired":
+        response, floor, ceiling = (icl > options["acquired_above"]).astype(float), 0.0, (1.0, 1.0)
+    else:
+        response, floor, ceiling = icl, options["floor"], tuple(options["ceiling"])
+    drawn = statistics.stratified_resamples(n_items, options["resamples"], options["seed"])
+    order = np.vstack([np.arange(len(icl)), drawn])  # the data first, then the resamples
+    means = np.add.reduceat(response[order], starts, axis=1) / counts
+    log_items = np.log10(values)
+    fit = statistics.fit_logistic(log_items, means, counts.astype(float), floor, ceiling)
+    correlation = statistics.spearman(icl[order], iwl[order])
+    tied = statistics.spearman(
+        *(np.round(finals / options["resolution"])[order] for finals in (icl, iwl))
+    )
+
+    width = estimate(fit.width[0], fit.width[1:], options, "decades of K")
+    threshold = estimate(10 ** fit.midpoint[0], 10 ** fit.midpoint[1:], options, "items")
+    notes, gap = [], None
+    if np.isfinite(threshold.value):
+        gap = _gap(values, threshold.value)
+        width = Estimate(
+            width.value, width.low, width.high + np.log10(gap[1] / gap[0]), width.unit, width.failed
+        )
+        threshold = Estimate(
+            threshold.value,
+            min(threshold.low, gap[0]),
+            max(threshold.high, gap[1]),
+            threshold.unit,
+            threshold.failed,
+        )
+    elif np.isnan(width.value):
+        notes.append("the mean response does not cross half height: K* is not inside the grid of K")
+    return Measurement(
+        estimates={
+            "width": width,
+            "threshold": threshold,
+            "spearman": estimate(correlation[0], correlation[1:], options),
+            "spearman_tied": estimate(tied[0], tied[1:], options),
+        },
+        replicates=kept.sizes["run"],
+        censored=0,
+        diverged=count_diverged(runs),
+        details={
+            "context_length": lengths[0],
+            "response": options["response"],
+            "n_items": n_items,
+            "seed": kept["seed"].values,
+            "icl_accuracy": icl,
+            "iwl_accuracy": iwl,
+            "fit": {
+                "midpoint": fit.midpoint[0],
+                "width": fit.width[0],
+                "floor": floor,
+                "ceiling": fit.ceiling[0],
+            },
+            "gap": gap,
+        },
+        notes=notes,
+    )
+
+
+def _gap(values: np.ndarray, at: float) -> tuple[float, float]:
+    """Return the neighbours in an ascending grid that enclose a value."""
+    right = int(np.clip(np.searchsorted(values, at), 1, len(values) - 1))
+    return float(values[right - 1]), float(values[right])
+
+
+def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure the rise from plateau to acquisition as a share of t_ICL, median over runs.
+
+    The rise lasts from the last evaluation before the first confirmed one above the option `from`,
+    to the first confirmed one above `to`: sparse evaluations lengthen it, never shorten it. A run
+    that left the plateau and did not acquire within its budget counts as infinitely slow; one that
+    never left it has no rise and is not counted.
+
+    Source: Figure 2 d.
+    """
+    runs = sorted_runs(data["transition"])
+    accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
+    left = statistics.first_passage(accuracy, clock, options["from"])
+    high = statistics.first_passage(accuracy, clock, options["to"])
+    acquired = statistics.acquisition_time(accuracy, clock, options["threshold"])
+    start = clock[np.arange(len(clock)), np.maximum(left.index - 1, 0)]
+    timed = np.flatnonzero(left.reached)
+    if len(timed) < options["least_replicates"]:
+        raise NotComputableError(
+            f"{len(timed)} of {len(clock)} runs left the plateau; "
+            f"{options['least_replicates']} are needed"
+        )
+    duration = np.where(acquired.reached, high.time - start, np.inf)[timed]
+    rise = duration / np.where(acquired.reached, acquired.time, 1.0)[timed]
+    n_items = runs["n_items"].values[timed]
+    drawn = statistics.stratified_resamples(n_items, options["resamples"], options["seed"])
+    everything = np.ones(drawn.shape, dtype=bool)
+    medians = statistics.censored_median(rise[drawn], everything)
+    middle = statistics.censored_median(rise, everything[0])
+    typical = statistics.censored_median(acquired.time[timed], acquired.reached[timed])
+    return Measurement(
+        estimates={"rise": estimate(middle, medians, options, "of t_ICL")},
+        replicates=len(timed),
+        censored=int((~acquired.reached[timed]).sum()),
+        diverged=count_diverged(runs),
+        details={
+            "n_items": n_items,
+            "seed": runs["seed"].values[timed],
+            "rise": rise,
+            "t_icl": acquired.time[timed],
+            "acquired": acquired.reached[timed],
+            "never_left_the_plateau": len(clock) - len(timed),
+            "levels": [options["from"], options["to"], options["threshold"]],
+        },
+        notes=resolution_note(
+            spacing(clock), float(typical), options["finest_spacing"], "all K together"
+        ),
+    )

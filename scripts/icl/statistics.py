@@ -1,0 +1,328 @@
+"""From curves to numbers: passage times, censored medians, fits, stratified bootstrap intervals.
+
+Arrays in, arrays out. Where a function takes a batch of B resamples it works on all at once, so
+that the estimate and its bootstrap are the same code. What cannot be computed is NaN, never an
+exception and never dropped: `interval` makes a resample that failed count against both ends.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, special, stats
+
+TEN_TO_NINETY = 2 * np.log(9)  # 10-90 % width of a logistic in units of its scale
+
+
+@dataclass(frozen=True)
+class Passage:
+    """When each run first passed a level.
+
+    Attributes:
+        time: (R,) its clock there, or, where it never did, at its last evaluation.
+        reached: (R,) whether it did; where not, the time is censored.
+        index: (R,) the evaluation of that time.
+    """
+
+    time: np.ndarray
+    reached: np.ndarray
+    index: np.ndarray
+
+
+def first_passage(values: np.ndarray, clock: np.ndarray, level: float) -> Passage:
+    """Find the first evaluation above a level that the next evaluation confirms.
+
+    One evaluation alone may be noise. So a run whose last evaluation is its first above the level
+    is censored there.
+
+    Args:
+        values: (R, T) a curve for each run, NaN after its end.
+        clock: (R, T) steps or theory time, NaN-padded.
+        level: strictly above it counts.
+    """
+    observed = np.isfinite(values) & np.isfinite(clock)
+    above = observed & (values > level)
+    confirmed = above[:, :-1] & above[:, 1:]
+    reached = confirmed.any(axis=1)
+    last = np.maximum(values.shape[1] - 1 - observed[:, ::-1].argmax(axis=1), 0)
+    index = np.where(reached, confirmed.argmax(axis=1), np.where(observed.any(axis=1), last, 0))
+    return Passage(clock[np.arange(len(clock)), index], reached, index)
+
+
+def acquisition_time(icl_accuracy: np.ndarray, clock: np.ndarray, threshold: float) -> Passage:
+    """Measure t_ICL of each run: the first passage of ICL accuracy above the threshold.
+
+    Source: section 4 ("the epoch at which ICL accuracy exceeds 95%"); the confirmation is ours.
+    """
+    return first_passage(icl_accuracy, clock, threshold)
+
+
+def last_value(values: np.ndarray) -> np.ndarray:
+    """Take each run's last finite value, NaN if it has none: (R, T) -> (R,)."""
+    observed = np.isfinite(values)
+    last = values.shape[1] - 1 - observed[:, ::-1].argmax(axis=1)
+    return np.where(observed.any(axis=1), values[np.arange(len(values)), last], np.nan)
+
+
+def censored_median(times: np.ndarray, reached: np.ndarray) -> np.ndarray:
+    """Kaplan-Meier median: the first time by which half have passed, inf if they never have.
+
+    Args:
+        times: (..., R), the time of passage or of censoring.
+        reached: (..., R), False where censored.
+
+    Returns:
+        (...) medians.
+    """
+    if reached.all():  # Kaplan-Meier is the empirical distribution then
+        return np.quantile(times, 0.5, axis=-1, method="inverted_cdf")
+    if times.ndim > 1:
+        rows = zip(times, reached, strict=True)
+        return np.array([censored_median(*row) for row in rows])
+    survival = stats.ecdf(stats.CensoredData.right_censored(times, ~reached)).sf
+    half = np.flatnonzero(survival.probabilities <= 0.5 + 1e-12)
+    return survival.quantiles[half[0]] if len(half) else np.float64(np.inf)
+
+
+def stratified_resamples(strata: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Draw bootstrap samples of the runs, with replacement within each stratum.
+
+    Args:
+        strata: (R,) a label for each run; every resample has as many runs of each as the data.
+        resamples: B.
+        seed: of the draw; equal seeds, equal draws.
+
+    Returns:
+        (B, R) indices of runs; position r holds a run of the stratum of run r.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = np.empty((resamples, len(strata)), dtype=np.int64)
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        drawn[:, members] = generator.choice(members, size=(resamples, len(members)))
+    return drawn
+
+
+def interval(values: np.ndarray, level: float) -> tuple[float, float]:
+    """Percentile interval of bootstrapped values, wide enough for resamples that failed.
+
+    A resample without a value (NaN) could have lain anywhere, so it counts as -inf for the lower
+    end and as +inf for the upper. A few widen the interval, more than (1 - level)/2 of them make it
+    infinite, and no claim can be decided by leaving them out.
+    """
+    failed = np.isnan(values)
+    tail = (1 - level) / 2
+    low = np.quantile(np.where(failed, -np.inf, values), tail, method="lower")
+    high = np.quantile(np.where(failed, np.inf, values), 1 - tail, method="higher")
+    return float(low), float(high)
+
+
+def bca_interval(
+    samples: Sequence[np.ndarray],
+    statistic: Callable[..., np.ndarray],
+    resamples: int,
+    seed: int,
+    level: float,
+) -> tuple[float, float]:
+    """Bootstrap interval, bias-corrected and accelerated, resampled within each sample.
+
+    For a statistic that noise shifts one way, as R^2, whose percentile interval counts the noise
+    of the data twice. Where it is degenerate, the percentile interval is returned.
+
+    Args:
+        samples: one array for each stratum, at least two values each.
+        statistic: takes the resampled arrays and `axis`, as `scipy.stats.bootstrap` calls it.
+        resamples: their number.
+        seed: of the draw.
+        level: of confidence.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)  # 0/0 in the acceleration likewise
+        found = stats.bootstrap(
+            samples,
+            statistic,
+            n_resamples=resamples,
+            vectorized=True,
+            confidence_level=level,
+            method="BCa",
+            rng=np.random.default_rng(seed),
+        )
+    ends = float(found.confidence_interval.low), float(found.confidence_interval.high)
+    return ends if np.isfinite(ends).all() else interval(found.bootstrap_distribution, level)
+
+
+@dataclass(frozen=True)
+class LogisticFit:
+    """floor + (ceiling - floor) / (1 + exp(-(x - midpoint) 2 ln 9 / width)), (B,) each.
+
+    Attributes:
+        midpoint: NaN if the data do not cross half height, or do not rise.
+        width: from 10 to 90 %, in units of x; inf if the data do not rise, NaN if they do not
+            cross half height within the grid.
+        ceiling: the upper plateau.
+    """
+
+    midpoint: np.ndarray
+    width: np.ndarray
+    ceiling: np.ndarray
+
+
+def logistic(
+    x: np.ndarray, midpoint: float, width: float, floor: float, ceiling: float
+) -> np.ndarray:
+    """Evaluate the curve of `LogisticFit`."""
+    return floor + (ceiling - floor) * special.expit(TEN_TO_NINETY * (x - midpoint) / width)
+
+
+def fit_logistic(
+    x: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray,
+    floor: float,
+    ceiling: tuple[float, float],
+) -> LogisticFit:
+    """Fit a rising logistic by least squares, globally: the best of a fine grid of curves.
+
+    Saturated data (all at the floor up to one x, all at the ceiling from the next) leave the width
+    and the place within the gap open, and an iterative fit wanders. Here the width is at least the
+    finest spacing of x, below which no data can resolve it, and the midpoint of such data is the
+    middle of the gap. The ceiling is linear, so each curve's best one is known in closed form.
+
+    Args:
+        x: (G,) ascending, log10 K.
+        y: (B, G) means over runs at each x.
+        weights: (G,) numbers of runs.
+        floor: the lower plateau, fixed (chance).
+        ceiling: the range of the upper plateau; equal ends fix it.
+    """
+    midpoints = np.linspace(x[0], x[-1], 201)
+    widths = np.geomspace(np.diff(x).min(), 10 * (x[-1] - x[0]), 80)
+    grid_midpoint, grid_width = (a.ravel() for a in np.meshgrid(midpoints, widths, indexing="ij"))
+    curves = logistic(x, grid_midpoint[:, None], grid_width[:, None], 0.0, 1.0)  # (M, G)
+    norm = curves**2 @ weights  # (M,)
+    best, height = np.empty(len(y), dtype=np.int64), np.empty(len(y))
+    for start in range(0, len(y), 50):  # bounds the memory
+        overlap = ((y[start : start + 50] - floor) * weights) @ curves.T  # (b, M)
+        heights = np.clip(overlap / norm, ceiling[0] - floor, ceiling[1] - floor)
+        cost = heights * (heights * norm - 2 * overlap)
+        chosen = cost.argmin(axis=1)
+        best[start : start + 50] = chosen
+        height[start : start + 50] = heights[np.arange(len(chosen)), chosen]
+    half = floor + height / 2
+    crosses = (y.min(axis=1) < half) & (y.max(axis=1) > half)
+    rises = (y * weights) @ (x - np.average(x, weights=weights)) > 0
+    return LogisticFit(
+        midpoint=np.where(crosses & rises, grid_midpoint[best], np.nan),
+        width=np.where(crosses, np.where(rises, grid_width[best], np.inf), np.nan),
+        ceiling=floor + height,
+    )
+
+
+@dataclass(frozen=True)
+class TrendFit:
+    """How positive y grows with positive x; (B,) each, NaN where a y is not finite.
+
+    Attributes:
+        slope: of the straight line, by least squares.
+        intercept: of the straight line.
+        r_squared: of the straight line.
+        exponent: slope of log y on log x.
+        log_prefactor: log y at x = 1 by that power law.
+        curvature: coefficient of (log x)^2 when a quadratic is fitted to log y: half the change of
+            the local exponent for a factor e in x.
+    """
+
+    slope: np.ndarray
+    intercept: np.ndarray
+    r_squared: np.ndarray
+    exponent: np.ndarray
+    log_prefactor: np.ndarray
+    curvature: np.ndarray
+
+
+def fit_trend(x: np.ndarray, y: np.ndarray) -> TrendFit:
+    """Fit a straight line, a power law and a quadratic in the logarithms.
+
+    Args:
+        x: (G,) at least three different values.
+        y: (B, G).
+    """
+    usable = np.isfinite(y).all(axis=1) & (y > 0).all(axis=1)
+    rows = np.where(usable[:, None], y, 1.0 + x)  # any that fits; replaced by NaN below
+    slope, intercept = np.polyfit(x, rows.T, 1)
+    residual = rows - slope[:, None] * x - intercept[:, None]
+    deviation = rows - rows.mean(axis=1, keepdims=True)
+    total = (deviation**2).sum(axis=1)
+    r_squared = 1 - (residual**2).sum(axis=1) / np.where(total > 0, total, np.nan)
+    exponent, log_prefactor = np.polyfit(np.log(x), np.log(rows).T, 1)
+    curvature = np.polyfit(np.log(x), np.log(rows).T, 2)[0]
+    fits = (slope, intercept, r_squared, exponent, log_prefactor, curvature)
+    return TrendFit(*(np.where(usable, values, np.nan) for values in fits))
+
+
+def normal_log_likelihood(
+    values: np.ndarray, reached: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Maximise a normal distribution's likelihood, right-censored values by their survival.
+
+    Args:
+        values: (B, R).
+        reached: (B, R), False where censored.
+
+    Returns:
+        The log-likelihood, the mean and the standard deviation, (B,) each; NaN where fewer than
+        two different values were reached, for which it has no maximum.
+    """
+    mean, sd = values.mean(axis=1), values.std(axis=1)
+    spread = np.where(sd > 0, sd, np.nan)
+    best = -0.5 * values.shape[1] * (np.log(2 * np.pi * spread**2) + 1)
+    for row in np.flatnonzero(~reached.all(axis=1)):
+        best[row], mean[row], spread[row] = _censored_normal(values[row], reached[row])
+    return best, mean, spread
+
+
+def _censored_normal(values: np.ndarray, reached: np.ndarray) -> tuple[float, float, float]:
+    if len(np.unique(values[reached])) < 2:
+        return np.nan, np.nan, np.nan
+    centre, scale = values.mean(), values.std()
+    z = (values - centre) / scale
+
+    def loss(parameters: np.ndarray) -> float:
+        u = (z - parameters[0]) * np.exp(-parameters[1])
+        density = -0.5 * u[reached] ** 2 - parameters[1]
+        return -density.sum() - special.log_ndtr(-u[~reached]).sum()
+
+    found = optimize.minimize(loss, np.zeros(2), method="BFGS")
+    constant = reached.sum() * (0.5 * np.log(2 * np.pi) + np.log(scale))
+    mean, log_sd = found.x
+    return -found.fun - constant, centre + scale * mean, scale * np.exp(log_sd)
+
+
+def aic_advantage(times: np.ndarray, reached: np.ndarray) -> np.ndarray:
+    """AIC of a normal minus AIC of a log-normal, (B, R) -> (B,): above 0 the log-normal is better.
+
+    Both have two parameters. The density of t itself is compared, hence the Jacobian sum of log t.
+    """
+    normal, *_ = normal_log_likelihood(times, reached)
+    log_normal, *_ = normal_log_likelihood(np.log(times), reached)
+    jacobian = np.where(reached, np.log(times), 0.0).sum(axis=1)
+    return 2 * (log_normal - jacobian - normal)
+
+
+def skewness(values: np.ndarray) -> np.ndarray:
+    """Sample skewness, corrected for bias, (B, R) -> (B,); NaN where all values are equal."""
+    varied = np.ptp(values, axis=1) > 0
+    filled = np.where(varied[:, None], values, np.arange(values.shape[1]))
+    return np.where(varied, stats.skew(filled, axis=1, bias=False), np.nan)
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation, (B, R) each -> (B,); NaN where one of them is constant."""
+    varied = (np.ptp(x, axis=1) > 0) & (np.ptp(y, axis=1) > 0)
+    correlation = np.full(len(x), np.nan)
+    if varied.any():
+        ranks = (stats.rankdata(values[varied], axis=1) for values in (x, y))
+        correlation[varied] = stats.pearsonr(*ranks, axis=1).statistic
+    return correlation
