@@ -27,7 +27,7 @@ class _Forward:
         raw: (R, B, E), the targets' tokens as tabled; `token` with the affine.
         product: (R, E, E), Q^T K, so that token @ product is K^T Q t'.
         query: (R, B, E), token @ product; `scored` with the gain folded in.
-        weights: (R, B, P + 1), see `kernels.attend`.
+        weights: (R, B, P + 1), see `kernels.Attention`.
         read: (R, B, E), the weighted sum of rows; `read_token` with the affine.
         u: (R, B, E), the MLP's input, eq. 1.
         hidden1: (R, B, d), activations.
@@ -37,6 +37,7 @@ class _Forward:
     def __init__(self, model: Model, n_replicates: int, n_sequences: int, context_length: int):
         width, d = model.item_dim + 2, model.hidden_dim
         rows = (n_replicates, n_sequences)
+        self.attention = kernels.attention(width)
         self.affine, self.rows = model.layernorm_affine, rows
         self.with_self = model.attend_to == "context_and_self"
         self.raw, self.query, self.read, self.u = (_buffer(*rows, width) for _ in range(4))
@@ -64,7 +65,7 @@ class _Forward:
         torch.bmm(self.token, self.product, out=self.query)
         if self.affine:
             torch.mul(self.query, gain, out=self.scored)
-        kernels.attend(
+        self.attention.forward(
             tables.labelled.numpy(),
             sequences.context.numpy(),
             self.raw.numpy(),
@@ -160,7 +161,7 @@ class FusedStep:
             gain_gradient = (self.read_gradient * f.read).sum(1)
             bias_gradient = self.read_gradient.sum(1)
             self.read_gradient.mul_(gain)
-        kernels.attend_backward(
+        f.attention.backward(
             tables.labelled.numpy(),
             sequences.context.numpy(),
             f.raw.numpy(),

@@ -8,13 +8,17 @@ Floating-point sums may be reordered (so that they vectorise); infinities and Na
 meaning, for they tell that a replicate has diverged.
 """
 
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
 import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-ROWS_AHEAD = 12
+ROWS_AHEAD = 16
 CACHE_LINE = 16  # float32 numbers
 NEVER = np.float32(-1e30)  # the score of a row that must not be attended to
 
@@ -57,6 +61,61 @@ def exponential(x):  # pragma: no cover - compiled
 
 
 @_compile
+def gather(table, labels, target, tokens, target_labels):  # pragma: no cover - compiled
+    """Look up the targets' tokens (R, B, E) and labels (R, B)."""
+    for r in range(target.shape[0]):
+        for b in range(target.shape[1]):
+            row = target[r, b]
+            target_labels[r, b] = labels[r, row]
+            for i in range(table.shape[2]):
+                tokens[r, b, i] = table[r, row, i]
+
+
+@_compile
+def _prefetch_rows(flat_table, base, flat_context, position, width):  # pragma: no cover - compiled
+    for m in range(4):
+        n = min(position + ROWS_AHEAD + m, flat_context.shape[0] - 1)
+        row = base + np.uint64(flat_context[np.uint64(n)]) * np.uint64(width)
+        for offset in range(0, width, CACHE_LINE):
+            _prefetch(flat_table, row + np.uint64(offset))
+
+
+@_compile
+def _offsets(base, context, n, width):  # pragma: no cover - compiled
+    """Return where four rows start; beyond the context its last row is repeated."""
+    last, size = context.shape[0] - 1, np.uint64(width)
+    return (
+        base + np.uint64(context[np.uint64(n)]) * size,
+        base + np.uint64(context[np.uint64(min(n + 1, last))]) * size,
+        base + np.uint64(context[np.uint64(min(n + 2, last))]) * size,
+        base + np.uint64(context[np.uint64(min(n + 3, last))]) * size,
+    )
+
+
+@_compile
+def _dots(flat_table, rows, vector, width):  # pragma: no cover - compiled
+    o0, o1, o2, o3 = rows
+    s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for i in range(width):
+        j = np.uint64(i)
+        s0 += flat_table[o0 + j] * vector[j]
+        s1 += flat_table[o1 + j] * vector[j]
+        s2 += flat_table[o2 + j] * vector[j]
+        s3 += flat_table[o3 + j] * vector[j]
+    return s0, s1, s2, s3
+
+
+@_compile
+def _add_rows(flat_table, rows, factors, out, width):  # pragma: no cover - compiled
+    o0, o1, o2, o3 = rows
+    a0, a1, a2, a3 = factors
+    for i in range(width):
+        j = np.uint64(i)
+        sum01 = a0 * flat_table[o0 + j] + a1 * flat_table[o1 + j]
+        out[j] += sum01 + a2 * flat_table[o2 + j] + a3 * flat_table[o3 + j]
+
+
+@_compile
 def _dot(a, b):  # pragma: no cover - compiled
     total = np.float32(0)
     for i in range(a.shape[0]):
@@ -64,113 +123,97 @@ def _dot(a, b):  # pragma: no cover - compiled
     return total
 
 
-@_compile
-def _ask_for_rows(flat_table, width, flat_context, position):  # pragma: no cover - compiled
-    """Prefetch the four rows of the table that follow `ROWS_AHEAD` after a position."""
-    first = min(position + ROWS_AHEAD, max(flat_context.shape[0] - 4, 0))
-    for n in range(first, min(first + 4, flat_context.shape[0])):
-        for offset in range(0, width, CACHE_LINE):
-            _prefetch(flat_table, flat_context[n] * width + offset)
+class Attention(NamedTuple):
+    """The compiled halves of attention, for tokens of one width E.
 
+    Both take the labelled table (R, K, E), the context (R, B, N) of rows in it and the targets' own
+    tokens (R, B, E), all contiguous.
 
-@_compile
-def gather(table, labels, target, tokens, target_labels):  # pragma: no cover - compiled
-    """Look up the targets' tokens (R, B, E) and labels (R, B)."""
-    for r in range(target.shape[0]):
-        for b in range(target.shape[1]):
-            tokens[r, b] = table[r, target[r, b]]
-            target_labels[r, b] = labels[r, target[r, b]]
-
-
-@_compile
-def attend(table, context, tokens, query, with_self, weights, read):  # pragma: no cover - compiled
-    """Score, softmax and weighted sum of the context's rows.
-
-    Args:
-        table: (R, K, E) labelled tokens.
-        context: (R, B, N) rows of the table.
-        tokens: (R, B, E) the target's own tokens.
-        query: (R, B, E), so that a row's score is its product with it.
-        with_self: whether the target attends to its own token too.
-        weights: (R, B, P + 1) is filled with the softmax, P being N rounded up to a multiple of
-            four; the rows from N to P weigh nothing, the last one is the target's own.
-        read: (R, B, E) is filled with the weighted sum.
+    Attributes:
+        forward: (table, context, tokens, query, with_self, weights, read). Fills the softmax and
+            the weighted sum, read (R, B, E), of the scores row . query, query being (R, B, E).
+            weights is (R, B, P + 1), P being N rounded up to a multiple of four: the rows from N
+            to P weigh nothing, the last is the target's own token's (nothing unless with_self).
+        backward: (table, context, tokens, weights, read, read_gradient, query_gradient). Fills the
+            last from the one before. The gradient of score n is a_n (da_n - sum_m a_m da_m) with
+            da_n = row_n . read_gradient; the sum is read . read_gradient, known beforehand, so that
+            one pass over the rows is enough.
     """
-    n_replicates, n_sequences, length = context.shape
-    width, padded = table.shape[2], weights.shape[2] - 1
-    last = length - 1
-    for r in range(n_replicates):
-        rows, flat_table, flat_context = table[r], table[r].reshape(-1), context[r].reshape(-1)
-        for b in range(n_sequences):
-            c, q, a, out = context[r, b], query[r, b], weights[r, b], read[r, b]
-            top = _dot(tokens[r, b], q) if with_self else NEVER
-            a[padded] = top
-            for n in range(0, padded, 4):
-                _ask_for_rows(flat_table, width, flat_context, b * length + n)
-                t0, t1 = rows[c[n]], rows[c[min(n + 1, last)]]
-                t2, t3 = rows[c[min(n + 2, last)]], rows[c[min(n + 3, last)]]
-                s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-                for i in range(width):
-                    s0 += t0[i] * q[i]
-                    s1 += t1[i] * q[i]
-                    s2 += t2[i] * q[i]
-                    s3 += t3[i] * q[i]
-                # A row beyond the context repeats the last one: the maximum stays right.
-                top = max(max(max(s0, s1), max(s2, s3)), top)
-                a[n], a[n + 1], a[n + 2], a[n + 3] = s0, s1, s2, s3
-            for n in range(length, padded):
-                a[n] = NEVER
-            total = np.float32(0)
-            for n in range(padded + 1):
-                a[n] = exponential(a[n] - top)
-                total += a[n]
-            scale = np.float32(1) / total
-            for n in range(padded + 1):
-                a[n] *= scale
-            for i in range(width):
-                out[i] = a[padded] * tokens[r, b, i]
-            for n in range(0, padded, 4):
-                t0, t1 = rows[c[n]], rows[c[min(n + 1, last)]]
-                t2, t3 = rows[c[min(n + 2, last)]], rows[c[min(n + 3, last)]]
-                a0, a1, a2, a3 = a[n], a[n + 1], a[n + 2], a[n + 3]
-                for i in range(width):
-                    out[i] += a0 * t0[i] + a1 * t1[i] + a2 * t2[i] + a3 * t3[i]
+
+    forward: Callable
+    backward: Callable
 
 
-@_compile
-def attend_backward(
-    table, context, tokens, weights, read, read_gradient, query_gradient
-):  # pragma: no cover - compiled
-    """Fill the gradient of the query (R, B, E), from that of `attend`'s weighted sum.
+@cache
+def attention(width: int) -> Attention:
+    """Compile attention for one width: its loops over a token are then unrolled in full.
 
-    The gradient of score n is a_n (da_n - sum_m a_m da_m), where da_n = row_n . read_gradient; the
-    sum is read . read_gradient, known beforehand, so that one pass over the rows is enough.
+    Rows are read by unsigned offsets into the flat table: a view of each row, or an index that
+    might be negative, would cost more than the arithmetic. The closures hold no more than the
+    width, or they could not be cached on disk.
     """
-    n_replicates, n_sequences, length = context.shape
-    width, padded = table.shape[2], weights.shape[2] - 1
-    last = length - 1
-    for r in range(n_replicates):
-        rows, flat_table, flat_context = table[r], table[r].reshape(-1), context[r].reshape(-1)
-        for b in range(n_sequences):
-            c, g, a, out = context[r, b], read_gradient[r, b], weights[r, b], query_gradient[r, b]
-            mean = _dot(read[r, b], g)
-            own = a[padded] * (_dot(tokens[r, b], g) - mean)
-            for i in range(width):
-                out[i] = own * tokens[r, b, i]
-            for n in range(0, padded, 4):
-                _ask_for_rows(flat_table, width, flat_context, b * length + n)
-                t0, t1 = rows[c[n]], rows[c[min(n + 1, last)]]
-                t2, t3 = rows[c[min(n + 2, last)]], rows[c[min(n + 3, last)]]
-                s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+
+    @_compile
+    def forward(table, context, tokens, query, with_self, weights, read):
+        n_replicates, n_sequences, length = context.shape
+        padded = weights.shape[2] - 1
+        flat_table = table.reshape(-1)
+        for r in range(n_replicates):
+            base = np.uint64(r * table.shape[1] * width)
+            flat_context = context[r].reshape(-1)
+            for b in range(n_sequences):
+                c, q, a, out = context[r, b], query[r, b], weights[r, b], read[r, b]
+                top = _dot(tokens[r, b], q) if with_self else NEVER
+                a[padded] = top
+                for n in range(0, padded, 4):
+                    _prefetch_rows(flat_table, base, flat_context, b * length + n, width)
+                    s0, s1, s2, s3 = _dots(flat_table, _offsets(base, c, n, width), q, width)
+                    top = max(max(max(s0, s1), max(s2, s3)), top)
+                    a[n], a[n + 1], a[n + 2], a[n + 3] = s0, s1, s2, s3
+                for n in range(length, padded):
+                    a[n] = NEVER
+                for n in range(padded + 1):
+                    a[n] = exponential(a[n] - top)
+                total = np.float32(0)
+                for n in range(padded + 1):
+                    total += a[n]
+                scale = np.float32(1) / total
+                for n in range(padded + 1):
+                    a[n] *= scale
                 for i in range(width):
-                    s0 += t0[i] * g[i]
-                    s1 += t1[i] * g[i]
-                    s2 += t2[i] * g[i]
-                    s3 += t3[i] * g[i]
-                s0, s1 = a[n] * (s0 - mean), a[n + 1] * (s1 - mean)
-                s2, s3 = a[n + 2] * (s2 - mean), a[n + 3] * (s3 - mean)
+                    out[i] = a[padded] * tokens[r, b, i]
+                for n in range(0, padded, 4):
+                    factors = a[n], a[n + 1], a[n + 2], a[n + 3]
+                    _add_rows(flat_table, _offsets(base, c, n, width), factors, out, width)
+
+    @_compile
+    def backward(table, context, tokens, weights, read, read_gradient, query_gradient):
+        n_replicates, n_sequences, length = context.shape
+        padded = weights.shape[2] - 1
+        flat_table = table.reshape(-1)
+        for r in range(n_replicates):
+            base = np.uint64(r * table.shape[1] * width)
+            flat_context = context[r].reshape(-1)
+            for b in range(n_sequences):
+                c, a, g, out = (
+                    context[r, b],
+                    weights[r, b],
+                    read_gradient[r, b],
+                    query_gradient[r, b],
+                )
+                mean = _dot(read[r, b], g)
+                own = a[padded] * (_dot(tokens[r, b], g) - mean)
                 for i in range(width):
-                    out[i] += s0 * t0[i] + s1 * t1[i] + s2 * t2[i] + s3 * t3[i]
+                    out[i] = own * tokens[r, b, i]
+                for n in range(0, padded, 4):
+                    _prefetch_rows(flat_table, base, flat_context, b * length + n, width)
+                    rows = _offsets(base, c, n, width)
+                    s0, s1, s2, s3 = _dots(flat_table, rows, g, width)
+                    s0, s1 = a[n] * (s0 - mean), a[n + 1] * (s1 - mean)
+                    s2, s3 = a[n + 2] * (s2 - mean), a[n + 3] * (s3 - mean)
+                    _add_rows(flat_table, rows, (s0, s1, s2, s3), out, width)
+
+    return Attention(forward, backward)
 
 
 @_compile
