@@ -24,11 +24,11 @@ KINETICS_DEFAULTS: dict[str, Any] = {
     "context_length": 100,
     "beta0": 0.0,
     "weight_decay": 1e-4,
-    "n_items": [1_000, 30_000, 1_000_000],
+    "n_items": [1_000, 100_000, 1_000_000],
     "memorisation_exponent": 0.7,
     "critical_n_items": 10_000,
     "logit_spread": 0.5,
-    "growth_exponent": 4 / 3,
+    "growth_exponent": 2.0,
     "capacity_i_infinity": 50.0,
     "time_max": 2e7,
     "n_times": 400,
@@ -38,9 +38,9 @@ LANDSCAPE_DEFAULTS: dict[str, Any] = {
     "beta_range": [-2.0, 8.0],
     "w_range": [-2.0, 8.0],
     "n_grid": 161,
-    "starts": [[0.0, 0.0], [-1.0, 0.0], [1.0, -1.0], [-1.5, 4.0]],
+    "starts": [[0.0, 0.0], [-1.0, 0.0], [1.0, -1.0], [-1.5, 2.5]],
     "time_max": 20_000.0,
-    "n_times": 400,
+    "n_times": 3000,
 }
 INITIAL_CONDITIONS_DEFAULTS: dict[str, Any] = {
     "context_length": 10_000,
@@ -137,7 +137,8 @@ def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
             (logit), n_grid, starts (pairs of beta0 and w0), time_max (theory time), n_times.
 
     Returns:
-        loss over (w, beta); path_beta and path_w over (path, time); acquisition_time over path.
+        loss over (w, beta); path_beta, path_w and path_loss over (path, time); acquisition_time
+        over path.
 
     Raises:
         ValueError: If a parameter is unknown or out of its domain.
@@ -164,6 +165,11 @@ def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
                 ("path", "time"),
                 np.array([x.w for x in paths]),
                 {"long_name": "w along the gradient flow", "units": "logit"},
+            ),
+            "path_loss": (
+                ("path", "time"),
+                np.array([loss_gaussian(x.beta, x.w, n) for x in paths]),
+                {"long_name": "loss along the gradient flow", "units": "nat"},
             ),
             "acquisition_time": (
                 "path",

@@ -33,13 +33,13 @@ class MemorisingMlp:
     Attributes:
         i_infinity: 2 tau/(q - 1), which is I_K(inf) if all can be memorised (theory time).
         memorisable: Share of the items that can be memorised, in (0, 1].
-        growth_exponent: q, above 1; 4/3 for three layers.
+        growth_exponent: q, above 1: 2 is the limit of many layers, 4/3 three of them.
         logit_spread: Standard deviation of phi^+ over items (logit), above 0.
     """
 
     i_infinity: float
     memorisable: float = 1.0
-    growth_exponent: float = 4 / 3
+    growth_exponent: float = 2.0
     logit_spread: float = 0.5
 
     def __post_init__(self):

@@ -1,0 +1,89 @@
+"""Figure A.1: t_ICL against the initial beta, and over seeds whose initial beta is normal."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from icl.figures import style
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
+    """Draw the integrated t_ICL with both asymptotes, and its histogram for normal beta0.
+
+    Args:
+        data: "initial_conditions", as computed by `icl.theory.datasets.initial_conditions`.
+        verdicts: claim id to its verdict; "exponential_beta0" is shown if it is there.
+
+    Returns:
+        The figure.
+    """
+    initial = data["initial_conditions"]
+    n = initial.attrs["context_length"]
+    figure, (curve, histogram) = style.new_figure(2, 3.0, 1, 2)
+    _draw_curve(curve, initial, n)
+    _draw_histogram(histogram, initial, n)
+    style.panel_label(curve, "a")
+    style.panel_label(histogram, "b")
+    attributes = initial.attrs
+    verdict = verdicts.get("exponential_beta0", {}).get("verdict")
+    judged = f"  Claim exponential_beta0: {verdict}." if verdict else ""
+    style.footer(
+        figure,
+        "Eq. 31 and 32 with $c_1 = c_2 = 1/2$, $w_0 = 0$; $t_{\\rm ICL}/N$ does not depend on N."
+        f"  b: {initial.sizes['sample']:,} seeds, $\\beta_0$ normal, mean"
+        f" {attributes['beta0_mean']:g}, s.d. {attributes['beta0_sd']:g}.{judged}",
+    )
+    return figure
+
+
+def _draw_curve(ax, initial: xr.Dataset, n: int) -> None:
+    beta0, t_icl = initial.beta0.values, initial.t_icl.values / n
+    near, far = (initial[f"t_icl_{name}"].values / n for name in initial.regime.values)
+    ax.semilogy(beta0, near, "--", color=style.FIT, label="eq. 35: $\\sqrt{2\\pi}\\,e^{-\\beta_0}$")
+    ax.semilogy(
+        beta0,
+        far,
+        ":",
+        color=style.ALTERNATIVE_FIT,
+        linewidth=1.6,
+        label="eq. 37, halved: $\\frac{1}{2}e^{-2\\beta_0}$",
+    )
+    ax.semilogy(beta0, t_icl, color=style.ICL, linewidth=2, zorder=0, label="integrated")
+    for fit in range(initial.sizes["regime"]):
+        low, high = initial.fit_range.values[fit]
+        ax.axvspan(low, high, color=style.NEUTRAL, alpha=0.12, linewidth=0)
+        middle = (low + high) / 2
+        ax.annotate(
+            f"slope {float(initial.slope[fit]):.3f}\non [{low:g}, {high:g}]".replace("-", "−"),
+            (middle, np.interp(middle, beta0, t_icl)),
+            xytext=(0, 14) if fit == 0 else (30, 4),
+            textcoords="offset points",
+            ha="center" if fit == 0 else "left",
+            fontsize=6.5,
+        )
+    ax.set_ylim(t_icl.min() / 3, t_icl.max() * 3)
+    ax.set_xlim(beta0[0], beta0[-1])
+    ax.set_xlabel("initial query-key strength $\\beta_0$")
+    ax.set_ylabel("$t_{\\rm ICL}/N$ (theory time per token)")
+    ax.legend(loc="lower left")
+
+
+def _draw_histogram(ax, initial: xr.Dataset, n: int) -> None:
+    edges = np.append(initial.bin_left.values, initial.bin_right.values[-1]) / n
+    ax.stairs(initial.density.values * n, edges, fill=True, color=style.ICL, alpha=0.55)
+    mean, sd = float(initial.log_normal_mean) - np.log(n), float(initial.log_normal_sd)
+    time = np.linspace(edges[0], edges[-1], 500)[1:]
+    density = np.exp(-(((np.log(time) - mean) / sd) ** 2) / 2) / (time * sd * np.sqrt(2 * np.pi))
+    ax.plot(time, density, color=style.FIT, label="log-normal tangent at the median")
+    sample = initial.t_icl_sample.values / n
+    for value, name, line in (
+        (np.median(sample), "median", "-"),
+        (sample.mean(), "mean", "--"),
+    ):
+        ax.axvline(value, color=style.GAP, linewidth=1, linestyle=line, label=f"{name} {value:.2f}")
+    beyond = (sample > edges[-1]).mean()
+    ax.set_xlim(0, edges[-1])
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("$t_{\\rm ICL}/N$ (theory time per token)")
+    ax.set_ylabel("density over seeds")
+    ax.legend(loc="upper right", title=f"{beyond:.1%} of seeds lie beyond the axis")
