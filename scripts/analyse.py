@@ -2,7 +2,7 @@
 
 import json
 
-from icl import artifacts, claims, entry
+from icl import artifacts, claims, entry, files
 
 with entry.logged(snakemake.log[0]) as log:
     claim = dict(snakemake.params.claim)
@@ -11,5 +11,5 @@ with entry.logged(snakemake.log[0]) as log:
     }
     data = {role: by_experiment[name] for role, name in claim["experiments"].items()}
     verdict = claims.evaluate(claim, snakemake.wildcards.claim, data, snakemake.params.preset)
-    artifacts.write_text(json.dumps(verdict, indent=1, sort_keys=True), snakemake.output[0])
+    files.write_text(json.dumps(verdict, indent=1, sort_keys=True), snakemake.output[0])
     log.info("%s: %s", snakemake.wildcards.claim, verdict["verdict"])

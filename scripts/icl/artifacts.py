@@ -1,22 +1,20 @@
 """netCDF in and out: one file per job, one per experiment, each of which proves itself complete.
 
-A file is written to a temporary name in its own folder, flushed to disk and renamed, so that a
-reader sees the old state or the new. It carries a digest of its contents, which every reader
+Each carries a digest of its contents, which every reader
 checks: a file that opens but was cut short, edited or mixed up is refused by name.
 """
 
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from icl import files
 from icl.config import Job
 from icl.records import METRICS, Record, StopReason
 
@@ -71,7 +69,6 @@ def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
         dataset: numbers and strings; attributes must be numbers or strings.
         path: where; its folder is made if need be.
     """
-    path = Path(path)
     stamped = dataset.assign_attrs(artifact_format=FORMAT_VERSION, data_digest=data_digest(dataset))
     stamped.attrs[STAMP] = content_digest(stamped)
     encoding = {
@@ -79,45 +76,8 @@ def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
         for name, variable in stamped.variables.items()
         if variable.dtype.kind in "fiu"
     }
-    with _replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         stamped.to_netcdf(temporary, format="NETCDF4", engine="netcdf4", encoding=encoding)
-
-
-def write_text(text: str, path: str | os.PathLike) -> None:
-    """Write a text file, all or nothing."""
-    with _replacing(Path(path)) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[str]:
-    """Give a temporary name in the path's folder; on success flush it and put it in place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    try:
-        yield temporary
-        _flush(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-        _flush(path.parent)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _flush(path: str | os.PathLike) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read(path: str | os.PathLike) -> xr.Dataset:
