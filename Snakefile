@@ -10,11 +10,13 @@ if "preset" not in config:
     configfile: "config/laptop.yaml"
 
 
+configfile: "config/theory.yaml"
 configfile: "config/claims.yaml"
 
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/theory.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/targets.smk"

@@ -8,11 +8,8 @@ from icl.figures import style
 
 with entry.logged(snakemake.log[0]):
     figure = snakemake.params.figure
-    by_experiment = {
-        dataset.attrs["experiment"]: dataset
-        for dataset in map(artifacts.read, snakemake.input.collected)
-    }
-    data = {role: by_experiment[name] for role, name in figure["experiments"].items()}
+    datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
+    data = {role: datasets[name] for role, name in figure["experiments"].items()}
     verdicts = [json.loads(Path(p).read_text(encoding="utf-8")) for p in snakemake.input.verdicts]
     drawn = figures.load(snakemake.wildcards.figure).draw(
         data, {verdict["id"]: verdict for verdict in verdicts}
@@ -20,6 +17,6 @@ with entry.logged(snakemake.log[0]):
     facts = {
         "Title": f"{snakemake.wildcards.figure}: {figure['title']}",
         "Subject": f"icl-race, preset {snakemake.params.preset}",
-        "Keywords": [f"{name}={d.attrs['data_digest']}" for name, d in by_experiment.items()],
+        "Keywords": [f"{name}={d.attrs['data_digest']}" for name, d in datasets.items()],
     }
     style.save(drawn, snakemake.output.pdf, snakemake.output.png, facts)

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from icl import files
-from icl.config import Job
+from icl.config import Job, job_name
 from icl.records import METRICS, Record, StopReason
 
 FORMAT_VERSION = 1
@@ -102,6 +102,32 @@ def read(path: str | os.PathLike) -> xr.Dataset:
     return dataset
 
 
+def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[str, xr.Dataset]:
+    """Read the datasets that a claim or a figure needs, by the stem of their files.
+
+    Args:
+        paths: collected experiments and theory datasets.
+        jobs: for each experiment, the names of the jobs that the configuration expands to.
+
+    Raises:
+        ArtifactError: if a collected file holds a job that is not the configuration's, as one
+            brought from elsewhere may.
+    """
+    datasets = {Path(path).stem: read(path) for path in paths}
+    for name, dataset in datasets.items():
+        if name not in jobs:
+            continue
+        held = {job_name(identity) for identity in json.loads(dataset.attrs["jobs"])}
+        foreign = sorted(held - set(jobs[name]))
+        if foreign:
+            raise ArtifactError(
+                f"{name}: the collected data hold {len(foreign)} of {len(held)} jobs that are not "
+                f"this configuration's, {foreign[0]} among them; use the configuration they were "
+                "made with, or delete the collected file"
+            )
+    return datasets
+
+
 def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.Dataset:
     """Arrange a job's record as a self-describing dataset.
 
@@ -151,7 +177,6 @@ def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.D
     attributes = {
         "title": f"icl-race training job {job.name}",
         "job": json.dumps(job.identity(), sort_keys=True),
-        "job_digest": job.digest,
         **provenance,
     }
     return xr.Dataset(variables, coordinates, attributes)

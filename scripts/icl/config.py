@@ -123,17 +123,18 @@ class Job:
         return {"numerics": NUMERICS_VERSION, **asdict(self), "seeds": list(self.seeds)}
 
     @property
-    def digest(self) -> str:
-        """Twelve hexadecimal digits that name the job's identity."""
-        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-    @property
     def name(self) -> str:
-        """The stem of the artifact's file: the job for a reader, its digest for a machine."""
-        n_items = "inf" if self.n_items is None else self.n_items
-        seeds = f"{self.seeds[0]}-{self.seeds[-1]}"
-        return f"N{self.context_length}_K{n_items}_seeds{seeds}_{self.digest}"
+        """The stem of the artifact's file; see `job_name`."""
+        return job_name(self.identity())
+
+
+def job_name(identity: dict[str, Any]) -> str:
+    """Name a job: N, K and seeds for a reader, a digest of its whole identity for a machine."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    n_items = "inf" if identity["n_items"] is None else identity["n_items"]
+    seeds = f"{identity['seeds'][0]}-{identity['seeds'][-1]}"
+    return f"N{identity['context_length']}_K{n_items}_seeds{seeds}_{digest}"
 
 
 def build(cls: type, values: dict[str, Any]) -> Any:

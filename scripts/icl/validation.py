@@ -222,21 +222,19 @@ def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
 
 def _reference_faults(config: dict[str, Any]) -> Iterator[Fault]:
     """Refuse a claim or a figure that needs what the configuration does not have."""
+    datasets = [*config["experiments"], *config["theory"]]
     for kind in ("claims", "figures"):
         for name, entry in config[kind].items():
-            for role, experiment in entry["experiments"].items():
-                if experiment not in config["experiments"]:
+            for role, used in entry["experiments"].items():
+                if used not in datasets:
                     key = (kind, name, "experiments", role)
-                    yield (
-                        key,
-                        f"no such experiment: {experiment}; {_hint(experiment, config['experiments'])}",
-                    )
+                    yield key, f"no such experiment: {used}; {_hint(used, datasets)}"
             for claim in entry.get("claims", ()):
                 if claim not in config["claims"]:
-                    yield (
-                        (kind, name, "claims"),
-                        f"no such claim: {claim}; {_hint(claim, config['claims'])}",
-                    )
+                    hint = _hint(claim, config["claims"])
+                    yield (kind, name, "claims"), f"no such claim: {claim}; {hint}"
+    for name in set(config["experiments"]) & set(config["theory"]):
+        yield ("experiments", name), "this name is a theory dataset's"
 
 
 def _hint(name: Any, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from icl.validation import Sources, check, load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "workflow/schemas"
-FILES = [ROOT / "config/claims.yaml", ROOT / "config/laptop.yaml"]
+FILES = [ROOT / f"config/{name}.yaml" for name in ("theory", "claims", "laptop")]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def put(config, key, value):
 
 @pytest.mark.parametrize("preset", ["smoke", "laptop", "paper"])
 def test_the_committed_presets_are_valid(preset):
-    files = [FILES[0], ROOT / f"config/{preset}.yaml"]
+    files = [*FILES[:2], ROOT / f"config/{preset}.yaml"]
     merged = {key: value for path in files for key, value in load_yaml(path).items()}
     jobs = check(merged, SCHEMAS, Sources(files))
     assert {"transition", "acquisition"} <= set(jobs)
@@ -79,6 +79,8 @@ GRID = ("experiments", "transition", "grid", 0)
         (("devise",), "cpu", "did you mean device?"),
         (("defaults", "evaluation", "every"), 10**9, "at most the run's steps"),
         (("defaults", "stop", "when"), "always", "never, acquired, memorised or decided"),
+        (("theory", "landscape", "n_grid"), 0, "an integer from 10"),
+        (("theory", "landscapes"), {}, "did you mean landscape?"),
         (("claims", "linear_ticl", "experiments", "acquisition"), "x", "no such experiment: x"),
     ],
 )

@@ -31,23 +31,24 @@ def from_files(checkout, *names):
     from icl.config import merge
     from icl.validation import load_yaml
 
-    return merge(*(load_yaml(checkout.path / name) for name in names))
+    common = ("config/theory.yaml", "config/claims.yaml")
+    return merge(*(load_yaml(checkout.path / name) for name in (*common, *names)))
 
 
 def test_the_laptop_size_is_the_default(checkout):
-    assert resolved(checkout) == from_files(checkout, "config/claims.yaml", "config/laptop.yaml")
+    assert resolved(checkout) == from_files(checkout, "config/laptop.yaml")
 
 
 @pytest.mark.parametrize("preset", ["smoke", "paper"])
 def test_a_preset_replaces_another_whole(checkout, preset):
-    files = ("config/claims.yaml", f"config/{preset}.yaml")
-    assert resolved(checkout, files[1]) == from_files(checkout, *files)
+    file = f"config/{preset}.yaml"
+    assert resolved(checkout, file) == from_files(checkout, file)
 
 
 def test_only_an_overlay_merges(checkout):
     checkout.write("my.yaml", "name: mine\nexperiments: {transition: {steps: 1000}}\n")
     merged = resolved(checkout, "config/paper.yaml", "my.yaml")
-    expected = from_files(checkout, "config/claims.yaml", "config/paper.yaml", "my.yaml")
+    expected = from_files(checkout, "config/paper.yaml", "my.yaml")
     assert merged == expected
     assert merged["experiments"]["transition"]["steps"] == 1000
 

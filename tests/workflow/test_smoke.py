@@ -4,7 +4,7 @@ import json
 
 import pytest
 import xarray as xr
-from icl import artifacts
+from icl import artifacts, config
 
 pytestmark = pytest.mark.workflow
 RESULTS = "results/smoke"
@@ -39,7 +39,7 @@ def test_artifacts_open_plainly_and_describe_themselves(finished):
     for path in train_files(finished):
         with xr.open_dataset(path) as dataset:
             job = json.loads(dataset.attrs["job"])
-            assert path.stem.endswith(dataset.attrs["job_digest"])
+            assert path.stem == config.job_name(job)
             assert list(dataset.seed) == job["seeds"]
             for name, variable in dataset.data_vars.items():
                 assert "long_name" in variable.attrs, name
@@ -110,6 +110,18 @@ def test_figures_from_downloaded_data_without_training(copy_of_finished):
     assert "collect" not in planned
     copy_of_finished.snakemake("figures")
     assert (copy_of_finished.path / RESULTS / "figures/fig2.pdf").is_file()
+
+
+def test_data_of_another_configuration_are_refused(copy_of_finished):
+    import shutil
+
+    shutil.rmtree(copy_of_finished.path / ".snakemake")  # a download has no history
+    shutil.rmtree(copy_of_finished.path / RESULTS / "train")
+    shutil.rmtree(copy_of_finished.path / RESULTS / "analysis")
+    overlay = copy_of_finished.write("my.yaml", "experiments: {transition: {steps: 500}}")
+    result = copy_of_finished.snakemake("claim_sharp_transition", overlay, check=False)
+    assert result.returncode != 0
+    assert "not this configuration's" in " ".join(result.output.split())
 
 
 def test_figures_from_what_finished_with_the_gap_marked(copy_of_finished):

@@ -19,6 +19,7 @@ rule analyse:
         runtime=30,
     params:
         claim=lambda wildcards: config["claims"][wildcards.claim],
+        jobs=jobs_of("claim"),
         preset=config["preset"],
     message:
         "Decide the claim {wildcards.claim}"

@@ -31,6 +31,7 @@ JOBS = checked_jobs()
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
 COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
+PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
 FIGURE = f"{RESULTS}/figures/{{figure}}"
 AFTER_A_FAILURE = (
@@ -42,6 +43,7 @@ AFTER_A_FAILURE = (
 wildcard_constraints:
     experiment="|".join(JOBS),
     job=r"N\d+_K(\d+|inf)_seeds\d+-\d+_[0-9a-f]{12}",
+    theory="|".join(config["theory"]),
     claim="|".join(config["claims"]),
     figure="|".join(config["figures"]),
 
@@ -60,14 +62,24 @@ def blocks_of(experiment):
 
 
 def inputs_of(kind):
-    """Return an input function: the collected data of a claim's or a figure's experiments."""
+    """Return an input function: the datasets of a claim's or a figure's roles."""
 
     def inputs(wildcards):
-        name = wildcards[kind]
-        used = config[f"{kind}s"][name]["experiments"]
-        return expand(COLLECTED, experiment=sorted(set(used.values())))
+        used = set(config[f"{kind}s"][wildcards[kind]]["experiments"].values())
+        collected = expand(COLLECTED, experiment=sorted(used & set(JOBS)))
+        return collected + expand(PREDICTED, theory=sorted(used & set(config["theory"])))
 
     return inputs
+
+
+def jobs_of(kind):
+    """Return a params function: the names of the jobs behind a claim or a figure."""
+
+    def jobs(wildcards):
+        used = set(config[f"{kind}s"][wildcards[kind]]["experiments"].values())
+        return {name: sorted(JOBS[name]) for name in sorted(used & set(JOBS))}
+
+    return jobs
 
 
 def verdicts_of(wildcards):

@@ -3,7 +3,7 @@
 
 rule draw:
     input:
-        collected=inputs_of("figure"),
+        datasets=inputs_of("figure"),
         verdicts=verdicts_of,
     output:
         pdf=f"{FIGURE}.pdf",
@@ -21,6 +21,7 @@ rule draw:
         runtime=10,
     params:
         figure=lambda wildcards: config["figures"][wildcards.figure],
+        jobs=jobs_of("figure"),
         preset=config["preset"],
     message:
         "Draw {wildcards.figure}"

@@ -1,0 +1,24 @@
+# Theory: what the paper's equations predict, with no training.
+
+
+rule predict:
+    output:
+        PREDICTED,
+    log:
+        f"{RESULTS}/logs/predict/{{theory}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/predict/{{theory}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        values=lambda wildcards: config["theory"][wildcards.theory],
+        preset=config["preset"],
+    message:
+        "Evaluate the theory: {wildcards.theory}"
+    script:
+        "../../scripts/predict.py"
