@@ -67,7 +67,6 @@ GRID = ("experiments", "transition", "grid", 0)
         ((*GRID, "n_items"), [1000, 1], "1 is not allowed; allowed: K: an integer from 2"),
         ((*GRID, "n_items"), "inf", "'inf' is not allowed"),
         ((*GRID, "n_items"), [], "allowed: K"),
-        ((*GRID, "n_items"), [50, 50], "listed 2 times"),
         ((*GRID, "n_items"), {"from": 9, "to": 5, "count": 2, "spacing": "linear"}, "above from"),
         ((*GRID, "context_length"), 0, "N, an integer from 1"),
         ((*GRID, "contextlength"), 3, "did you mean context_length?"),
@@ -114,6 +113,11 @@ def test_a_missing_key_is_named(good, sources, missing):
     message = refused(bad, sources)
     assert str(last) in message
     assert "is missing" in message
+
+
+def test_a_run_that_is_listed_twice_is_refused(good, sources):
+    good["experiments"]["transition"]["grid"][0]["n_items"] = [50, 50]
+    assert "transition.grid: N = 64, K = 50, seed 0 is listed 2 times" in refused(good, sources)
 
 
 def test_a_stop_rule_needs_its_thresholds(good, sources):
