@@ -2,7 +2,7 @@
 
 The arithmetic is that of `models.one_layer.logits`, which is the place to read it, and of plain
 SGD; tests hold the two together. It is faster because attention never leaves the caches
-(`kernels`), because K^T Q is formed once a step, because weights are updated inside the products
+(`attention`), because K^T Q is formed once a step, because weights are updated inside the products
 that would have made their gradients, and because every buffer is kept from step to step.
 """
 
@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from icl import kernels
+from icl.attention import attention
 from icl.config import Job, Model
 from icl.models.layers import Parameters
-from icl.models.one_layer import Tables
-from icl.tasks import Sequences
+from icl.models.one_layer import LAYERNORM_EPSILON, Tables
+from icl.tasks import Dataset, Sequences
 
 
 def _buffer(*shape: int) -> torch.Tensor:
@@ -27,7 +28,7 @@ class _Forward:
         raw: (R, B, E), the targets' tokens as tabled; `token` with the affine.
         product: (R, E, E), Q^T K, so that token @ product is K^T Q t'.
         query: (R, B, E), token @ product; `scored` with the gain folded in.
-        weights: (R, B, P + 1), see `kernels.Attention`.
+        weights: (R, B, P + 1), see `attention.Attention`.
         read: (R, B, E), the weighted sum of rows; `read_token` with the affine.
         u: (R, B, E), the MLP's input, eq. 1.
         hidden1: (R, B, d), activations.
@@ -37,7 +38,7 @@ class _Forward:
     def __init__(self, model: Model, n_replicates: int, n_sequences: int, context_length: int):
         width, d = model.item_dim + 2, model.hidden_dim
         rows = (n_replicates, n_sequences)
-        self.attention = kernels.attention(width)
+        self.attention = attention(width)
         self.affine, self.rows = model.layernorm_affine, rows
         self.with_self = model.attend_to == "context_and_self"
         self.raw, self.query, self.read, self.u = (_buffer(*rows, width) for _ in range(4))
@@ -80,6 +81,20 @@ class _Forward:
         torch.bmm(self.u, p["hidden1"].mT, out=self.hidden1)
         kernels.add_bias_relu(self.hidden1.numpy(), p["hidden1_bias"].numpy())
         torch.bmm(self.hidden1, p["hidden2"].mT, out=self.hidden2)
+
+
+def embed(dataset: Dataset) -> Tables:
+    """Make what `models.one_layer.embed` does, for a dataset that is redrawn at every step."""
+    n_replicates, n_items, item_dim = dataset.items.shape
+    labelled, unlabelled = (_buffer(n_replicates, n_items, item_dim + 2) for _ in range(2))
+    kernels.normalise(
+        dataset.items.contiguous().numpy(),
+        dataset.labels.contiguous().numpy(),
+        np.float32(LAYERNORM_EPSILON),
+        labelled.numpy(),
+        unlabelled.numpy(),
+    )
+    return Tables(labelled, unlabelled, dataset.labels)
 
 
 def logits(

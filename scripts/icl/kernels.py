@@ -1,66 +1,47 @@
 """Compiled loops for the one-layer model on a CPU: what `fused` does between matrix products.
 
-Attention reads each row straight from the token table, so that no (R, B, N, E) tensor is ever
-written; rows are taken four at a time, which keeps four sums in flight, and are asked for some rows
-ahead, because their order is random and a large table does not fit in the caches.
-
 Floating-point sums may be reordered (so that they vectorise); infinities and NaN keep their
 meaning, for they tell that a replicate has diverged.
 """
 
-from collections.abc import Callable
-from functools import cache
-from typing import NamedTuple
-
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-ROWS_AHEAD = 16
-CACHE_LINE = 16  # float32 numbers
-NEVER = np.float32(-1e30)  # the score of a row that must not be attended to
-
-_compile = numba.njit(
+compile_loop = numba.njit(
     cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}
 )
 
 
-@intrinsic
-def _prefetch(typing_context, array, offset):
-    """Ask for the cache line of a contiguous array's element."""
-
-    def generate(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        address = builder.gep(data, [arguments[1]])
-        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        declared = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        function = cgutils.get_or_insert_function(builder.module, declared, "llvm.prefetch.p0")
-        read, keep, data_cache = word(0), word(3), word(1)
-        builder.call(function, [builder.bitcast(address, byte), read, keep, data_cache])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
-
-
-@_compile
-def exponential(x):  # pragma: no cover - compiled
-    """Return exp(x) for x <= 0 in float32, in a form that vectorises; 0 below -88."""
-    power = (x if x > np.float32(-88) else np.float32(-88)) * np.float32(1.4426950408889634)
-    whole = np.floor(power + np.float32(0.5))
-    rest = power - whole  # in [-1/2, 1/2]: 2^rest by its polynomial, 2^whole by its bits
-    value = np.float32(1.5403530393381608e-4)
-    value = value * rest + np.float32(1.3333558146428443e-3)
-    value = value * rest + np.float32(9.6181291076284772e-3)
-    value = value * rest + np.float32(5.5504108664821580e-2)
-    value = value * rest + np.float32(2.4022650695910072e-1)
-    value = value * rest + np.float32(6.9314718055994531e-1)
-    value = value * rest + np.float32(1.0)
-    return value * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+@compile_loop
+def normalise(items, labels, epsilon, labelled, unlabelled):  # pragma: no cover - compiled
+    """Fill the token tables (R, K, E) from items (R, K, D) and labels (R, K): LayerNorm."""
+    n_replicates, n_items, item_dim = items.shape
+    width = np.float32(item_dim + 2)
+    for r in range(n_replicates):
+        for k in range(n_items):
+            x, to, bare = items[r, k], labelled[r, k], unlabelled[r, k]
+            total = np.float32(0)
+            for i in range(item_dim):
+                total += x[i]
+            mean, bare_mean = (total + np.float32(1)) / width, total / width
+            square, bare_square = np.float32(0), np.float32(0)
+            for i in range(item_dim):
+                square += (x[i] - mean) * (x[i] - mean)
+                bare_square += (x[i] - bare_mean) * (x[i] - bare_mean)
+            square += mean * mean + (np.float32(1) - mean) * (np.float32(1) - mean)
+            bare_square += np.float32(2) * bare_mean * bare_mean
+            scale = np.float32(1) / np.sqrt(square / width + epsilon)
+            bare_scale = np.float32(1) / np.sqrt(bare_square / width + epsilon)
+            for i in range(item_dim):
+                to[i] = (x[i] - mean) * scale
+                bare[i] = (x[i] - bare_mean) * bare_scale
+            positive = np.float32(1) if labels[r, k] > 0 else np.float32(0)
+            to[item_dim] = (positive - mean) * scale
+            to[item_dim + 1] = (np.float32(1) - positive - mean) * scale
+            bare[item_dim] = bare[item_dim + 1] = -bare_mean * bare_scale
 
 
-@_compile
+@compile_loop
 def gather(table, labels, target, tokens, target_labels):  # pragma: no cover - compiled
     """Look up the targets' tokens (R, B, E) and labels (R, B)."""
     for r in range(target.shape[0]):
@@ -71,152 +52,7 @@ def gather(table, labels, target, tokens, target_labels):  # pragma: no cover - 
                 tokens[r, b, i] = table[r, row, i]
 
 
-@_compile
-def _prefetch_rows(flat_table, base, flat_context, position, width):  # pragma: no cover - compiled
-    for m in range(4):
-        n = min(position + ROWS_AHEAD + m, flat_context.shape[0] - 1)
-        row = base + np.uint64(flat_context[np.uint64(n)]) * np.uint64(width)
-        for offset in range(0, width, CACHE_LINE):
-            _prefetch(flat_table, row + np.uint64(offset))
-
-
-@_compile
-def _offsets(base, context, n, width):  # pragma: no cover - compiled
-    """Return where four rows start; beyond the context its last row is repeated."""
-    last, size = context.shape[0] - 1, np.uint64(width)
-    return (
-        base + np.uint64(context[np.uint64(n)]) * size,
-        base + np.uint64(context[np.uint64(min(n + 1, last))]) * size,
-        base + np.uint64(context[np.uint64(min(n + 2, last))]) * size,
-        base + np.uint64(context[np.uint64(min(n + 3, last))]) * size,
-    )
-
-
-@_compile
-def _dots(flat_table, rows, vector, width):  # pragma: no cover - compiled
-    o0, o1, o2, o3 = rows
-    s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-    for i in range(width):
-        j = np.uint64(i)
-        s0 += flat_table[o0 + j] * vector[j]
-        s1 += flat_table[o1 + j] * vector[j]
-        s2 += flat_table[o2 + j] * vector[j]
-        s3 += flat_table[o3 + j] * vector[j]
-    return s0, s1, s2, s3
-
-
-@_compile
-def _add_rows(flat_table, rows, factors, out, width):  # pragma: no cover - compiled
-    o0, o1, o2, o3 = rows
-    a0, a1, a2, a3 = factors
-    for i in range(width):
-        j = np.uint64(i)
-        sum01 = a0 * flat_table[o0 + j] + a1 * flat_table[o1 + j]
-        out[j] += sum01 + a2 * flat_table[o2 + j] + a3 * flat_table[o3 + j]
-
-
-@_compile
-def _dot(a, b):  # pragma: no cover - compiled
-    total = np.float32(0)
-    for i in range(a.shape[0]):
-        total += a[i] * b[i]
-    return total
-
-
-class Attention(NamedTuple):
-    """The compiled halves of attention, for tokens of one width E.
-
-    Both take the labelled table (R, K, E), the context (R, B, N) of rows in it and the targets' own
-    tokens (R, B, E), all contiguous.
-
-    Attributes:
-        forward: (table, context, tokens, query, with_self, weights, read). Fills the softmax and
-            the weighted sum, read (R, B, E), of the scores row . query, query being (R, B, E).
-            weights is (R, B, P + 1), P being N rounded up to a multiple of four: the rows from N
-            to P weigh nothing, the last is the target's own token's (nothing unless with_self).
-        backward: (table, context, tokens, weights, read, read_gradient, query_gradient). Fills the
-            last from the one before. The gradient of score n is a_n (da_n - sum_m a_m da_m) with
-            da_n = row_n . read_gradient; the sum is read . read_gradient, known beforehand, so that
-            one pass over the rows is enough.
-    """
-
-    forward: Callable
-    backward: Callable
-
-
-@cache
-def attention(width: int) -> Attention:
-    """Compile attention for one width: its loops over a token are then unrolled in full.
-
-    Rows are read by unsigned offsets into the flat table: a view of each row, or an index that
-    might be negative, would cost more than the arithmetic. The closures hold no more than the
-    width, or they could not be cached on disk.
-    """
-
-    @_compile
-    def forward(table, context, tokens, query, with_self, weights, read):
-        n_replicates, n_sequences, length = context.shape
-        padded = weights.shape[2] - 1
-        flat_table = table.reshape(-1)
-        for r in range(n_replicates):
-            base = np.uint64(r * table.shape[1] * width)
-            flat_context = context[r].reshape(-1)
-            for b in range(n_sequences):
-                c, q, a, out = context[r, b], query[r, b], weights[r, b], read[r, b]
-                top = _dot(tokens[r, b], q) if with_self else NEVER
-                a[padded] = top
-                for n in range(0, padded, 4):
-                    _prefetch_rows(flat_table, base, flat_context, b * length + n, width)
-                    s0, s1, s2, s3 = _dots(flat_table, _offsets(base, c, n, width), q, width)
-                    top = max(max(max(s0, s1), max(s2, s3)), top)
-                    a[n], a[n + 1], a[n + 2], a[n + 3] = s0, s1, s2, s3
-                for n in range(length, padded):
-                    a[n] = NEVER
-                for n in range(padded + 1):
-                    a[n] = exponential(a[n] - top)
-                total = np.float32(0)
-                for n in range(padded + 1):
-                    total += a[n]
-                scale = np.float32(1) / total
-                for n in range(padded + 1):
-                    a[n] *= scale
-                for i in range(width):
-                    out[i] = a[padded] * tokens[r, b, i]
-                for n in range(0, padded, 4):
-                    factors = a[n], a[n + 1], a[n + 2], a[n + 3]
-                    _add_rows(flat_table, _offsets(base, c, n, width), factors, out, width)
-
-    @_compile
-    def backward(table, context, tokens, weights, read, read_gradient, query_gradient):
-        n_replicates, n_sequences, length = context.shape
-        padded = weights.shape[2] - 1
-        flat_table = table.reshape(-1)
-        for r in range(n_replicates):
-            base = np.uint64(r * table.shape[1] * width)
-            flat_context = context[r].reshape(-1)
-            for b in range(n_sequences):
-                c, a, g, out = (
-                    context[r, b],
-                    weights[r, b],
-                    read_gradient[r, b],
-                    query_gradient[r, b],
-                )
-                mean = _dot(read[r, b], g)
-                own = a[padded] * (_dot(tokens[r, b], g) - mean)
-                for i in range(width):
-                    out[i] = own * tokens[r, b, i]
-                for n in range(0, padded, 4):
-                    _prefetch_rows(flat_table, base, flat_context, b * length + n, width)
-                    rows = _offsets(base, c, n, width)
-                    s0, s1, s2, s3 = _dots(flat_table, rows, g, width)
-                    s0, s1 = a[n] * (s0 - mean), a[n + 1] * (s1 - mean)
-                    s2, s3 = a[n + 2] * (s2 - mean), a[n + 3] * (s3 - mean)
-                    _add_rows(flat_table, rows, (s0, s1, s2, s3), out, width)
-
-    return Attention(forward, backward)
-
-
-@_compile
+@compile_loop
 def add_bias_relu(hidden, bias):  # pragma: no cover - compiled
     """Turn a layer's products (R, B, d) into its activations, in place; NaN stays NaN."""
     for r in range(hidden.shape[0]):
@@ -226,7 +62,7 @@ def add_bias_relu(hidden, bias):  # pragma: no cover - compiled
                 hidden[r, b, i] = np.float32(0) if value < 0 else value
 
 
-@_compile
+@compile_loop
 def relu_backward(gradient, hidden, bias, keep, rate):  # pragma: no cover - compiled
     """Mask the gradient (R, B, d) of activations, in place, and train the layer's bias (R, d)."""
     total = np.empty(bias.shape[1], np.float32)
@@ -241,7 +77,7 @@ def relu_backward(gradient, hidden, bias, keep, rate):  # pragma: no cover - com
             bias[r, i] = keep * bias[r, i] - rate * total[i]
 
 
-@_compile
+@compile_loop
 def read_out(hidden, bias, readout, readout_bias, logits):  # pragma: no cover - compiled
     """Fill the logits (R, B) from the second hidden layer's products (R, B, d)."""
     for r in range(hidden.shape[0]):
@@ -253,7 +89,7 @@ def read_out(hidden, bias, readout, readout_bias, logits):  # pragma: no cover -
             logits[r, b] = logit
 
 
-@_compile
+@compile_loop
 def train_readout(
     hidden, bias, readout, readout_bias, labels, keep, rate
 ):  # pragma: no cover - compiled

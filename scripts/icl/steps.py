@@ -10,7 +10,7 @@ from icl import fused
 from icl.config import Job
 from icl.models import MODELS
 from icl.models.layers import Parameters
-from icl.tasks import Sequences
+from icl.tasks import Dataset, Sequences
 
 Step = Callable[[Parameters, object, Sequences], None]
 
@@ -54,21 +54,24 @@ class Arithmetic:
     """How a job is computed where it runs.
 
     Attributes:
+        embed: dataset -> tables, as the model's own `embed`.
         step: one step of SGD, in place.
         logits: the forward pass, as the model's own `logits`.
     """
 
+    embed: Callable[[Dataset], object]
     step: Step
     logits: Callable[..., torch.Tensor]
 
 
 def plain(job: Job) -> Arithmetic:
     """Compute by the model's own forward pass and autograd: every model, every device."""
-    return Arithmetic(autograd_step(job), MODELS[job.model.name].logits)
+    model = MODELS[job.model.name]
+    return Arithmetic(model.embed, autograd_step(job), model.logits)
 
 
 def choose(job: Job, device: torch.device) -> Arithmetic:
     """Choose the fastest arithmetic for a job on a device."""
     if device.type == "cpu" and job.model.name == "one_layer":
-        return Arithmetic(fused.FusedStep(job), fused.logits)
+        return Arithmetic(fused.embed, fused.FusedStep(job), fused.logits)
     return plain(job)

@@ -66,14 +66,14 @@ def draw_dataset(
     Returns:
         The dataset, on the device of seeds.
     """
-    items = torch.cat(
-        [  # one replicate at a time: the draws of a large K need several times its memory
-            streams.normal(seeds[r : r + 1], purposes[0], step, (n_items, item_dim))
-            for r in range(len(seeds))
+    if n_items > 4096:  # one replicate at a time: its draws need several times its memory
+        parts = [
+            streams.normal(seed, purposes[0], step, (n_items, item_dim)) for seed in seeds.split(1)
         ]
-        if n_items > 4096
-        else [streams.normal(seeds, purposes[0], step, (n_items, item_dim))]
-    ).div_(sqrt(item_dim))
+        items = torch.cat(parts)
+    else:
+        items = streams.normal(seeds, purposes[0], step, (n_items, item_dim))
+    items = items.mul_(1 / sqrt(item_dim))
     if item_labels == "balanced":
         # The items are exchangeable, so which of them carry +1 is of no consequence.
         positive = torch.arange(n_items, device=seeds.device).expand(len(seeds), -1) % 2 == 1
@@ -119,11 +119,11 @@ def draw_sequences(
     The context is uniform over the items with replacement; the target is one of the N positions,
     uniformly (section 2).
     """
-    words = streams.bits(seeds, purpose, step, batch_size * (context_length + 1))
-    words = words.view(len(seeds), batch_size, context_length + 1)
-    context = (words[..., :-1] * n_items) >> 32  # (R, B, N)
-    position = (words[..., -1:] * context_length) >> 32  # (R, B, 1)
-    return Sequences(context, context.gather(-1, position).squeeze(-1))
+    shape = (batch_size, context_length)
+    context, position = streams.integer_rows(
+        seeds, purpose, step, shape, n_items, high_last=context_length
+    )
+    return Sequences(context, context.gather(-1, position[..., None]).squeeze(-1))
 
 
 def draw_sequences_without_copy(
@@ -138,8 +138,9 @@ def draw_sequences_without_copy(
 
     The target is uniform over the items; the context uniform, with replacement, over the others.
     """
-    words = streams.bits(seeds, purpose, step, batch_size * (context_length + 1))
-    words = words.view(len(seeds), batch_size, context_length + 1)
-    target = (words[..., -1:] * n_items) >> 32  # (R, B, 1)
-    offset = 1 + ((words[..., :-1] * (n_items - 1)) >> 32)  # 1 .. K - 1
-    return Sequences((target + offset) % n_items, target.squeeze(-1))
+    shape = (batch_size, context_length)
+    others, target = streams.integer_rows(
+        seeds, purpose, step, shape, n_items - 1, high_last=n_items
+    )
+    # Counted from the target on, around the end: 1 to K - 1 items further.
+    return Sequences((target[..., None] + 1 + others) % n_items, target)

@@ -43,25 +43,24 @@ class _Ensemble:
 
     def __init__(self, job: Job, device: torch.device):
         self.job = job
-        self.model = MODELS[job.model.name]
+        self.arithmetic = steps.choose(job, device)
         self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
-        self.parameters = self.model.initialise(self.seeds, job.model)
+        self.parameters = MODELS[job.model.name].initialise(self.seeds, job.model)
         dim, task = job.model.item_dim, job.task
         self.finite = job.n_items is not None
         self.n_items = job.n_items if self.finite else task.redrawn_items
         draw = tasks.training_dataset if self.finite else tasks.unseen_dataset
         # At K = infinity nothing can be in the weights: IWL is measured on items never trained on.
-        self.tables = self.model.embed(draw(self.seeds, self.n_items, dim, task))
+        self.tables = self.arithmetic.embed(draw(self.seeds, self.n_items, dim, task))
         novel = tasks.novel_dataset(self.seeds, job.evaluation.novel_items, dim, task)
-        self.novel = self.model.embed(novel)
-        self.arithmetic = steps.choose(job, device)
+        self.novel = self.arithmetic.embed(novel)
 
     def training_tables(self, step):
         """Return the tables to train on at a step."""
         if self.finite:
             return self.tables
         dim = self.job.model.item_dim
-        return self.model.embed(tasks.redrawn_dataset(self.seeds, step, dim, self.job.task))
+        return self.arithmetic.embed(tasks.redrawn_dataset(self.seeds, step, dim, self.job.task))
 
     def train_step(self, step: int) -> None:
         """Do one step of SGD."""

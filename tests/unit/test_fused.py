@@ -5,7 +5,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from icl import fused, kernels, steps, tasks, training
+from icl import fused, steps, tasks, training
+from icl.attention import exponential
 from icl.config import (
     Evaluation,
     EvaluationSequences,
@@ -105,6 +106,18 @@ def test_curve(attend_to, affine, n_seeds, monkeypatch):
     assert (expected["train_loss"][:, -1] < expected["train_loss"][:, 0] - 0.003).all()
 
 
+@pytest.mark.parametrize("n_items", [6, 7])
+@pytest.mark.parametrize("item_labels", ["random", "balanced"])
+def test_embed(n_items, item_labels):
+    task, seeds = Task(item_labels, 8), torch.tensor([3, 4])
+    dataset = tasks.training_dataset(seeds, n_items, 13, task)
+    expected, got = one_layer.embed(dataset), fused.embed(dataset)
+    for field in fields(expected):
+        torch.testing.assert_close(
+            getattr(got, field.name), getattr(expected, field.name), rtol=1e-5, atol=1e-6
+        )
+
+
 def test_one_step_serves_a_shrinking_batch():
     job = make_job("context", True, 3)
     parameters, tables, sequences = make_state(job)
@@ -146,10 +159,10 @@ def test_large_scores_do_not_overflow():
 
 def test_exponential():
     x = -np.concatenate([np.linspace(0, 20, 500), np.linspace(20, 87, 100)]).astype(np.float32)
-    got = np.array([kernels.exponential(v) for v in x])
+    got = np.array([exponential(v) for v in x])
     relative = np.abs(got / np.exp(x.astype(float)) - 1)
     assert (relative < 2e-7 + 1.2e-7 * np.abs(x)).all()
-    assert kernels.exponential(np.float32(-1e30)) == 0
+    assert exponential(np.float32(-1e30)) == 0
 
 
 def test_job_without_weight_decay_and_rate_zero_stays():
