@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icl.theory import balanced
+from icl.theory.accuracy import icl_accuracy
 from icl.theory.flow import early_flow, early_velocity, loss_flow
+from icl.theory.landscape import attention_logit
 from icl.theory.ranges import OutOfRangeWarning
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=150, database=None)
@@ -108,6 +110,18 @@ def test_balanced_loss_and_separatrix_are_finite_and_rightly_signed(beta, w, hal
     assert edge * beta <= 0
     if w * beta > 0:
         assert balanced.loss_balanced(beta, w, n) <= np.log(2) * (1 + 1e-12)
+
+
+def test_the_other_solution_solves_the_balanced_task_too():
+    """There the head answers against the majority of the others, which is always right on D'."""
+    n = 20
+    for beta, w in [(-0.5, -1.0), (-20.0, -20.0 * (n - 1))]:
+        assert balanced.loss_balanced(beta, w, n) < np.log(2)
+        for n_plus, label in [(n // 2, 1), (n // 2, -1)]:
+            assert attention_logit(beta, w, n, n_plus, label) * label > 0
+    assert balanced.loss_balanced(-20.0, -20.0 * (n - 1), n) < 1e-8
+    # On the standard task the same head is at chance.
+    assert icl_accuracy(-20.0, -1.0, n) == pytest.approx(0.5)
 
 
 def test_out_of_range():

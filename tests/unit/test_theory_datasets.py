@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from icl.theory import datasets
+from icl.theory.acquisition import t_icl_along_nullcline, t_icl_near_origin
 from icl.theory.flow import early_flow
 from icl.theory.memorisation import Kinetics, MemorisationRecord
 from icl.theory.race import MemorisingMlp, race
@@ -100,6 +101,14 @@ def test_slopes_of_the_claim_exponential_beta0(initial_conditions):
     at_zero = float(initial_conditions.local_slope.sel(beta0=0, method="nearest"))
     assert at_zero == pytest.approx(-1.09, abs=0.01)
     assert_described(initial_conditions)
+
+
+def test_asymptotes_are_the_closed_forms_where_those_hold(initial_conditions):
+    data = initial_conditions
+    n = data.attrs["context_length"]
+    near, far = data.sel(beta0=slice(-0.3, 4)), data.sel(beta0=slice(-6, -3))
+    np.testing.assert_allclose(near.t_icl_near_origin, t_icl_near_origin(near.beta0, n))
+    np.testing.assert_allclose(far.t_icl_along_nullcline, t_icl_along_nullcline(far.beta0, n))
 
 
 def test_histogram_is_a_density_with_a_long_tail(initial_conditions):

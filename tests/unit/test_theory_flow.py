@@ -10,7 +10,7 @@ from icl.theory.landscape import loss_exact, order_parameters
 from icl.theory.ranges import OutOfRangeWarning
 from scipy.integrate import solve_ivp
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=60, database=None)
+PROPERTY = settings(derandomize=True, deadline=None, max_examples=30, database=None)
 
 
 def plain_time_to(beta_end, beta0, w0, n, c1, c2):

@@ -162,6 +162,31 @@ def test_order_parameters_of_known_logits():
     assert c3 == pytest.approx(0.75 * np.exp(-2) + 0.25 * np.e)
 
 
+def test_extra_copies_of_the_target_strengthen_the_first_pull_on_w():
+    """At finite K the context holds 1 + (N - 1)/K copies on average, not one (equation 4)."""
+    n, n_items, n_samples, beta = 50, 100, 60_000, 0.5
+    rng = np.random.default_rng(9)
+    items = rng.integers(n_items, size=(n_samples, n))
+    item_labels = rng.choice(np.array([-1, 1], dtype=np.int8), size=(n_samples, n_items))
+    labels = np.take_along_axis(item_labels, items, axis=1)
+    score = np.where(items == items[:, :1], np.exp(beta), 1.0)
+    attention = score / score.sum(axis=1, keepdims=True)
+    pull = (attention * labels).sum(axis=1) * labels[:, 0]
+    copies = 1 + (n - 1) / n_items
+    expected = copies * np.exp(beta) / (copies * np.exp(beta) + n - copies)
+    assert pull.mean() == pytest.approx(expected, rel=0.04)
+    assert pull.mean() > 1.3 * float(landscape.attention_shares(beta, n)[0])
+
+
+def test_order_parameter_c3_of_a_broad_distribution_overstates_the_loss():
+    noise, weight = np.polynomial.hermite_e.hermegauss(60)
+    for spread, low, high in [(0.5, 0.99, 1.0), (3.0, 0.1, 0.3)]:
+        phi = spread * noise
+        c3 = landscape.order_parameters(phi, weight).c3
+        loss = float(landscape.loss_exact(40.0, 5.0, 100, phi, weight))
+        assert low < loss / (c3 * np.exp(-5.0)) <= high  # equation 42 is an upper bound
+
+
 def test_c2_tends_to_1_only_if_all_items_are_memorised_alike():
     assert landscape.order_parameters([20.0, 20.0]).c2 == pytest.approx(1, abs=1e-8)
     few_wrong = landscape.order_parameters([20.0, -8.0], [0.99, 0.01])

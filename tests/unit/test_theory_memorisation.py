@@ -12,6 +12,8 @@ from icl.theory.memorisation import (
     critical_diversity_measured,
     critical_diversity_power_law,
 )
+from scipy.integrate import cumulative_trapezoid
+from scipy.special import expit
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=150, database=None)
 
@@ -88,6 +90,18 @@ def test_tail_bound_covers_the_tail_and_is_not_idle():
     assert tail <= decision.tail_bound <= 1.1 * tail
     assert decision.decay_low <= 2.0 <= decision.decay_high + 1e-3
     assert decision.i_recorded == pytest.approx(100, rel=1e-3)
+
+
+def test_tail_of_a_homogeneous_network_is_bounded_though_its_decay_slows():
+    """dm/dt = (1 + m)^q sigma(-m) has I_K(inf) = 2/(q - 1), of which much lies in the tail."""
+    m = np.linspace(0, 25, 4000)
+    for q, share in [(4 / 3, 0.5), (2.0, 0.03)]:
+        speed = (1 + m) ** q * expit(-m)
+        time = cumulative_trapezoid(1 / speed, m, initial=0)
+        decision = MemorisationRecord(time, expit(-m)).decide()
+        tail = 2 / (q - 1) - decision.i_recorded
+        assert share * decision.i_recorded < tail <= decision.tail_bound
+        assert decision.kinetics is not Kinetics.CAPACITY
 
 
 def test_noise_widens_the_decision():

@@ -70,6 +70,7 @@ def test_w_tracks_slow_memorisation_with_the_stated_lag_and_loses_fast_memorisat
 def test_icl_fades_at_e_times_the_weight_decay():
     assert transience.fade_level(1e-3) == pytest.approx(np.e * 1e-3)
     assert transience.w_tracking(transience.fade_level(1e-3), 1e-3) == pytest.approx(1)
+    assert transience.w_tracking(transience.fade_level(1e-3, 2.5), 1e-3) == pytest.approx(2.5)
     # c3 = lambda, as printed, is w = 0.567
     assert transience.w_tracking(1e-3, 1e-3) == pytest.approx(0.5671, abs=1e-4)
 

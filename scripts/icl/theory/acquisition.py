@@ -8,12 +8,12 @@ from scipy.interpolate import PchipInterpolator
 from scipy.special import erfc
 from scipy.stats import norm
 
-from icl.theory.flow import early_flow, loss_flow
+from icl.theory.flow import FlowError, early_flow, loss_flow
 from icl.theory.ranges import context_length_of, finite, positive, warn_if
 
 ORIGIN = 0.5  # "|beta0|, |w0| << 1"
 NULLCLINE = -2.0  # "-beta0 >> 1"
-CURVE_POINTS = 49
+CURVE_POINTS = 33
 CURVE_REACH = 6.0  # standard deviations
 
 
@@ -125,6 +125,8 @@ def t_icl_integrated(
         if flow == "loss":
             path = loss_flow(start, w0, n, 100 * time, accuracy=accuracy, stop_when_acquired=True)
             time = path.acquisition_time
+            if not path.acquired:
+                raise FlowError(f"ICL is not acquired from beta0 = {start}, w0 = {w0}")
         times.append(time)
     return np.reshape(times, beta0.shape)
 

@@ -15,7 +15,7 @@ from icl.theory.ranges import context_length_of, finite, warn_if
 OfTime = float | Callable[[float], float]
 
 # The early flow diverges in finite time. Once beta is this far up, what is left of the time to the
-# divergence, N e^-beta / (c1 w), is below e^-30 of what has passed, and is added in closed form.
+# divergence, N e^-beta / (c1 w), is below e^-30 of what has passed.
 BLOW_UP_MARGIN = 30.0
 TOLERANCES = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -146,8 +146,7 @@ def early_flow(
     solution = integrate(velocity, [beta0, w0, 0.0], np.inf, events=events)
     beta, w, time = solution.y[0], solution.y[1], solution.y[2] * unit
     reached = bool(solution.t_events[0].size)
-    rest = n * np.exp(-beta[-1]) / (c1_of(time[-1]) * w[-1]) if reached else np.inf
-    return Trajectory(time, beta, w, float(time[-1] + rest))
+    return Trajectory(time, beta, w, float(time[-1]) if reached else np.inf)
 
 
 def loss_flow(

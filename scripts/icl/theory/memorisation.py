@@ -11,6 +11,7 @@ from icl.theory.ranges import finite, positive
 TAIL_SAMPLES = 8
 SURELY_DIVERGENT = 0.9  # a fall slower than t^-0.9, clear of the marginal t^-1
 ACCELERATION = 0.05
+LOGARITHMIC_TAIL = 5.0
 
 
 class Kinetics(StrEnum):
@@ -28,8 +29,8 @@ class KineticsDecision:
     Attributes:
         kinetics: The verdict.
         i_recorded: I_K at the end of the record (theory time).
-        tail_bound: Upper bound on I_K(inf) - i_recorded (theory time), if c1 keeps falling at least
-            as fast as `decay_low`; infinity if that does not bound it.
+        tail_bound: Bound on I_K(inf) - i_recorded (theory time), if c1 keeps to the law that
+            `decide` states; infinity if that law diverges.
         decay_low: Lowest estimate of -d log c1 / d log t over the end of the record.
         decay_high: Highest estimate of the same.
     """
@@ -133,10 +134,15 @@ class MemorisationRecord:
         last `tail_decades` of time, and over each half of them in log time, c1 is fitted as t^-p;
         an estimate of p carries two standard errors of its fit.
 
-        Differential: every p exceeds 1, and the tail 2 c1(T) T/(p - 1) at the lowest of them is at
-        most `tail_tolerance` of the I_K recorded. Capacity: every p is below 0.9, and p does not
-        rise from the first half to the second by more than its errors and a twentieth, so that the
-        same law carried on diverges. Anything else, a slow start included, is undecided.
+        Differential: every p exceeds 1, and the tail at the lowest of them is at most
+        `tail_tolerance` of the I_K recorded. The tail is 2 c1(T) T/(p - 1), five times that if p
+        falls from the first half to the second: a homogeneous network of three layers ends on
+        c1 = 1/(t log^q t) with q = 4/3, whose p = 1 + q/log t falls, and whose tail is to leading
+        order q/(q - 1) = 4 times that of the power law.
+
+        Capacity: every p is below 0.9, and p does not rise from the first half to the second by
+        more than its errors and a twentieth, so that the same law carried on diverges. Anything
+        else, a slow start included, is undecided.
 
         Args:
             tail_decades: Decades of time at the end of the record that are fitted.
@@ -162,8 +168,11 @@ class MemorisationRecord:
         low = min(slope - error for slope, error in fits)
         high = max(slope + error for slope, error in fits)
         _, (early, early_error), (late, late_error) = fits
-        accelerates = late - early > early_error + late_error + ACCELERATION * abs(late)
+        errors = early_error + late_error
+        accelerates = late - early > errors + ACCELERATION * abs(late)
         tail = 2 * self.c1[-1] * end / (low - 1) if low > 1 else np.inf
+        if early - late > errors:
+            tail *= LOGARITHMIC_TAIL
         kinetics = Kinetics.UNDECIDED
         if tail <= tail_tolerance * recorded:
             kinetics = Kinetics.DIFFERENTIAL
