@@ -154,8 +154,7 @@ def evaluate(
                     }
                     for quantity, found in measured.estimates.items()
                 },
-                "resamples": claim["options"]["resamples"],
-                "confidence": claim["options"]["confidence"],
+                "options": claim["options"],
             },
         }
     )
@@ -225,11 +224,11 @@ def table_markdown(verdicts: list[dict[str, Any]]) -> str:
 
 
 def _paragraphs(verdict: Mapping[str, Any]) -> list[str]:
-    details, confidence = verdict["details"], verdict["details"]["confidence"]
+    details, options = verdict["details"], verdict["details"]["options"]
     lines = [f"{verdict['statement']} (paper: {verdict['source']})", ""]
     for criterion in verdict["criteria"]:
         failed = details["estimates"].get(criterion["quantity"], {}).get("failed_resamples", 0)
-        note = f"; {failed} of {details['resamples']} resamples failed" if failed else ""
+        note = f"; {failed} of {options['resamples']} resamples failed" if failed else ""
         lines.append(
             f"- **{criterion['quantity']}**: {criterion['description']}. "
             f"{_measured(criterion)}; band: {_band(criterion['band'])}{note}."
@@ -241,8 +240,8 @@ def _paragraphs(verdict: Mapping[str, Any]) -> list[str]:
     lines += [
         "",
         f"{verdict['replicates']} replicates, {verdict['censored']} censored, "
-        f"{verdict['diverged']} diverged; intervals at {confidence:.0%} from "
-        f"{details['resamples']} resamples of the seeds.",
+        f"{verdict['diverged']} diverged; intervals at {options['confidence']:.0%} from "
+        f"{options['resamples']} resamples of the seeds.",
     ]
     if verdict["missing_blocks"]:
         lines += ["", f"Missing blocks: {', '.join(verdict['missing_blocks'])}."]

@@ -89,32 +89,52 @@ def new_figure(
 
 
 def panel_label(ax: Axes, letter: str) -> None:
-    """Put the paper's letter at the panel's upper left corner, outside the axes."""
-    ax.set_title(letter, loc="left", fontweight="bold", fontsize=10, x=-0.02)
-
-
-def footer(figure: Figure, text: str) -> None:
-    """Write the setting (preset, N, K, seeds, attend_to) in small grey below the panels.
-
-    Room is reserved for as many lines as the text has, so call it once, with all of them.
-    """
-    lines = text.count("\n") + 1
-    height = (lines * 1.35 + 0.8) * _FOOTER_POINTS / 72 / figure.get_figheight()
-    figure.get_layout_engine().set(rect=(0, height, 1, 1 - height))
-    figure.text(
-        0.5,
-        0.4 * _FOOTER_POINTS / 72 / figure.get_figheight(),
-        text,
-        ha="center",
+    """Put the paper's letter above the panel's vertical axis, left of its title."""
+    ax.annotate(
+        letter,
+        (0, 1),
+        (-26, 5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontweight="bold",
+        fontsize=10,
         va="bottom",
-        fontsize=_FOOTER_POINTS,
-        color=NEUTRAL,
-        linespacing=1.3,
     )
 
 
+def measured(ax: Axes, text: str) -> None:
+    """Write measured numbers above the panel, right-aligned, one quantity a line."""
+    ax.set_title(text, loc="right", fontsize=6.5, linespacing=1.35)
+
+
+def footer(figure: Figure, text: str, gap: str = "", room_inches: float = 0.0) -> float:
+    """Write the setting (preset, N, K, seeds, attend_to) in small grey below the panels.
+
+    Room is reserved for as many lines as the text has, so call it once, with all of them.
+
+    Args:
+        figure: made by `new_figure`.
+        text: one line or more.
+        gap: what is missing from the data, written above in a colour that no reader overlooks.
+        room_inches: to keep free between the text and the panels, for a legend.
+
+    Returns:
+        The height that the text takes, as a share of the figure's.
+    """
+    height = 1.35 * _FOOTER_POINTS / 72 / figure.get_figheight()  # of a line
+    lines = text.count("\n") + 1
+    top = (lines + (gap.count("\n") + 1 if gap else 0) + 0.6) * height
+    bottom = top + room_inches / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0, bottom, 1, 1 - bottom))
+    common = {"ha": "center", "va": "bottom", "fontsize": _FOOTER_POINTS, "linespacing": 1.3}
+    figure.text(0.5, 0.3 * height, text, color=NEUTRAL, **common)
+    if gap:
+        figure.text(0.5, (lines + 0.3) * height, gap, color=GAP, fontweight="bold", **common)
+    return top
+
+
 def mark_gap(ax: Axes, text: str) -> None:
-    """Say on a panel what is missing from it, where no reader can overlook it."""
+    """Say across a panel that it, or what it needs, is missing."""
     ax.text(
         0.5,
         0.5,
@@ -124,7 +144,6 @@ def mark_gap(ax: Axes, text: str) -> None:
         va="center",
         fontsize=7,
         color=GAP,
-        wrap=True,
         zorder=10,
         bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": GAP, "linewidth": 0.8},
     )

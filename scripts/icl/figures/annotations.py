@@ -1,0 +1,95 @@
+"""What figures say in words and numbers, from the verdicts and the data's own attributes."""
+
+import json
+import re
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+FOOTER_CHARACTERS = {1: 62, 2: 130}  # that fit in a line of the footer
+
+
+def number(value: float | str | None) -> float:
+    """Read a number of claims.json: null is not a number, "infinity" is infinite."""
+    return np.nan if value is None else float(value)
+
+
+def show(value: float | str | None, digits: int = 2) -> str:
+    """Write a number to so many significant digits, thousands in full."""
+    value = number(value)
+    if np.isnan(value):
+        return "?"
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    rounded = float(f"{value:.{digits}g}")
+    places = max(digits - 1 - int(np.floor(np.log10(abs(rounded)))), 0) if rounded else 0
+    return f"{rounded:,.{places}f}".replace("-", "−")
+
+
+def quote(verdict: Mapping[str, Any], quantity: str, digits: int = 2) -> str:
+    """Quote an estimate with its interval, or say that there is none."""
+    found = verdict["details"]["estimates"].get(quantity)
+    if found is None or found["value"] is None:
+        return "not computable"
+    low, high = (show(end, digits) for end in found["interval"])
+    return f"{show(found['value'], digits)} [{low}, {high}]"
+
+
+def _values(values: np.ndarray) -> str:
+    unique = np.unique(values)
+    text = ["∞" if np.isinf(value) else f"{value:,.0f}" for value in unique]
+    if len(text) > 6:
+        return f"{text[0]} to {text[-1]} ({len(text)} values)"
+    return ", ".join(text)
+
+
+def setting(dataset: xr.Dataset, columns: int) -> str:
+    """Name the setting that data were measured in, for the footer of so many columns' width."""
+    jobs = json.loads(dataset.attrs["jobs"])
+
+    def every(*path: str) -> str:
+        values = []
+        for job in jobs:
+            for key in path:
+                job = job[key]
+            values.append(job)
+        return ", ".join(dict.fromkeys(str(value) for value in values))
+
+    cells = np.stack([dataset["context_length"].values, dataset["n_items"].values])
+    counts = np.unique(np.unique(cells, axis=1, return_counts=True)[1])
+    seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    affine = every("model", "layernorm_affine") == "True"
+    parts = [
+        f"size {dataset.attrs['preset']}",
+        f"attend_to: {every('model', 'attend_to')}",
+        f"LayerNorm {'with' if affine else 'without'} affine",
+        f"N = {_values(dataset['context_length'].values)}",
+        f"K = {_values(dataset['n_items'].values)}",
+        f"D = {every('model', 'item_dim')}",
+        f"d = {every('model', 'hidden_dim')}",
+        f"rate {every('optimiser', 'learning_rate')}",
+        f"batch {every('optimiser', 'batch_size')}",
+        f"{seeds} seeds each",
+    ]
+    unbroken = "; ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
+    return "\n".join(textwrap.wrap(unbroken, FOOTER_CHARACTERS[columns]))
+
+
+def missing(dataset: xr.Dataset) -> list[tuple[int, float]]:
+    """List (N, K) of the blocks that are missing from the data, each once."""
+    names = json.loads(dataset.attrs["missing_blocks"])
+    found = (re.match(r"N(\d+)_K(\d+|inf)_", name) for name in names)
+    return sorted({(int(m[1]), float(m[2])) for m in found if m})
+
+
+def gap(dataset: xr.Dataset, columns: int) -> str:
+    """Say which blocks are missing, "" if none is."""
+    names = json.loads(dataset.attrs["missing_blocks"])
+    if not names:
+        return ""
+    short = ", ".join(name.rsplit("_", 1)[0] for name in names)
+    text = f"Gap: {len(names)} block{'s' if len(names) > 1 else ''} missing ({short})"
+    return "\n".join(textwrap.wrap(text, FOOTER_CHARACTERS[columns]))
