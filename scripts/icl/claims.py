@@ -96,7 +96,7 @@ def evaluate(
         measured = STATISTICS[claim["statistic"]](dict(data), dict(claim["options"]))
         reasons = []
     except NotComputableError as error:
-        runs = sum(dataset.sizes["run"] for dataset in data.values())
+        runs = sum(dataset.sizes.get("run", 0) for dataset in data.values())
         measured, reasons = Measurement({}, runs, 0, 0, {}), [str(error)]
     judged = []
     for criterion in criteria:
@@ -137,7 +137,7 @@ def evaluate(
                 }
             ),
             "data_digests": {
-                dataset.attrs["experiment"]: dataset.attrs["content_digest"]
+                dataset.attrs["experiment"]: dataset.attrs["data_digest"]
                 for dataset in data.values()
             },
             "band_digest": _digest([claim["statistic"], claim["options"], criteria]),
@@ -237,12 +237,13 @@ def _paragraphs(verdict: Mapping[str, Any]) -> list[str]:
     for quantity, found in details["estimates"].items():
         if quantity not in judged:
             lines.append(f"- {quantity} (not judged): {_measured(found)}.")
-    lines += [
-        "",
-        f"{verdict['replicates']} replicates, {verdict['censored']} censored, "
-        f"{verdict['diverged']} diverged; intervals at {options['confidence']:.0%} from "
-        f"{options['resamples']} resamples of the seeds.",
-    ]
+    if verdict["replicates"]:
+        lines += [
+            "",
+            f"{verdict['replicates']} replicates, {verdict['censored']} censored, "
+            f"{verdict['diverged']} diverged; intervals at {options['confidence']:.0%} from "
+            f"{options['resamples']} resamples of the seeds.",
+        ]
     if verdict["missing_blocks"]:
         lines += ["", f"Missing blocks: {', '.join(verdict['missing_blocks'])}."]
     if verdict["reason"]:

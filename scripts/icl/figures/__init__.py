@@ -9,8 +9,11 @@ from types import ModuleType
 
 # Module paths, not modules: a job that draws one figure imports one.
 FIGURES = {
+    "fig1": "icl.figures.fig1",
     "fig2": "icl.figures.fig2",
+    "fig4": "icl.figures.fig4",
     "fig6": "icl.figures.fig6",
+    "figA1": "icl.figures.figA1",
     "figA4": "icl.figures.figA4",
 }
 

@@ -29,8 +29,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
     judged = f"  Claim exponential_beta0: {verdict}." if verdict else ""
     style.footer(
         figure,
-        "Eq. 31 and 32 with $c_1 = c_2 = 1/2$, $w_0 = 0$; $t_{\\rm ICL}/N$ does not depend on N."
-        f"  b: {initial.sizes['sample']:,} seeds, $\\beta_0$ normal, mean"
+        "Eq. 31 and 32 with $c_1 = c_2 = 1/2$, $w_0 = 0$; $t_{\\rm ICL}/N$ does not depend on N.\n"
+        f"b: {initial.sizes['sample']:,} seeds, $\\beta_0$ normal, mean"
         f" {attributes['beta0_mean']:g}, s.d. {attributes['beta0_sd']:g}.{judged}",
     )
     return figure

@@ -5,6 +5,7 @@ claim's `options`, and returns a `Measurement`.
 """
 
 from icl.measurements.acquisition import linear_ticl, long_tail
+from icl.measurements.theory import exponential_beta0
 from icl.measurements.transition import abrupt_acquisition, sharp_transition
 
 STATISTICS = {
@@ -12,4 +13,5 @@ STATISTICS = {
     "abrupt_acquisition": abrupt_acquisition,
     "linear_ticl": linear_ticl,
     "long_tail": long_tail,
+    "exponential_beta0": exponential_beta0,
 }
