@@ -25,7 +25,7 @@ report: $(VENV)/installed
 	$(SNAKEMAKE) --report results/$(PRESET)/report.html
 
 test: $(VENV)/installed-dev lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
