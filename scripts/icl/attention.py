@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from icl.kernels import compile_loop
+from icl.kernels import compile_loop, inline_loop
 
 ROWS_AHEAD = 16
 CACHE_LINE = 16  # float32 numbers
@@ -54,7 +54,7 @@ def exponential(x):  # pragma: no cover - compiled
     return value * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@compile_loop
+@inline_loop
 def _prefetch_rows(flat_table, base, flat_context, position, width):  # pragma: no cover - compiled
     for m in range(4):
         n = min(position + ROWS_AHEAD + m, flat_context.shape[0] - 1)
@@ -63,7 +63,7 @@ def _prefetch_rows(flat_table, base, flat_context, position, width):  # pragma: 
             _prefetch(flat_table, row + np.uint64(offset))
 
 
-@compile_loop
+@inline_loop
 def _offsets(base, context, n, width):  # pragma: no cover - compiled
     """Return where four rows start; beyond the context its last row is repeated."""
     last, size = context.shape[0] - 1, np.uint64(width)
@@ -75,7 +75,7 @@ def _offsets(base, context, n, width):  # pragma: no cover - compiled
     )
 
 
-@compile_loop
+@inline_loop
 def _dots(flat_table, rows, vector, width):  # pragma: no cover - compiled
     o0, o1, o2, o3 = rows
     s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
@@ -88,7 +88,7 @@ def _dots(flat_table, rows, vector, width):  # pragma: no cover - compiled
     return s0, s1, s2, s3
 
 
-@compile_loop
+@inline_loop
 def _add_rows(flat_table, rows, factors, out, width):  # pragma: no cover - compiled
     o0, o1, o2, o3 = rows
     a0, a1, a2, a3 = factors
@@ -98,7 +98,7 @@ def _add_rows(flat_table, rows, factors, out, width):  # pragma: no cover - comp
         out[j] += sum01 + a2 * flat_table[o2 + j] + a3 * flat_table[o3 + j]
 
 
-@compile_loop
+@inline_loop
 def _dot(a, b):  # pragma: no cover - compiled
     total = np.float32(0)
     for i in range(a.shape[0]):

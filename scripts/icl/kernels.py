@@ -7,9 +7,9 @@ meaning, for they tell that a replicate has diverged.
 import numba
 import numpy as np
 
-compile_loop = numba.njit(
-    cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}
-)
+OPTIONS = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+compile_loop = numba.njit(cache=True, **OPTIONS)
+inline_loop = numba.njit(inline="always", **OPTIONS)  # for what the innermost loops are made of
 
 
 @compile_loop
