@@ -22,5 +22,12 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/targets.smk"
 
 
+rule all:
+    default_target: True
+    input:
+        rules.tabulate.output,
+        expand(FIGURES, figure=config["figures"], kind=["pdf", "png"]),
+
+
 onerror:
     print(AFTER_A_FAILURE)

@@ -11,11 +11,11 @@ with entry.logged(snakemake.log[0]):
     datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
     data = {role: datasets[name] for role, name in figure["experiments"].items()}
     verdicts = [json.loads(Path(p).read_text(encoding="utf-8")) for p in snakemake.input.verdicts]
-    drawn = figures.load(snakemake.wildcards.figure).draw(
+    drawn = figures.load(snakemake.params.id).draw(
         data, {verdict["id"]: verdict for verdict in verdicts}
     )
     facts = {
-        "Title": f"{snakemake.wildcards.figure}: {figure['title']}",
+        "Title": f"{snakemake.params.id}: {figure['title']}",
         "Subject": f"icl-race, preset {snakemake.params.preset}",
         "Keywords": [f"{name}={d.attrs['data_digest']}" for name, d in datasets.items()],
     }

@@ -79,7 +79,7 @@ def dataset(
         attrs={
             "experiment": experiment,
             "preset": "laptop",
-            "content_digest": f"{experiment:0<12}".encode().hex(),
+            "data_digest": f"{experiment:0<12}".encode().hex(),
             "missing_blocks": json.dumps(list(missing_blocks)),
             "jobs": json.dumps([job]),
         },

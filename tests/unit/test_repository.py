@@ -34,8 +34,8 @@ def test_conda_and_pip_pins_agree(path):
 
 def rules():
     for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
-        for block in re.split(r"(?m)^(?=rule \w+:)", path.read_text())[1:]:
-            yield pytest.param(path, block, id=block.split(":")[0])
+        for block in re.split(r"(?m)^(?=(?:    )?rule(?: \w+)?:)", path.read_text())[1:]:
+            yield pytest.param(path, block, id=f"{path.stem}-{block.split(':')[0].strip()}")
 
 
 @pytest.mark.parametrize(("path", "block"), list(rules()))
@@ -44,7 +44,7 @@ def test_every_rule_that_runs_code_is_complete(path, block):
         assert "output:" not in block
         return
     for directive in ("message", "log", "benchmark", "conda", "resources", "threads"):
-        assert re.search(rf"(?m)^    {directive}:", block), f"{path.name}: no {directive}"
+        assert re.search(rf"(?m)^ +{directive}:", block), f"{path.name}: no {directive}"
     for kind in ("conda", "script"):
         (name,) = re.findall(rf'{kind}:\s+"([^"]+)"', block)
         assert (path.parent / name).is_file(), name

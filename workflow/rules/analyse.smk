@@ -3,23 +3,23 @@
 
 rule analyse:
     input:
-        inputs_of("claim"),
+        lambda wildcards: datasets_of("claims", wildcards.claim),
     output:
         VERDICT,
     log:
         f"{RESULTS}/logs/analyse/{{claim}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/analyse/{{claim}}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
-    localrule: True
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
         claim=lambda wildcards: config["claims"][wildcards.claim],
-        jobs=jobs_of("claim"),
+        jobs=lambda wildcards: jobs_of("claims", wildcards.claim),
         preset=config["preset"],
     message:
         "Decide the claim {wildcards.claim}"
@@ -33,15 +33,18 @@ rule tabulate:
     output:
         json=f"{RESULTS}/claims.json",
         markdown=report(
-            f"{RESULTS}/claims.md", caption="../report/claims.rst", category="Verdicts"
+            f"{RESULTS}/claims.md",
+            caption="../report/claims.rst",
+            category="Verdicts",
+            labels={"table": "verdicts"},
         ),
     log:
         f"{RESULTS}/logs/tabulate.log",
     benchmark:
         f"{RESULTS}/benchmarks/tabulate.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
-    localrule: True
     threads: 1
     resources:
         mem_mb=1000,

@@ -11,7 +11,9 @@ def checked_jobs():
     """Check the merged configuration; return each experiment's jobs by file name."""
     try:
         sources = validation.Sources(config_files())
-        jobs = validation.check(config, Path(workflow.basedir) / "workflow/schemas", sources)
+        jobs = validation.check(
+            config, Path(workflow.basedir) / "workflow/schemas", sources
+        )
     except icl_config.ConfigError as error:
         # Not a WorkflowError, which would add the lines of this file to a message for users.
         sys.exit(f"The configuration cannot be run:\n{error}")
@@ -24,7 +26,9 @@ def config_files():
     own = [Path(path).resolve() for path in workflow.configfiles]
     files = [path for path in dict.fromkeys(own) if path not in given] + given
     here = Path.cwd()
-    return [path.relative_to(here) if path.is_relative_to(here) else path for path in files]
+    return [
+        path.relative_to(here) if path.is_relative_to(here) else path for path in files
+    ]
 
 
 JOBS = checked_jobs()
@@ -33,7 +37,7 @@ TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
 COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
 PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
-FIGURE = f"{RESULTS}/figures/{{figure}}"
+FIGURES = f"{RESULTS}/figures/{{figure}}.{{kind}}"
 AFTER_A_FAILURE = (
     "Something failed; what finished is kept, and the same command goes on from there.\n"
     "To draw figures now, with the gaps marked: snakemake figures --config missing_blocks=mark"
@@ -45,7 +49,6 @@ wildcard_constraints:
     job=r"N\d+_K(\d+|inf)_seeds\d+-\d+_[0-9a-f]{12}",
     theory="|".join(config["theory"]),
     claim="|".join(config["claims"]),
-    figure="|".join(config["figures"]),
 
 
 def job_of(wildcards):
@@ -61,30 +64,19 @@ def blocks_of(experiment):
     return paths
 
 
-def inputs_of(kind):
-    """Return an input function: the datasets of a claim's or a figure's roles."""
-
-    def inputs(wildcards):
-        used = set(config[f"{kind}s"][wildcards[kind]]["experiments"].values())
-        collected = expand(COLLECTED, experiment=sorted(used & set(JOBS)))
-        return collected + expand(PREDICTED, theory=sorted(used & set(config["theory"])))
-
-    return inputs
+def datasets_of(kind, name):
+    """List the datasets that play the roles of a claim or a figure."""
+    used = set(config[kind][name]["experiments"].values())
+    collected = expand(COLLECTED, experiment=sorted(used & set(JOBS)))
+    return collected + expand(PREDICTED, theory=sorted(used & set(config["theory"])))
 
 
-def jobs_of(kind):
-    """Return a params function: the names of the jobs behind a claim or a figure."""
-
-    def jobs(wildcards):
-        used = set(config[f"{kind}s"][wildcards[kind]]["experiments"].values())
-        return {name: sorted(JOBS[name]) for name in sorted(used & set(JOBS))}
-
-    return jobs
-
-
-def verdicts_of(wildcards):
-    """List the verdicts that a figure quotes."""
-    return expand(VERDICT, claim=config["figures"][wildcards.figure]["claims"])
+def jobs_of(kind, name):
+    """Name the training jobs behind a claim or a figure, by experiment."""
+    used = set(config[kind][name]["experiments"].values())
+    return {
+        experiment: sorted(JOBS[experiment]) for experiment in sorted(used & set(JOBS))
+    }
 
 
 def figure_target(figure):

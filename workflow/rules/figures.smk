@@ -1,29 +1,38 @@
-# Figures: each from the collected data and the verdicts that it quotes.
+# Figures: each from the datasets of its roles and the verdicts that it quotes. A rule each, for a
+# caption cannot depend on a wildcard.
+for figure in config["figures"]:
 
-
-rule draw:
-    input:
-        datasets=inputs_of("figure"),
-        verdicts=verdicts_of,
-    output:
-        pdf=f"{FIGURE}.pdf",
-        png=report(f"{FIGURE}.png", caption="../report/{figure}.rst", category="Figures"),
-    log:
-        f"{RESULTS}/logs/draw/{{figure}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/draw/{{figure}}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    localrule: True
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        figure=lambda wildcards: config["figures"][wildcards.figure],
-        jobs=jobs_of("figure"),
-        preset=config["preset"],
-    message:
-        "Draw {wildcards.figure}"
-    script:
-        "../../scripts/draw.py"
+    rule:
+        name:
+            f"draw_{figure}"
+        input:
+            datasets=datasets_of("figures", figure),
+            verdicts=expand(VERDICT, claim=config["figures"][figure]["claims"]),
+        output:
+            pdf=f"{RESULTS}/figures/{figure}.pdf",
+            png=report(
+                f"{RESULTS}/figures/{figure}.png",
+                caption=f"../report/{figure}.rst",
+                category="Figures",
+                labels={"figure": figure, "title": config["figures"][figure]["title"]},
+            ),
+        log:
+            f"{RESULTS}/logs/draw/{figure}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/draw/{figure}.tsv"
+        localrule: True
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            id=figure,
+            figure=config["figures"][figure],
+            jobs=jobs_of("figures", figure),
+            preset=config["preset"],
+        message:
+            f"Draw {figure}"
+        script:
+            "../../scripts/draw.py"

@@ -1,16 +1,9 @@
-# Targets: everything, every figure, every claim, and each of them by name.
-
-
-rule all:
-    default_target: True
-    input:
-        rules.tabulate.output,
-        expand(f"{FIGURE}.{{kind}}", figure=config["figures"], kind=["pdf", "png"]),
+# Targets beside `all`: every figure, every claim, and each of them by name.
 
 
 rule figures:
     input:
-        expand(f"{FIGURE}.{{kind}}", figure=config["figures"], kind=["pdf", "png"]),
+        expand(FIGURES, figure=config["figures"], kind=["pdf", "png"]),
 
 
 rule claims:
@@ -38,4 +31,4 @@ for figure in config["figures"]:
         name:
             figure_target(figure)
         input:
-            expand(f"{FIGURE}.{{kind}}", figure=figure, kind=["pdf", "png"]),
+            expand(FIGURES, figure=figure, kind=["pdf", "png"]),

@@ -8,9 +8,9 @@ rule predict:
         f"{RESULTS}/logs/predict/{{theory}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/predict/{{theory}}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
-    localrule: True
     threads: 1
     resources:
         mem_mb=2000,

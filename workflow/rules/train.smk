@@ -12,8 +12,10 @@ rule train:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * icl_config.cost(job_of(wildcards)).memory_mb,
-        runtime=lambda wildcards, attempt: attempt * icl_config.cost(job_of(wildcards)).minutes,
+        mem_mb=lambda wildcards, attempt: attempt
+        * icl_config.cost(job_of(wildcards)).memory_mb,
+        runtime=lambda wildcards, attempt: attempt
+        * icl_config.cost(job_of(wildcards)).minutes,
     params:
         identity=lambda wildcards: job_of(wildcards).identity(),
     message:
@@ -31,15 +33,17 @@ rule collect:
         f"{RESULTS}/logs/collect/{{experiment}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/collect/{{experiment}}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
-    localrule: True
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        description=lambda wildcards: config["experiments"][wildcards.experiment]["description"],
+        description=lambda wildcards: config["experiments"][wildcards.experiment][
+            "description"
+        ],
         jobs=lambda wildcards: sorted(JOBS[wildcards.experiment]),
         preset=config["preset"],
     message:
