@@ -1,4 +1,4 @@
-"""From curves to numbers: passage times, censored medians, fits, stratified bootstrap intervals.
+"""From curves to numbers: passage times, censored medians, tails, stratified bootstrap intervals.
 
 Arrays in, arrays out. Where a function takes a batch of B resamples it works on all at once, so
 that the estimate and its bootstrap are the same code. What cannot be computed is NaN, never an
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize, special, stats
-
-TEN_TO_NINETY = 2 * np.log(9)  # 10-90 % width of a logistic in units of its scale
 
 
 @dataclass(frozen=True)
@@ -75,14 +73,19 @@ def censored_median(times: np.ndarray, reached: np.ndarray) -> np.ndarray:
     Returns:
         (...) medians.
     """
-    if reached.all():  # Kaplan-Meier is the empirical distribution then
-        return np.quantile(times, 0.5, axis=-1, method="inverted_cdf")
-    if times.ndim > 1:
-        rows = zip(times, reached, strict=True)
-        return np.array([censored_median(*row) for row in rows])
+    late = np.where(reached, times, np.inf)
+    medians = np.array(np.quantile(late, 0.5, axis=-1, method="inverted_cdf"))
+    # Up to the first censored time Kaplan-Meier is the empirical distribution; beyond it is not.
+    beyond = (~reached & (times < medians[..., None])).any(axis=-1)
+    for row in np.argwhere(beyond):
+        medians[tuple(row)] = _kaplan_meier_median(times[tuple(row)], reached[tuple(row)])
+    return medians[()]
+
+
+def _kaplan_meier_median(times: np.ndarray, reached: np.ndarray) -> float:
     survival = stats.ecdf(stats.CensoredData.right_censored(times, ~reached)).sf
     half = np.flatnonzero(survival.probabilities <= 0.5 + 1e-12)
-    return survival.quantiles[half[0]] if len(half) else np.float64(np.inf)
+    return survival.quantiles[half[0]] if len(half) else np.inf
 
 
 def stratified_resamples(strata: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -132,17 +135,22 @@ def bca_interval(
 
     Args:
         samples: one array for each stratum, at least two values each.
-        statistic: takes the resampled arrays and `axis`, as `scipy.stats.bootstrap` calls it.
+        statistic: takes the resampled arrays, (B, n) each, and returns (B,).
         resamples: their number.
         seed: of the draw.
         level: of confidence.
     """
+
+    def shaped(*drawn: np.ndarray, axis: int) -> np.ndarray:
+        rows = (values.reshape(-1, values.shape[-1]) for values in drawn)
+        return statistic(*rows).reshape(drawn[0].shape[:-1])
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         warnings.simplefilter("ignore", RuntimeWarning)  # 0/0 in the acceleration likewise
         found = stats.bootstrap(
             samples,
-            statistic,
+            shaped,
             n_resamples=resamples,
             vectorized=True,
             confidence_level=level,
@@ -151,115 +159,6 @@ def bca_interval(
         )
     ends = float(found.confidence_interval.low), float(found.confidence_interval.high)
     return ends if np.isfinite(ends).all() else interval(found.bootstrap_distribution, level)
-
-
-@dataclass(frozen=True)
-class LogisticFit:
-    """floor + (ceiling - floor) / (1 + exp(-(x - midpoint) 2 ln 9 / width)), (B,) each.
-
-    Attributes:
-        midpoint: NaN if the data do not cross half height, or do not rise.
-        width: from 10 to 90 %, in units of x; inf if the data do not rise, NaN if they do not
-            cross half height within the grid.
-        ceiling: the upper plateau.
-    """
-
-    midpoint: np.ndarray
-    width: np.ndarray
-    ceiling: np.ndarray
-
-
-def logistic(
-    x: np.ndarray, midpoint: float, width: float, floor: float, ceiling: float
-) -> np.ndarray:
-    """Evaluate the curve of `LogisticFit`."""
-    return floor + (ceiling - floor) * special.expit(TEN_TO_NINETY * (x - midpoint) / width)
-
-
-def fit_logistic(
-    x: np.ndarray,
-    y: np.ndarray,
-    weights: np.ndarray,
-    floor: float,
-    ceiling: tuple[float, float],
-) -> LogisticFit:
-    """Fit a rising logistic by least squares, globally: the best of a fine grid of curves.
-
-    Saturated data (all at the floor up to one x, all at the ceiling from the next) leave the width
-    and the place within the gap open, and an iterative fit wanders. Here the width is at least the
-    finest spacing of x, below which no data can resolve it, and the midpoint of such data is the
-    middle of the gap. The ceiling is linear, so each curve's best one is known in closed form.
-
-    Args:
-        x: (G,) ascending, log10 K.
-        y: (B, G) means over runs at each x.
-        weights: (G,) numbers of runs.
-        floor: the lower plateau, fixed (chance).
-        ceiling: the range of the upper plateau; equal ends fix it.
-    """
-    midpoints = np.linspace(x[0], x[-1], 201)
-    widths = np.geomspace(np.diff(x).min(), 10 * (x[-1] - x[0]), 80)
-    grid_midpoint, grid_width = (a.ravel() for a in np.meshgrid(midpoints, widths, indexing="ij"))
-    curves = logistic(x, grid_midpoint[:, None], grid_width[:, None], 0.0, 1.0)  # (M, G)
-    norm = curves**2 @ weights  # (M,)
-    best, height = np.empty(len(y), dtype=np.int64), np.empty(len(y))
-    for start in range(0, len(y), 50):  # bounds the memory
-        overlap = ((y[start : start + 50] - floor) * weights) @ curves.T  # (b, M)
-        heights = np.clip(overlap / norm, ceiling[0] - floor, ceiling[1] - floor)
-        cost = heights * (heights * norm - 2 * overlap)
-        chosen = cost.argmin(axis=1)
-        best[start : start + 50] = chosen
-        height[start : start + 50] = heights[np.arange(len(chosen)), chosen]
-    half = floor + height / 2
-    crosses = (y.min(axis=1) < half) & (y.max(axis=1) > half)
-    rises = (y * weights) @ (x - np.average(x, weights=weights)) > 0
-    return LogisticFit(
-        midpoint=np.where(crosses & rises, grid_midpoint[best], np.nan),
-        width=np.where(crosses, np.where(rises, grid_width[best], np.inf), np.nan),
-        ceiling=floor + height,
-    )
-
-
-@dataclass(frozen=True)
-class TrendFit:
-    """How positive y grows with positive x; (B,) each, NaN where a y is not finite.
-
-    Attributes:
-        slope: of the straight line, by least squares.
-        intercept: of the straight line.
-        r_squared: of the straight line.
-        exponent: slope of log y on log x.
-        log_prefactor: log y at x = 1 by that power law.
-        curvature: coefficient of (log x)^2 when a quadratic is fitted to log y: half the change of
-            the local exponent for a factor e in x.
-    """
-
-    slope: np.ndarray
-    intercept: np.ndarray
-    r_squared: np.ndarray
-    exponent: np.ndarray
-    log_prefactor: np.ndarray
-    curvature: np.ndarray
-
-
-def fit_trend(x: np.ndarray, y: np.ndarray) -> TrendFit:
-    """Fit a straight line, a power law and a quadratic in the logarithms.
-
-    Args:
-        x: (G,) at least three different values.
-        y: (B, G).
-    """
-    usable = np.isfinite(y).all(axis=1) & (y > 0).all(axis=1)
-    rows = np.where(usable[:, None], y, 1.0 + x)  # any that fits; replaced by NaN below
-    slope, intercept = np.polyfit(x, rows.T, 1)
-    residual = rows - slope[:, None] * x - intercept[:, None]
-    deviation = rows - rows.mean(axis=1, keepdims=True)
-    total = (deviation**2).sum(axis=1)
-    r_squared = 1 - (residual**2).sum(axis=1) / np.where(total > 0, total, np.nan)
-    exponent, log_prefactor = np.polyfit(np.log(x), np.log(rows).T, 1)
-    curvature = np.polyfit(np.log(x), np.log(rows).T, 2)[0]
-    fits = (slope, intercept, r_squared, exponent, log_prefactor, curvature)
-    return TrendFit(*(np.where(usable, values, np.nan) for values in fits))
 
 
 def normal_log_likelihood(

@@ -17,8 +17,8 @@ def number(value: float | str | None) -> float:
     return np.nan if value is None else float(value)
 
 
-def show(value: float | str | None, digits: int = 2) -> str:
-    """Write a number to so many significant digits, thousands in full."""
+def show(value: float | str | None, digits: int = 2, most_places: int = 9) -> str:
+    """Write a number to so many significant digits, thousands in full, at most so many decimals."""
     value = number(value)
     if np.isnan(value):
         return "?"
@@ -26,7 +26,7 @@ def show(value: float | str | None, digits: int = 2) -> str:
         return "∞" if value > 0 else "−∞"
     rounded = float(f"{value:.{digits}g}")
     places = max(digits - 1 - int(np.floor(np.log10(abs(rounded)))), 0) if rounded else 0
-    return f"{rounded:,.{places}f}".replace("-", "−")
+    return f"{rounded:,.{min(places, most_places)}f}".replace("-", "−")
 
 
 def quote(verdict: Mapping[str, Any], quantity: str, digits: int = 2) -> str:

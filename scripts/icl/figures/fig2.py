@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from icl import statistics
+from icl import fits, statistics
 from icl.figures import annotations, style
 
 DIVERGED = 3  # the flag of stop_reason
@@ -62,9 +62,13 @@ def _finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
     ax.set_xscale("log")
     if values[-1] < 25 * values[0]:
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
         ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("number of items $K$")
+
+
+def _thousands(x: float, position: int) -> str:
+    return f"{x / 1000:g}k" if x >= 1000 else f"{x:g}"
 
 
 def _medians(runs: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +87,7 @@ def _transition(ax: Axes, sharp: dict[str, Any]) -> None:
         style.measured(ax, "no transition fitted")
         return
     log_items = np.linspace(*np.log10(ax.get_xlim()), 300)
-    curve = statistics.logistic(log_items, **{k: annotations.number(v) for k, v in fit.items()})
+    curve = fits.logistic(log_items, **{k: annotations.number(v) for k, v in fit.items()})
     ax.plot(10**log_items, curve, color=style.FIT, lw=1)
     low, high = (
         annotations.number(x) for x in sharp["details"]["estimates"]["threshold"]["interval"]

@@ -125,7 +125,7 @@ def _fits(ax: Axes, fit: dict[str, Any], x: np.ndarray, scale: float) -> None:
     ax.text(
         0.98,
         0.97,
-        f"skewness {annotations.number(fit['skewness']):.2f}\n"
+        f"skewness {annotations.show(fit['skewness'], most_places=2)}\n"
         f"ΔAIC {annotations.show(fit['aic_advantage'])} [{low}, {high}]",
         transform=ax.transAxes,
         ha="right",

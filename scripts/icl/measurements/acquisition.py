@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import statistics
+from icl import fits, statistics
 from icl.measurements.base import (
     Estimate,
     Measurement,
@@ -85,8 +85,8 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
 
     Through the Kaplan-Meier medians: a straight line with intercept, least squares, all N with
     equal weight (its R^2 says how straight); a power law (its exponent says how linear); and a
-    quadratic in the logarithms (its curvature says whether one exponent serves). R^2 is judged by
-    its BCa interval: noise only lowers it, and a percentile interval counts that noise twice.
+    quadratic in the logarithms (its curvature says whether one exponent serves). Their intervals
+    are BCa: noise only lowers R^2, and a percentile interval would count that noise twice.
 
     Source: Figure 6 b.
     """
@@ -95,17 +95,12 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
         raise NotComputableError(f"{len(times.lengths)} values of N; a trend needs three or more")
     lengths = times.lengths.astype(float)
 
-    def fit(*indices: np.ndarray, axis: int = -1) -> statistics.TrendFit:
+    def fit(*drawn: np.ndarray) -> fits.TrendFit:
         medians = [
             statistics.censored_median(times.passage.time[own], times.passage.reached[own])
-            for own in indices
+            for own in drawn
         ]
-        return statistics.fit_trend(lengths, np.stack(medians, axis=-1))
-
-    def r_squared(*indices: np.ndarray, axis: int = -1) -> np.ndarray:
-        shape = indices[0].shape[:-1]
-        flat = [own.reshape(-1, own.shape[-1]) for own in indices]
-        return fit(*flat).r_squared.reshape(shape)
+        return fits.fit_trend(lengths, np.stack(medians, axis=-1))
 
     point = fit(*(own[None] for own in times.members))
     resampled = fit(*(times.drawn[:, own] for own in times.members))
@@ -113,16 +108,23 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
         name: estimate(getattr(point, name)[0], getattr(resampled, name), options)
         for name in ("exponent", "r_squared", "curvature", "slope", "intercept")
     }
-    straightness = estimates["r_squared"]
-    if not straightness.failed and np.isfinite(straightness.value):
-        ends = statistics.bca_interval(
-            times.members, r_squared, options["resamples"], options["seed"], options["confidence"]
-        )
-        estimates["r_squared"] = Estimate(straightness.value, *ends)
-    unfinished = [row["context_length"] for row in times.by_length if np.isinf(row["median"])]
+    for name in ("exponent", "r_squared", "curvature"):
+        found = estimates[name]
+        if not found.failed and np.isfinite(found.value):
+            ends = statistics.bca_interval(
+                times.members,
+                lambda *drawn, name=name: getattr(fit(*drawn), name),
+                options["resamples"],
+                options["seed"],
+                options["confidence"],
+            )
+            estimates[name] = Estimate(found.value, *ends)
+    unfinished = [str(row["context_length"]) for row in times.by_length if np.isinf(row["median"])]
     notes = [*times.notes]
     if unfinished:
-        notes.append(f"at N = {unfinished} less than half of the runs acquire ICL: no median")
+        notes.append(
+            f"at N = {', '.join(unfinished)} less than half of the runs acquire ICL: no median"
+        )
     return Measurement(
         estimates=estimates,
         replicates=times.runs.sizes["run"],

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import statistics
+from icl import fits, statistics
 from icl.measurements.base import (
     ACQUIRED,
     DIVERGED,
@@ -64,7 +64,7 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     order = np.vstack([np.arange(len(icl)), drawn])  # the data first, then the resamples
     means = np.add.reduceat(response[order], starts, axis=1) / counts
     log_items = np.log10(values)
-    fit = statistics.fit_logistic(log_items, means, counts.astype(float), floor, ceiling)
+    fit = fits.fit_logistic(log_items, means, counts.astype(float), floor, ceiling)
     correlation = statistics.spearman(icl[order], iwl[order])
     tied = statistics.spearman(
         *(np.round(finals / options["resolution"])[order] for finals in (icl, iwl))

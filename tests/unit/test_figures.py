@@ -1,0 +1,172 @@
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+import yaml
+from icl import claims, figures
+from icl.figures import annotations, style
+
+CONFIG = yaml.safe_load(
+    (Path(__file__).parents[2] / "config/claims.yaml").read_text(encoding="utf-8")
+)
+FIGURES = ["fig2", "fig6", "figA4"]
+
+
+def drawn(name, data):
+    """Draw a figure from one dataset, verdicts as a file would give them back."""
+    spec = CONFIG["figures"][name]
+    role = next(iter(spec["experiments"]))
+    verdicts = {}
+    for claim_id in spec["claims"]:
+        claim = CONFIG["claims"][claim_id]
+        claim = {**claim, "options": {**claim["options"], "resamples": 200}}
+        verdict = claims.evaluate(claim, claim_id, {role: data}, "laptop")
+        verdicts[claim_id] = json.loads(json.dumps(verdict, allow_nan=False))
+    figure = figures.load(name).draw({role: data}, verdicts)
+    figure.draw_without_rendering()
+    return figure, verdicts
+
+
+def texts(figure):
+    """Everything written on a figure, spaces made plain."""
+    found = [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]
+    return " | ".join(found).replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ")
+
+
+def points(figure, marker):
+    """Count the markers of one kind on a figure, legends aside."""
+    lines = [line for ax in figure.axes for line in ax.get_lines() if line.get_marker() == marker]
+    return sum(len(line.get_xdata()) for line in lines)
+
+
+def data_for(name, **kwargs):
+    make = synthetic.transition if name == "fig2" else synthetic.acquisition
+    return make(seeds=8, **kwargs)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_setting_is_named(name):
+    text = texts(drawn(name, data_for(name))[0])
+    for part in ("size laptop", "attend_to: context", "8 seeds each", "D = 63", "rate 0.1"):
+        assert part in text
+    assert "Gap" not in text
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_missing_block_is_marked(name):
+    block = "N64_K1393_seeds0-3_ab12" if name == "fig2" else "N64_Kinf_seeds0-3_ab12"
+    figure, _ = drawn(name, data_for(name, missing_blocks=[block]))
+    assert "Gap: 1 block missing" in texts(figure)
+    assert block.rsplit("_", 1)[0] in texts(figure)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_nothing_computable_is_drawn_all_the_same(name):
+    if name == "fig2":
+        data = synthetic.transition(seeds=2, threshold=1e9)
+    else:
+        data = synthetic.acquisition(seeds=2, lengths=(16, 32), censored_after=0.2)
+    figure, _ = drawn(name, data)
+    assert "not computable" in texts(figure)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_equal_figures_have_equal_bytes(name, tmp_path):
+    digests = []
+    for folder in "ab":
+        paths = [tmp_path / folder / f"{name}.{kind}" for kind in ("pdf", "png")]
+        style.save(drawn(name, data_for(name))[0], *paths, {"Title": name, "Source": "test"})
+        digests.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])
+    assert digests[0] == digests[1]
+    assert b"/FontFile2" in paths[0].read_bytes()  # TrueType, embedded
+    assert b"CreationDate" not in paths[0].read_bytes()
+
+
+def test_fig2_shows_every_seed_and_the_measured_numbers():
+    data = synthetic.transition(seeds=8)
+    figure, verdicts = drawn("fig2", data)
+    assert points(figure, "o") == 2 * data.sizes["run"]
+    curves = figure.axes[2].collections[0].get_segments()
+    assert len(curves) == data.sizes["run"]
+    text = texts(figure)
+    sharp, abrupt = verdicts["sharp_transition"], verdicts["abrupt_acquisition"]
+    assert f"$K^*$ = {annotations.quote(sharp, 'threshold', 3)}" in text
+    assert f"width {annotations.quote(sharp, 'width')} decades" in text
+    assert annotations.quote(sharp, "spearman") in text
+    assert annotations.quote(abrupt, "rise") in text
+    assert [ax.get_ylabel() for ax in figure.axes[:3]] == [
+        "final ICL accuracy",
+        "final IWL accuracy",
+        "ICL accuracy",
+    ]
+    for letter in "bcd":
+        assert f" {letter} " in f" {text} "
+
+
+def test_fig2_numbers_follow_the_data():
+    one, other = (
+        texts(drawn("fig2", synthetic.transition(threshold=threshold))[0])
+        for threshold in (1200, 4000)
+    )
+    assert "$K^*$ = 1,2" in one
+    assert "$K^*$ = 1,2" not in other
+
+
+def test_fig2_shows_diverged_runs_apart():
+    data = synthetic.transition(seeds=8)
+    reason, icl = data["stop_reason"].copy(), data["icl_accuracy"].copy()
+    reason[[3, 40]], icl[[3, 40], 5:] = 3, np.nan
+    figure, _ = drawn("fig2", data.assign(stop_reason=reason, icl_accuracy=icl))
+    assert points(figure, "x") == 4  # in b and in c
+    assert points(figure, "o") == 2 * (data.sizes["run"] - 2)
+
+
+def test_fig6_shows_every_seed_and_censored_ones_as_such():
+    data = synthetic.acquisition(seeds=32, censored_after=1.5)
+    figure, verdicts = drawn("fig6", data)
+    verdict = verdicts["linear_ticl"]
+    assert verdict["censored"] > 0
+    assert points(figure, "^") == verdict["censored"]
+    assert points(figure, "o") == data.sizes["run"] - verdict["censored"]
+    text = texts(figure)
+    assert f"exponent {annotations.quote(verdict, 'exponent', 3)}" in text
+    assert f"({verdict['censored']}, censored)" in text
+    assert f"{annotations.show(verdict['details']['line']['slope'])} $N$" in text
+
+
+def test_figA4_has_a_panel_for_each_n_with_its_numbers():
+    data = synthetic.acquisition(seeds=12)
+    figure, verdicts = drawn("figA4", data)
+    text = texts(figure)
+    for row in verdicts["long_tail"]["details"]["by_length"]:
+        assert f"$N$ = {row['context_length']} (12 seeds)" in text
+        assert f"ΔAIC {annotations.show(row['aic_advantage'])}" in text
+    assert points(figure, "|") == data.sizes["run"]
+    heights = [patch.get_height() for ax in figure.axes for patch in ax.patches]
+    assert sum(heights) == data.sizes["run"]
+
+
+def test_figA4_shows_censored_seeds():
+    figure, verdicts = drawn("figA4", synthetic.acquisition(seeds=6, censored_after=1.5))
+    assert points(figure, ">") == verdicts["long_tail"]["censored"] > 0
+    assert "a seed not acquired by then" in texts(figure)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (2236.1, 3, "2,240"),
+        (0.9951, 3, "0.995"),
+        (-0.0304, 2, "−0.030"),
+        (0.999, 2, "1.0"),
+        (0, 2, "0"),
+        ("infinity", 2, "∞"),
+        ("-infinity", 2, "−∞"),
+        (None, 2, "?"),
+    ],
+)
+def test_numbers_as_text(value, digits, text):
+    assert annotations.show(value, digits) == text
