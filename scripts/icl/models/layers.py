@@ -47,7 +47,7 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
 
 
 def mlp(parameters: Parameters, u: torch.Tensor) -> torch.Tensor:
-    """Apply the MLP phi of section 3.1, three linear layers with ReLU between: (R, B, in) -> (R, B)."""
+    """Apply the MLP phi of section 3.1, three layers with ReLU between: (R, B, in) -> (R, B)."""
     p = parameters
     hidden = torch.relu(linear(u, p["hidden1"], p["hidden1_bias"]))
     hidden = torch.relu(linear(hidden, p["hidden2"], p["hidden2_bias"]))
