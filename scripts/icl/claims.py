@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from icl.measurements import STATISTICS
-from icl.measurements.base import Estimate, Measurement, NotComputableError
+from icl.measurements.base import Estimate, Measurement, NotComputableError, count_diverged
 
 __all__ = [
     "NOT_REPRODUCED",
@@ -96,8 +96,10 @@ def evaluate(
         measured = STATISTICS[claim["statistic"]](dict(data), dict(claim["options"]))
         reasons = []
     except NotComputableError as error:
-        runs = sum(dataset.sizes.get("run", 0) for dataset in data.values())
-        measured, reasons = Measurement({}, runs, 0, 0, {}), [str(error)]
+        trained = [dataset for dataset in data.values() if "run" in dataset.dims]
+        runs = sum(dataset.sizes["run"] for dataset in trained)
+        diverged = sum(map(count_diverged, trained))
+        measured, reasons = Measurement({}, runs, 0, diverged, {}), [str(error)]
     judged = []
     for criterion in criteria:
         quantity = criterion["quantity"]

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl import fits, statistics
 from icl.figures import annotations, style
@@ -60,15 +61,17 @@ def _finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
     for _, value in annotations.missing(runs):
         ax.axvline(value, color=style.GAP, lw=3, alpha=0.25, zorder=0)
     ax.set_xscale("log")
-    if values[-1] < 25 * values[0]:
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
-        ax.xaxis.set_minor_formatter(NullFormatter())
+    _label_items(ax.xaxis, values)
     ax.set_xlabel("number of items $K$")
 
 
-def _thousands(x: float, position: int) -> str:
-    return f"{x / 1000:g}k" if x >= 1000 else f"{x:g}"
+def _label_items(axis: Axis, values: np.ndarray) -> None:
+    """Label an axis of K by 1, 2, 5 of each decade, by decades alone where it has many."""
+    if values.max() > 25 * values.min():
+        return
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _medians(runs: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -123,6 +126,7 @@ def _curves(ax: Axes, runs: xr.Dataset, abrupt: dict[str, Any]) -> None:
     ax.set_ylabel("ICL accuracy")
     bar = ax.figure.colorbar(lines, ax=ax, pad=0.02, aspect=28)
     bar.set_label("$K$", rotation=0, labelpad=2)
+    _label_items(bar.ax.yaxis, n_items)
     bar.outline.set_linewidth(0.5)
     levels = abrupt["details"].get("levels", ())
     for level in levels[:2]:

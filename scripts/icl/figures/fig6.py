@@ -67,7 +67,6 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any]) -> None:
     """Draw the medians with their intervals, the straight line and the power law."""
     rows = details.get("by_length")
     if rows is None:
-        style.mark_gap(ax, "no fit (see claims.md)")
         return
     median = np.array([annotations.number(row["median"]) for row in rows])
     ends = np.array([[annotations.number(x) for x in row["interval"]] for row in rows])
@@ -100,7 +99,9 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any]) -> None:
         return
     x = np.linspace(ax.get_xlim()[0] + 1e-9, ax.get_xlim()[1], 200)
     sign = "+" if intercept >= 0 else "−"
-    equation = f"{annotations.show(slope)} $N$ {sign} {annotations.show(abs(intercept))}"
+    equation = (
+        f"{annotations.show(slope)} $N$ {sign} {annotations.show(abs(intercept), most_places=2)}"
+    )
     ax.plot(x, slope * x + intercept, color=style.FIT, lw=1, label=f"straight line: {equation}")
     ax.plot(
         x,

@@ -12,8 +12,6 @@ from scipy import stats
 from icl import statistics
 from icl.figures import annotations, style
 
-COLUMNS = 3
-
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
     """Draw the figure.
@@ -29,8 +27,9 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     )
     lengths = runs["context_length"].values
     values = np.unique(lengths)
-    rows = -(-len(values) // COLUMNS)
-    figure, axes = style.new_figure(2, 1.7 * rows + 0.8, rows, COLUMNS, squeeze=False)
+    columns = 2 if len(values) in (2, 4) else 3
+    rows = -(-len(values) // columns)
+    figure, axes = style.new_figure(2, 1.7 * rows + 0.8, rows, columns, squeeze=False)
     fits = {row["context_length"]: row for row in details.get("by_length", [])}
     missing = {length for length, _ in annotations.missing(runs)}
     for ax, length in zip(axes.flat, values, strict=False):
@@ -44,7 +43,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         ax.set_title(words + ")", loc="left", fontweight="bold", fontsize=7, color=colour)
     for ax in axes[:, 0]:
         ax.set_ylabel("number of seeds")
-    for ax in axes.flat[max(len(values) - COLUMNS, 0) : len(values)]:
+    for ax in axes.flat[max(len(values) - columns, 0) : len(values)]:
         ax.set_xlabel(r"$t_{\mathrm{ICL}}$ (learning rate × step)")
     for ax in axes.flat[len(values) :]:
         ax.axis("off")
