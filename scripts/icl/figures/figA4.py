@@ -72,36 +72,21 @@ def _histogram(
 ) -> None:
     """Draw the histogram, a tick for every seed, and the two fits scaled to counts."""
     events = times[reached]
-    top = np.nanmax(times) * 1.1
+    top = np.nanmax(times) * 1.1 or 1.0
     ax.set_xlim(0, top)
     edges = np.linspace(0, top, 16)
     counts, *_ = ax.hist(events, bins=edges, color=style.ICL, alpha=0.45, lw=0)
     ax.set_ylim(0, 1.5 * max(counts.max(), 1))  # room for the numbers
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    ax.plot(
-        events,
-        np.zeros(len(events)),
-        "|",
-        ms=7,
-        mew=0.7,
-        color=style.ICL,
-        clip_on=False,
-        label="a seed",
-    )
-    censored = times[~reached]
-    if len(censored):
-        ax.plot(
-            censored,
-            np.full(len(censored), 0.04),
-            ">",
-            ms=4,
-            mew=0.7,
-            mfc="w",
-            color=style.GAP,
-            clip_on=False,
-            transform=ax.get_xaxis_transform(),
-            label="a seed not acquired by then",
-        )
+    marks = {"ls": "", "mew": 0.7, "clip_on": False, "transform": ax.get_xaxis_transform()}
+    # A mark that may leave the axes must not move them: an empty one would, to nowhere.
+    marks["in_layout"] = False
+    zero = np.zeros(len(times))
+    ax.plot(events, zero[reached], marker="|", ms=7, color=style.ICL, label="a seed", **marks)
+    if not reached.all():
+        own = {"marker": ">", "ms": 4, "mfc": "w", "color": style.GAP}
+        label = "a seed not acquired by then"
+        ax.plot(times[~reached], zero[~reached] + 0.04, label=label, **own, **marks)
     if fit is not None:
         _fits(ax, fit, np.linspace(top / 400, top, 400), len(times) * (edges[1] - edges[0]))
 
