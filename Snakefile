@@ -25,7 +25,7 @@ include: "workflow/rules/targets.smk"
 rule all:
     default_target: True
     input:
-        rules.tabulate.output,
+        rules.summarise.output,
         expand(FIGURES, figure=config["figures"], kind=["pdf", "png"]),
 
 

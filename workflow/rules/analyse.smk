@@ -27,7 +27,7 @@ rule analyse:
         "../../scripts/analyse.py"
 
 
-rule tabulate:
+rule summarise:
     input:
         expand(VERDICT, claim=config["claims"]),
     output:
@@ -39,9 +39,9 @@ rule tabulate:
             labels={"table": "verdicts"},
         ),
     log:
-        f"{RESULTS}/logs/tabulate.log",
+        f"{RESULTS}/logs/summarise.log",
     benchmark:
-        f"{RESULTS}/benchmarks/tabulate.tsv"
+        f"{RESULTS}/benchmarks/summarise.tsv"
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -50,6 +50,6 @@ rule tabulate:
         mem_mb=1000,
         runtime=10,
     message:
-        "Tabulate the verdicts"
+        "Summarise the verdicts"
     script:
-        "../../scripts/tabulate.py"
+        "../../scripts/summarise.py"

@@ -8,7 +8,7 @@ rule figures:
 
 rule claims:
     input:
-        rules.tabulate.output,
+        rules.summarise.output,
 
 
 rule collected:
