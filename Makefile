@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PRESET ?= laptop
 # Extra options for snakemake, as in: make all ARGS="--cores 1"
 ARGS ?=
-SNAKEMAKE := $(BIN)/snakemake --configfile config/$(PRESET).yaml
+SNAKEMAKE := $(BIN)/snakemake
+SIZE := --configfile config/$(PRESET).yaml
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: all figures report test lint format clean
@@ -14,15 +15,15 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 # With a failed block, draw what can be drawn, with the gap marked, and still end in failure.
 all: $(VENV)/installed
-	$(SNAKEMAKE) $(ARGS) all || \
-	  { $(SNAKEMAKE) $(ARGS) all --config missing_blocks=mark; exit 1; }
-	$(SNAKEMAKE) --report results/$(PRESET)/report.html
+	$(SNAKEMAKE) all $(SIZE) $(ARGS) || \
+	  { $(SNAKEMAKE) all $(SIZE) --config missing_blocks=mark $(ARGS); exit 1; }
+	$(SNAKEMAKE) --report results/$(PRESET)/report.html $(SIZE)
 
 figures: $(VENV)/installed
-	$(SNAKEMAKE) $(ARGS) figures
+	$(SNAKEMAKE) figures $(SIZE) $(ARGS)
 
 report: $(VENV)/installed
-	$(SNAKEMAKE) --report results/$(PRESET)/report.html
+	$(SNAKEMAKE) --report results/$(PRESET)/report.html $(SIZE)
 
 test: $(VENV)/installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
