@@ -117,7 +117,7 @@ def test_a_missing_key_is_named(good, sources, missing):
 
 def test_a_run_that_is_listed_twice_is_refused(good, sources):
     good["experiments"]["transition"]["grid"][0]["n_items"] = [50, 50]
-    assert "transition.grid: N = 64, K = 50, seed 0 is listed 2 times" in refused(good, sources)
+    assert "transition.grid: N = 64, K = 50, seed 2000 is listed 2 times" in refused(good, sources)
 
 
 def test_a_stop_rule_needs_its_thresholds(good, sources):
