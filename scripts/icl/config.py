@@ -7,47 +7,87 @@ Nothing heavy is imported here, for the Snakefile does so whenever it is parsed.
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from math import log
-from typing import Any
+from typing import Any, get_args
 
 # Part of every job's identity. Raise it whenever a change of the code changes a run's numbers
 # (the golden trajectory in tests/unit/ fails then), so that old artifacts are not taken for new.
 NUMERICS_VERSION = 1
 
 INFINITY = "infinity"
-SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9  # a slow core; what is asked of a scheduler for a job
+
+# The keys of `model` that only some models have.
+OWN_KEYS = {
+    "one_layer": ("attend_to", "layernorm_affine"),
+    "two_layer": ("attend_to", "layernorm_affine"),
+    "minimal": ("initial_beta", "initial_w"),
+    "mlp": ("mlp_input",),
+}
+COMMON_KEYS = ("name", "item_dim", "hidden_dim")
 
 
 class ConfigError(ValueError):
     """The configuration cannot be run; the message says which key, its value, what is allowed."""
 
 
+# A setting with a default came after jobs had been run: where it holds its default, it is left out
+# of a job's identity, so that those jobs keep their names.
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A normal distribution over seeds; a fixed value where the deviation is 0."""
+
+    mean: float
+    sd: float
+
+
 @dataclass(frozen=True)
 class Model:
-    """Architecture of eq. 1; see config/README.md for every key."""
+    """An architecture; see config/README.md for every key, and for which models have it."""
 
     name: str
     item_dim: int
     hidden_dim: int
-    attend_to: str
-    layernorm_affine: bool
+    attend_to: str | None = None
+    layernorm_affine: bool | None = None
+    initial_beta: Normal | None = None
+    initial_w: Normal | None = None
+    mlp_input: str | None = None
 
 
 @dataclass(frozen=True)
 class Task:
-    """How items are labelled, and how large the redrawn dataset of K = infinity is."""
+    """How items are labelled and drawn, and how they are redrawn where K is infinite."""
 
     item_labels: str
     redrawn_items: int
+    context_labels: str = "random"
+    zipf_exponent: float = 0.0
+    redraw: str = "step"
 
 
 @dataclass(frozen=True)
 class WeightDecay:
-    """L2 regularisation as in SGD, lambda * parameter added to the gradient, by group."""
+    """L2 regularisation as in SGD, lambda * parameter added to the gradient, by group.
+
+    Attributes:
+        attention: of Q, K, V and the affine, or of beta and w.
+        mlp: of every MLP.
+        beta: of the minimal model's beta, if not that of the attention.
+        w: of the minimal model's w, if not that of the attention.
+    """
 
     attention: float
     mlp: float
+    beta: float | None = None
+    w: float | None = None
+
+    def of(self, group: str) -> float:
+        """Return the decay of a group of parameters: attention, mlp, beta or w."""
+        own = getattr(self, group)
+        return self.attention if own is None else own
 
 
 @dataclass(frozen=True)
@@ -70,13 +110,14 @@ class EvaluationSequences:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """When to evaluate, on how much."""
+    """When to evaluate, on how much, and whether to read off the order parameters too."""
 
     schedule: str
     every: int
     per_decade: int | None
     sequences: EvaluationSequences
     novel_items: int
+    order_parameters: bool = False
 
     def at(self, steps: int) -> tuple[int, ...]:
         """List the steps of the evaluations of a run, from 0 to its last step.
@@ -98,6 +139,7 @@ class Stop:
     icl_accuracy: float | None
     iwl_accuracy: float | None
     confirmations: int | None
+    c1: float | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +162,7 @@ class Job:
 
     def identity(self) -> dict[str, Any]:
         """Return what determines the job's numbers, as JSON-able data."""
-        return {"numerics": NUMERICS_VERSION, **asdict(self), "seeds": list(self.seeds)}
+        return {"numerics": NUMERICS_VERSION, **_settings(self), "seeds": list(self.seeds)}
 
     @property
     def name(self) -> str:
@@ -137,16 +179,26 @@ def job_name(identity: dict[str, Any]) -> str:
     return f"N{identity['context_length']}_K{n_items}_seeds{seeds}_{digest}"
 
 
+def _settings(instance: Any) -> dict[str, Any]:
+    """Return a dataclass as a mapping, without the fields that hold their default."""
+    out = {}
+    for field in fields(instance):
+        value = getattr(instance, field.name)
+        if field.default is MISSING or value != field.default:
+            out[field.name] = _settings(value) if is_dataclass(value) else value
+    return out
+
+
 def build(cls: type, values: dict[str, Any]) -> Any:
     """Build a dataclass from a mapping, its own dataclass fields likewise."""
-    return cls(
-        **{
-            field.name: build(field.type, values[field.name])
-            if isinstance(field.type, type) and hasattr(field.type, "__dataclass_fields__")
-            else values[field.name]
-            for field in fields(cls)
-        }
-    )
+    arguments = {}
+    for field in fields(cls):
+        if field.name not in values:
+            continue  # it has a default, or the constructor complains
+        value = values[field.name]
+        nested = [kind for kind in (field.type, *get_args(field.type)) if is_dataclass(kind)]
+        arguments[field.name] = build(nested[0], value) if nested and value is not None else value
+    return cls(**arguments)
 
 
 def job_from_identity(identity: dict[str, Any]) -> Job:
@@ -185,80 +237,73 @@ def expand_items(n_items: Any) -> list[int | None]:
     return [None if n_items == INFINITY else n_items]
 
 
+def _inherited_by(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Drop from inherited settings what a model of another name does not have."""
+    settings = dict(settings)
+    if settings.get("model", {}).get("name", name) == name or name not in OWN_KEYS:
+        return settings
+    known = (*COMMON_KEYS, *OWN_KEYS[name])
+    settings["model"] = {k: v for k, v in settings["model"].items() if k in known}
+    if name != "minimal" and "weight_decay" in settings.get("optimiser", {}):
+        decay = settings["optimiser"]["weight_decay"]
+        decay = {k: v for k, v in decay.items() if k not in ("beta", "w")}
+        settings["optimiser"] = {**settings["optimiser"], "weight_decay": decay}
+    return settings
+
+
 def resolve(defaults: dict[str, Any], experiment: dict[str, Any]) -> list[dict[str, Any]]:
     """Resolve an experiment into one flat mapping for each entry of its grid.
 
-    The entry's own keys win over the experiment's, those over the defaults'.
+    The entry's own keys win over the experiment's, those over the defaults'. Where a level names
+    another model than the one below it, it inherits the keys that the new model has.
     """
     common = {k: v for k, v in experiment.items() if k not in ("grid", "description")}
-    return [merge(defaults, common, entry) for entry in experiment["grid"]]
+    resolved = []
+    for entry in experiment["grid"]:
+        settings: dict[str, Any] = {}
+        for level in (defaults, common, entry):
+            name = level.get("model", {}).get("name")
+            settings = merge(_inherited_by(name, settings) if name else settings, level)
+        resolved.append(settings)
+    return resolved
+
+
+def _without_idle_settings(entry: dict[str, Any]) -> dict[str, Any]:
+    """Blank what has no effect: it must not change a job's identity."""
+    entry = {**entry, "evaluation": dict(entry["evaluation"]), "stop": dict(entry["stop"])}
+    evaluation, stop, alone = entry["evaluation"], entry["stop"], entry["model"]["name"] == "mlp"
+    if evaluation["schedule"] == "linear":
+        evaluation["per_decade"] = None
+    memorised = stop["when"] in ("memorised", "decided")
+    used = {
+        "icl_accuracy": stop["when"] in ("acquired", "decided"),
+        "iwl_accuracy": memorised and not alone,
+        "c1": memorised and alone,
+        "confirmations": stop["when"] != "never",
+    }
+    stop.update({name: None for name, is_used in used.items() if not is_used})
+    if alone:  # it reads no context, and every evaluation is of all items
+        evaluation["sequences"] = {"icl": 0, "iwl": 0, "train": 0}
+        evaluation.update(novel_items=0, order_parameters=False)
+        decay = {**entry["optimiser"]["weight_decay"], "attention": 0.0}
+        entry["optimiser"] = {**entry["optimiser"], "weight_decay": decay}
+    return entry
 
 
 def _jobs_of_entry(entry: dict[str, Any]) -> Iterator[Job]:
-    evaluation, stop = dict(entry["evaluation"]), dict(entry["stop"])
-    if evaluation["schedule"] == "linear":
-        evaluation["per_decade"] = None  # what has no effect must not change the identity
-    if stop["when"] in ("never", "memorised"):
-        stop["icl_accuracy"] = None
-    if stop["when"] in ("never", "acquired"):
-        stop["iwl_accuracy"] = None
-    if stop["when"] == "never":
-        stop["confirmations"] = None
+    entry = _without_idle_settings(entry)
     lengths = entry["context_length"]
     first, count, size = entry["seeds"]["first"], entry["seeds"]["count"], entry["block_size"]
     for context_length in lengths if isinstance(lengths, list) else [lengths]:
         for n_items in expand_items(entry["n_items"]):
             for start in range(first, first + count, size):
                 seeds = tuple(range(start, min(start + size, first + count)))
-                values = {
-                    **entry,
-                    "evaluation": evaluation,
-                    "stop": stop,
-                    "context_length": context_length,
-                    "n_items": n_items,
-                    "seeds": seeds,
-                }
-                yield build(Job, values)
+                grid = {"context_length": context_length, "n_items": n_items, "seeds": seeds}
+                if n_items is not None:
+                    grid["task"] = {**entry["task"], "redraw": "step"}  # nothing is redrawn
+                yield build(Job, {**entry, **grid})
 
 
 def expand(defaults: dict[str, Any], experiment: dict[str, Any]) -> list[Job]:
     """List the jobs of an experiment: for each N, K and block of seeds, one."""
     return [job for entry in resolve(defaults, experiment) for job in _jobs_of_entry(entry)]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a job costs, estimated from its sizes.
-
-    Attributes:
-        operations: floating-point operations of training (evaluation adds a few per cent).
-        memory_mb: peak memory in megabytes, the interpreter and its libraries included.
-        minutes: wall time to ask a scheduler for, far above what one core should need.
-    """
-
-    operations: float
-    memory_mb: int
-    minutes: int
-
-
-def cost(job: Job) -> Cost:
-    """Estimate a job's operations and memory.
-
-    The forward pass costs two operations per weight and sequence, the backward pass twice that;
-    attention reads N tokens twice forwards and twice backwards.
-    """
-    width, d = job.model.item_dim + 2, job.model.hidden_dim
-    weights = 3 * width**2 + width * d + d**2 + 2 * d
-    per_sequence = 6 * weights + 8 * job.context_length * width
-    n_seeds, batch = len(job.seeds), job.optimiser.batch_size
-    n_items = job.task.redrawn_items if job.n_items is None else job.n_items
-    # Two token tables, the items and the novel items; the gathered context and its gradient.
-    numbers = n_seeds * (3 * (n_items + job.evaluation.novel_items) * width + 4 * weights)
-    numbers += n_seeds * batch * (3 * job.context_length * width + 8 * (d + width))
-    numbers += 6 * n_items * width  # while one replicate's items are drawn
-    operations = float(n_seeds * batch * job.steps * per_sequence)
-    return Cost(
-        operations=operations,
-        minutes=10 + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
-        memory_mb=600 + int(numbers * 4 / 1e6),
-    )

@@ -43,7 +43,7 @@ def autograd_step(job: Job) -> Step:
     def step(parameters: Parameters, tables, sequences: Sequences) -> None:
         _, gradients = loss_and_gradients(job, parameters, tables, sequences)
         for name, parameter in parameters.items():
-            parameter.mul_(1 - rate * getattr(decay, groups[name]))
+            parameter.mul_(1 - rate * decay.of(groups[name]))
             parameter.add_(gradients[name], alpha=-rate)
 
     return step

@@ -36,6 +36,9 @@ class Purpose(IntEnum):
     EVALUATE_TRAIN = 10
     UNSEEN_ITEMS = 11
     UNSEEN_LABELS = 12
+    INITIAL_BETA = 13
+    INITIAL_W = 14
+    ARRANGEMENT = 15
 
 
 # Multiplication and addition may be contracted, as everywhere; nothing else is reordered.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from icl import config as icl_config
+from icl import cost as icl_cost
 from icl import validation
 
 

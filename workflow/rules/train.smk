@@ -13,9 +13,9 @@ rule train:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt
-        * icl_config.cost(job_of(wildcards)).memory_mb,
+        * icl_cost.cost(job_of(wildcards)).memory_mb,
         runtime=lambda wildcards, attempt: attempt
-        * icl_config.cost(job_of(wildcards)).minutes,
+        * icl_cost.cost(job_of(wildcards)).minutes,
     params:
         identity=lambda wildcards: job_of(wildcards).identity(),
     message:

@@ -8,35 +8,38 @@ from icl.streams import Purpose
 Parameters = dict[str, torch.Tensor]
 
 
-def initialise_linear(seeds: torch.Tensor, shapes: dict[str, tuple[int, ...]]) -> Parameters:
+def initialise_linear(
+    seeds: torch.Tensor, shapes: dict[str, tuple[int, ...]], first_draw: int = 0
+) -> Parameters:
     """Initialise linear layers as PyTorch's nn.Linear does.
 
     Args:
         seeds: (R,) int64.
         shapes: name -> (out, in) of a weight or (out, in) of the layer a bias belongs to; a bias
             is named `*_bias` and has `out` entries. Both are uniform within 1 / sqrt(in).
+        first_draw: number of the first of these parameters' draws.
 
     Returns:
         name -> (R, out, in) or (R, out) float32.
     """
     parameters = {}
-    for draw, (name, (n_out, n_in)) in enumerate(shapes.items()):
+    for draw, (name, (n_out, n_in)) in enumerate(shapes.items(), first_draw):
         shape = (n_out,) if name.endswith("_bias") else (n_out, n_in)
         unit = streams.uniform(seeds, Purpose.INITIALISATION, draw, shape)
         parameters[name] = (2 * unit - 1) / n_in**0.5
     return parameters
 
 
-def mlp_shapes(width: int, hidden_dim: int) -> dict[str, tuple[int, int]]:
+MLP = ("hidden1", "hidden1_bias", "hidden2", "hidden2_bias", "readout", "readout_bias")
+
+
+def mlp_shapes(
+    width: int, hidden_dim: int, n_out: int = 1, prefix: str = ""
+) -> dict[str, tuple[int, int]]:
     """Shapes of the three-layer MLP, for `initialise_linear`."""
-    return {
-        "hidden1": (hidden_dim, width),
-        "hidden1_bias": (hidden_dim, width),
-        "hidden2": (hidden_dim, hidden_dim),
-        "hidden2_bias": (hidden_dim, hidden_dim),
-        "readout": (1, hidden_dim),
-        "readout_bias": (1, hidden_dim),
-    }
+    layers = ((hidden_dim, width), (hidden_dim, hidden_dim), (n_out, hidden_dim))
+    # A weight and its bias have the same entry: see `initialise_linear`.
+    return {prefix + name: layers[i // 2] for i, name in enumerate(MLP)}
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
@@ -46,9 +49,13 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
     return torch.baddbmm(bias[:, None, :], x, weight.mT)
 
 
+def mlp_outputs(parameters: Parameters, u: torch.Tensor, prefix: str = "") -> torch.Tensor:
+    """Apply three linear layers with ReLU between: (R, B, in) -> (R, B, out)."""
+    w1, b1, w2, b2, w3, b3 = (parameters[prefix + name] for name in MLP)
+    hidden = torch.relu(linear(u, w1, b1))
+    return linear(torch.relu(linear(hidden, w2, b2)), w3, b3)
+
+
 def mlp(parameters: Parameters, u: torch.Tensor) -> torch.Tensor:
-    """Apply the MLP phi of section 3.1, three layers with ReLU between: (R, B, in) -> (R, B)."""
-    p = parameters
-    hidden = torch.relu(linear(u, p["hidden1"], p["hidden1_bias"]))
-    hidden = torch.relu(linear(hidden, p["hidden2"], p["hidden2_bias"]))
-    return linear(hidden, p["readout"], p["readout_bias"]).squeeze(-1)
+    """Apply the MLP phi of section 3.1, of one output: (R, B, in) -> (R, B)."""
+    return mlp_outputs(parameters, u).squeeze(-1)

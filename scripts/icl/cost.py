@@ -1,0 +1,73 @@
+"""What a job costs, estimated from its sizes before anything runs."""
+
+from dataclasses import dataclass
+
+from icl.config import Job
+
+SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9  # a slow core; what is asked of a scheduler for a job
+PROCESS_MB = 600  # the interpreter and its libraries
+ITEMS_AT_ONCE = 4096  # of the evaluations over all items
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job costs, estimated from its sizes.
+
+    Attributes:
+        operations: floating-point operations of training (evaluation adds a few per cent).
+        memory_mb: peak memory in megabytes, the interpreter and its libraries included.
+        minutes: wall time to ask a scheduler for, far above what one core should need.
+    """
+
+    operations: float
+    memory_mb: int
+    minutes: int
+
+
+def cost(job: Job) -> Cost:
+    """Estimate a job's operations and memory.
+
+    The forward pass costs two operations per weight it applies, the backward pass twice that;
+    attention reads N tokens twice forwards and twice backwards.
+    """
+    n_seeds, batch, length = len(job.seeds), job.optimiser.batch_size, job.context_length
+    weights, applied, activations = _per_sequence(job)
+    operations = float(n_seeds * batch * job.steps * applied)
+    per_sequence = job.n_items is None and job.task.redraw == "sequence"
+    n_items = job.task.redrawn_items if job.n_items is None else job.n_items
+    tables = 1 if job.model.name in ("minimal", "mlp") else 3  # items, and two token tables
+    rows = n_items + job.evaluation.novel_items
+    if per_sequence:
+        rows += max(batch, job.evaluation.sequences.train) * length
+    width = job.model.item_dim + 2
+    numbers = n_seeds * (tables * rows * width + 4 * weights)
+    numbers += n_seeds * batch * activations
+    numbers += 6 * n_items * width  # while one replicate's items are drawn
+    if job.model.name == "mlp":
+        numbers += n_seeds * ITEMS_AT_ONCE * 3 * job.model.hidden_dim
+    return Cost(
+        operations=operations,
+        minutes=10 + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
+        memory_mb=PROCESS_MB + int(numbers * 4 / 1e6),
+    )
+
+
+def _per_sequence(job: Job) -> tuple[int, int, int]:
+    """Return a replicate's weights, and operations and live numbers per sequence trained on."""
+    width, d, length = job.model.item_dim + 2, job.model.hidden_dim, job.context_length
+    mlp = width * d + d**2 + 2 * d
+    gathered = 3 * length * width  # the context's tokens and their gradient
+    # Indices are 64-bit; the random words behind them, too.
+    indices = 6 * length
+    if job.model.name == "mlp":
+        return mlp, 6 * mlp, 8 * (d + width) + indices
+    if job.model.name == "minimal":
+        return mlp, 6 * mlp + 4 * length * width, 8 * (d + width) + gathered + indices
+    if job.model.name == "one_layer":
+        weights = 3 * width**2 + mlp
+        return weights, 6 * weights + 8 * length * width, gathered + 8 * (d + width)
+    tokens, token_mlp = length + 1, 2 * width * d + d**2
+    weights = 6 * width**2 + token_mlp + mlp
+    applied = 6 * (tokens * (3 * width**2 + token_mlp) + 3 * width**2 + mlp)
+    applied += 12 * tokens**2 * width
+    return weights, applied, tokens * (14 * width + 8 * d) + 4 * tokens**2 + 8 * d
