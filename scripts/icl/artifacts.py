@@ -16,7 +16,7 @@ import xarray as xr
 
 from icl import files
 from icl.config import Job, job_name
-from icl.records import METRICS, Record, StopReason
+from icl.records import SUMMARIES, Record, StopReason, metrics_of
 
 FORMAT_VERSION = 1
 STAMP = "content_digest"
@@ -156,10 +156,13 @@ def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.D
             {"long_name": "items in the dataset, K (inf: redrawn at every step)", "units": "1"},
         ),
     }
+    long_names = metrics_of(job)
     variables = {
-        name: (("seed", "step"), values, {"long_name": METRICS[name], "units": unit_of(name)})
+        name: (("seed", "step"), values, {"long_name": long_names[name], "units": unit_of(name)})
         for name, values in record.metrics.items()
     }
+    for name, values in record.summaries.items():
+        variables[name] = ("seed", values, {"long_name": SUMMARIES[name], "units": "1"})
     variables["stop_step"] = (
         "seed",
         record.stop_step,
@@ -183,7 +186,7 @@ def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.D
 
 
 def unit_of(metric: str) -> str:
-    """Return the unit of a metric: losses are in nats, accuracies are fractions."""
+    """Return the unit of a metric: losses are in nats, all else is a pure number."""
     return "nat" if metric.endswith("loss") else "1"
 
 

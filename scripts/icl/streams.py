@@ -38,7 +38,6 @@ class Purpose(IntEnum):
     UNSEEN_LABELS = 12
     INITIAL_BETA = 13
     INITIAL_W = 14
-    ARRANGEMENT = 15
 
 
 # Multiplication and addition may be contracted, as everywhere; nothing else is reordered.

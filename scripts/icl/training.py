@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from icl import steps, tasks
+from icl import memorised, order_parameters, records, steps, tasks
 from icl.config import Job
 from icl.models import MODELS
 from icl.records import METRICS, Record, StopReason
+from icl.sampling import TrainingData
 from icl.streams import Purpose
 
 log = logging.getLogger(__name__)
@@ -46,35 +47,19 @@ class _Ensemble:
         self.arithmetic = steps.choose(job, device)
         self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
         self.parameters = MODELS[job.model.name].initialise(self.seeds, job.model)
-        dim, task = job.model.item_dim, job.task
-        self.finite = job.n_items is not None
-        self.n_items = job.n_items if self.finite else task.redrawn_items
-        draw = tasks.training_dataset if self.finite else tasks.unseen_dataset
-        # At K = infinity nothing can be in the weights: IWL is measured on items never trained on.
-        self.tables = self.arithmetic.embed(draw(self.seeds, self.n_items, dim, task))
-        novel = tasks.novel_dataset(self.seeds, job.evaluation.novel_items, dim, task)
-        self.novel = self.arithmetic.embed(novel)
-
-    def training_tables(self, step):
-        """Return the tables to train on at a step."""
-        if self.finite:
-            return self.tables
-        dim = self.job.model.item_dim
-        return self.arithmetic.embed(tasks.redrawn_dataset(self.seeds, step, dim, self.job.task))
+        self.data = TrainingData(job, self.seeds, self.arithmetic.embed)
+        self.novel = None
+        if job.evaluation.novel_items:
+            n, dim = job.evaluation.novel_items, job.model.item_dim
+            novel = tasks.novel_dataset(self.seeds, n, dim, job.task)
+            self.novel = self.arithmetic.embed(novel)
 
     def train_step(self, step: int) -> None:
         """Do one step of SGD."""
-        sequences = tasks.draw_sequences(
-            self.seeds,
-            Purpose.TRAINING,
-            step,
-            self.job.optimiser.batch_size,
-            self.job.context_length,
-            self.n_items,
-        )
-        self.arithmetic.step(self.parameters, self.training_tables(step), sequences)
+        batch_size = self.job.optimiser.batch_size
+        batch = self.data.batch(self.seeds, Purpose.TRAINING, step, batch_size)
+        self.arithmetic.step(self.parameters, *batch)
 
-    @torch.no_grad()
     def _accuracy_and_loss(self, tables, sequences):
         """Average over sequences: accuracy (R,) and binary cross-entropy (R,)."""
         correct, loss = 0.0, 0.0
@@ -88,31 +73,56 @@ class _Ensemble:
         n = sequences.target.shape[1]
         return correct.double() / n, loss / n
 
-    def evaluate(self, step: int) -> dict[str, np.ndarray]:
-        """Measure every metric after a number of steps: name -> (R,)."""
+    def _of_sequences(self, step: int) -> dict[str, torch.Tensor]:
+        """Measure `METRICS`, and the attention's order parameters if they are asked for."""
         evaluation, length = self.job.evaluation, self.job.context_length
         n = evaluation.sequences
         novel = tasks.draw_sequences(
             self.seeds, Purpose.EVALUATE_ICL, step, n.icl, length, evaluation.novel_items
         )
         without_copy = tasks.draw_sequences_without_copy(
-            self.seeds, Purpose.EVALUATE_IWL, step, n.iwl, length, self.n_items
+            self.seeds, Purpose.EVALUATE_IWL, step, n.iwl, length, self.data.n_items
         )
-        training = tasks.draw_sequences(
-            self.seeds, Purpose.EVALUATE_TRAIN, step, n.train, length, self.n_items
-        )
+        training = self.data.batch(self.seeds, Purpose.EVALUATE_TRAIN, step, n.train)
         icl_accuracy, icl_loss = self._accuracy_and_loss(self.novel, novel)
-        iwl_accuracy, iwl_loss = self._accuracy_and_loss(self.tables, without_copy)
-        _, train_loss = self._accuracy_and_loss(self.training_tables(step), training)
+        iwl_accuracy, iwl_loss = self._accuracy_and_loss(self.data.tables, without_copy)
+        _, train_loss = self._accuracy_and_loss(*training)
         values = (icl_accuracy, iwl_accuracy, icl_loss, iwl_loss, train_loss)
-        return dict(zip(METRICS, torch.stack(values).cpu().numpy(), strict=True))
+        measured = dict(zip(METRICS, values, strict=True))
+        if evaluation.order_parameters and self.job.model.name == "minimal":
+            measured |= {name: self.parameters[name].double() for name in ("beta", "w")}
+        elif evaluation.order_parameters:
+            held_out = tasks.Sequences(
+                novel.context[:, :EVALUATION_BATCH], novel.target[:, :EVALUATION_BATCH]
+            )
+            measured |= order_parameters.of_head(
+                self.parameters, self.novel, held_out, self.job.model
+            )
+        return measured
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> dict[str, np.ndarray]:
+        """Measure every metric after a number of steps: name -> (R,)."""
+        job = self.job
+        measured = {} if job.model.name == "mlp" else self._of_sequences(step)
+        if records.measures_items(job):
+            measured |= order_parameters.of_items(
+                MODELS[job.model.name].item_logits,
+                self.parameters,
+                self.data.tables,
+                job.model,
+                self.data.probabilities(),
+            )
+        values = torch.stack(list(measured.values())).cpu().numpy()  # one copy from the device
+        return dict(zip(measured, values, strict=True))
 
     def keep(self, rows: np.ndarray) -> None:
         """Let the other replicates leave, so that they cost nothing from here on."""
         index = torch.from_numpy(rows).to(self.seeds.device)
         self.seeds = self.seeds[index]
         self.parameters = {name: p[index].contiguous() for name, p in self.parameters.items()}
-        self.tables, self.novel = self.tables.select(index), self.novel.select(index)
+        self.data.keep(index)
+        self.novel = self.novel and self.novel.select(index)
 
 
 class _StopRule:
@@ -128,8 +138,11 @@ class _StopRule:
         reasons = np.full(len(active), -1)
         rules = []
         if self.stop.when in ("memorised", "decided"):
-            memorised = measured["iwl_accuracy"] >= self.stop.iwl_accuracy
-            rules.append((StopReason.MEMORISED, memorised))
+            if self.stop.c1 is None:
+                passed = measured["iwl_accuracy"] >= self.stop.iwl_accuracy
+            else:
+                passed = measured["c1"] <= self.stop.c1
+            rules.append((StopReason.MEMORISED, passed))
         if self.stop.when in ("acquired", "decided"):
             acquired = measured["icl_accuracy"] > self.stop.icl_accuracy
             rules.append((StopReason.ACQUIRED, acquired))
@@ -137,7 +150,8 @@ class _StopRule:
             streak = self.streaks[reason]
             streak[active] = np.where(passed, streak[active] + 1, 0)
             reasons[streak[active] >= self.stop.confirmations] = reason
-        finite = np.isfinite([measured[name] for name in METRICS]).all(axis=0)
+        losses = [values for name, values in measured.items() if name.endswith("loss")]
+        finite = np.isfinite(losses).all(axis=0)
         reasons[~finite] = StopReason.DIVERGED
         return reasons
 
@@ -161,7 +175,7 @@ def train(
     ensemble, rule = _Ensemble(job, torch.device(device)), _StopRule(job)
     at = job.evaluation.at(job.steps)
     shape = (len(job.seeds), len(at))
-    metrics = {name: np.full(shape, np.nan) for name in METRICS}
+    metrics = {name: np.full(shape, np.nan) for name in records.metrics_of(job)}
     stop_step = np.full(len(job.seeds), job.steps)
     stop_reason = np.full(len(job.seeds), StopReason.LAST_STEP, dtype=np.int8)
     active = np.arange(len(job.seeds))
@@ -186,4 +200,10 @@ def train(
         if len(stopping):
             ensemble.keep(np.flatnonzero(reasons < 0))
             active = active[reasons < 0]
-    return Record(np.asarray(at), metrics, stop_step, stop_reason)
+    summaries = {}
+    if records.measures_items(job):
+        time = job.optimiser.learning_rate * np.asarray(at)
+        metrics["i_k"] = memorised.integral(time, metrics["c1"])
+        if job.model.name == "mlp":
+            summaries = memorised.summarise(time, metrics["c1"])
+    return Record(np.asarray(at), metrics, stop_step, stop_reason, summaries)
