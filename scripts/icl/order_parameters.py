@@ -100,7 +100,7 @@ def of_head(parameters: Parameters, tables: Tables, sequences: Sequences, model:
 
 
 def _agreement(scores: torch.Tensor, overlaps: torch.Tensor, beta: torch.Tensor) -> Measured:
-    """Compare scores (R, B, N) with beta times overlaps; NaN where a context of one says nothing."""
+    """Compare scores (R, B, N) with beta times overlaps; NaN where the context is one token."""
     scores = (scores - scores.mean(-1, keepdim=True)).flatten(1)
     overlaps = (overlaps - overlaps.mean(-1, keepdim=True)).flatten(1)
     residual = scores - beta[:, None] * overlaps

@@ -45,7 +45,7 @@ SELF_METRICS = {"self_weight": "attention of the target to itself on held-out se
 SUMMARIES = {
     "i_recorded": "I_K at the last evaluation",
     "i_error": "error of its integration: its change if every other evaluation is left out",
-    "i_tail_bound": "bound on I_K(inf) - i_recorded if c1 keeps to its law (inf: none can be given)",
+    "i_tail_bound": "bound on I_K(inf) - i_recorded if c1 keeps to its law (inf: none known)",
 }
 
 

@@ -84,7 +84,7 @@ def draw_ranked_sequences(
 ) -> Sequences:
     """Draw sequences whose items are not equally likely; the target is one of the context's tokens.
 
-    Item k has rank k + 1: items are exchangeable, so which of them is frequent is of no consequence.
+    Item k has rank k + 1: items are exchangeable, so which is frequent is of no consequence.
     """
     n = context_length
     words = streams.bits(seeds, purpose, step, batch_size * (n + 1)).view(-1, batch_size, n + 1)

@@ -15,11 +15,14 @@ from typing import Any
 import jsonschema
 import yaml
 
-from icl.config import INFINITY, ConfigError, Job, expand, resolve
+from icl.config import INFINITY, ConfigError, Job, expand, expand_items, resolve
+from icl.cost import cost
 
 Key = tuple[str | int, ...]
 Fault = tuple[Key, str]  # where, and what is wrong and allowed there
 COMMAND_LINE = "--config"
+MEMORY_LIMIT_MB = 64_000  # of a job, where memory_limit_mb is not given
+SURE_OF_BOTH_LABELS = 64  # among as many random labels one is missing once in 2^63
 
 
 class _StrictLoader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):
@@ -129,7 +132,10 @@ def _message(error: jsonschema.ValidationError, key: Key) -> Iterator[Fault]:
         known = list(error.schema.get("properties", {}))
         for name in error.instance:
             if name not in known:
-                yield (*key, name), f"unknown key; {_hint(name, known)}"
+                text = "unknown key"
+                if "title" in error.schema:  # known, but not here
+                    text = f"is not a key of {error.schema['title']}"
+                yield (*key, name), f"{text}; {_hint(name, known)}"
     elif error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         for name in missing:
@@ -189,8 +195,12 @@ def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, 
             stop_at(schema_faults(entry, resolved, here))
             stop_at(_range_faults(entry, (*here, "grid", i)))
             stop_at(_schedule_faults(entry, here))
+            stop_at(_task_faults(entry, here))
         jobs[name] = expand(config["defaults"], experiment)
         stop_at(_duplicate_faults(jobs[name], (*here, "grid")))
+        stop_at(_size_faults(jobs[name], (*here, "grid")))
+        limit = config.get("memory_limit_mb", MEMORY_LIMIT_MB)
+        stop_at(_memory_faults(jobs[name], limit, (*here, "grid")))
     stop_at(_reference_faults(config))
     return jobs
 
@@ -208,6 +218,52 @@ def _schedule_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
     if every > steps:
         text = f"{every} is not allowed; allowed: at most the run's steps, {steps}"
         yield (*key, "evaluation", "every"), text
+
+
+def _task_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
+    """Refuse what one task cannot be at the same time."""
+    exponent = entry["task"].get("zipf_exponent", 0)
+    if exponent == 0:
+        return
+    at = (*key, "task", "zipf_exponent")
+    if entry["task"].get("context_labels", "random") == "balanced":
+        yield at, f"{exponent} is not allowed; allowed: 0, where context_labels is balanced"
+    if None in expand_items(entry["n_items"]):
+        yield at, f"{exponent} is not allowed; allowed: 0, where n_items is infinity"
+
+
+def _size_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
+    """Refuse sizes from which the task's sequences cannot be drawn."""
+    for job in jobs:
+        length = job.context_length
+        n_items = job.task.redrawn_items if job.n_items is None else job.n_items
+        name = "task.redrawn_items" if job.n_items is None else "n_items"
+        if job.task.context_labels == "balanced":
+            if length % 2:
+                text = f"{length} is not allowed; allowed: an even N, where context_labels is"
+                yield (*key, "context_length"), f"{text} balanced (N/2 of each label)"
+            drawn_at_once = job.n_items is not None or job.task.redraw == "step"
+            if drawn_at_once and job.task.item_labels == "random" and n_items < SURE_OF_BOTH_LABELS:
+                text = f"{n_items} is not allowed; allowed: at least {SURE_OF_BOTH_LABELS}, where"
+                text += " context_labels is balanced and item_labels is random: with fewer, a label"
+                yield (*key, name), f"{text} may not occur"
+        if job.model.name != "mlp" and length > n_items - 1:
+            text = f"{length} is not allowed; allowed: at most the items that the context of an IWL"
+            text += f" evaluation is drawn from, {n_items - 1} ({name} less the target)"
+            yield (*key, "context_length"), text
+
+
+def _memory_faults(jobs: list[Job], limit: int, key: Key) -> Iterator[Fault]:
+    """Refuse a block that cannot fit: the worst one is named."""
+    if not jobs:
+        return
+    worst = max(jobs, key=lambda job: cost(job).memory_mb)
+    needed = cost(worst).memory_mb
+    if needed > limit:
+        shown = INFINITY if worst.n_items is None else worst.n_items
+        text = f"a job of {len(worst.seeds)} replicates at N = {worst.context_length}, K = {shown}"
+        text += f" would need about {needed} MB; allowed: memory_limit_mb, {limit}. Lower"
+        yield key, f"{text} block_size, or raise the limit where there is more"
 
 
 def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:

@@ -161,3 +161,61 @@ def test_merge_replaces_lists_and_merges_mappings():
     assert config.merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {
         "a": {"b": 1, "c": [3]}
     }
+
+
+MINIMAL = {
+    "name": "minimal",
+    "initial_beta": {"mean": 0.0, "sd": 0.5},
+    "initial_w": {"mean": 0.0, "sd": 0.0},
+}
+ALONE = {"name": "mlp", "mlp_input": "raw"}
+
+
+def test_a_model_s_scalars_are_part_of_the_name():
+    assert job(model=MINIMAL).model.initial_beta == config.Normal(0.0, 0.5)
+    other = {**MINIMAL, "initial_w": {"mean": 0.1, "sd": 0.0}}
+    assert job(model=MINIMAL).name != job(model=other).name
+    identity = job(model=MINIMAL).identity()
+    assert config.job_from_identity(identity) == job(model=MINIMAL)
+
+
+@pytest.mark.parametrize(
+    "task", [{"context_labels": "balanced"}, {"zipf_exponent": 1.0}, {"item_labels": "balanced"}]
+)
+def test_the_task_is_part_of_the_name(task):
+    assert job(task=task).name != job().name
+
+
+def test_a_setting_at_its_default_keeps_the_names_of_older_jobs():
+    defaults = {"context_labels": "random", "zipf_exponent": 0.0, "redraw": "step"}
+    assert job(task=defaults, evaluation={"order_parameters": False}).name == job().name
+    assert "redraw" not in job().identity()["task"]
+    # The name of this job before models other than the one-layer transformer existed.
+    assert job().name == "N4_K16_seeds0-1_2c55bb1595d1"
+
+
+def test_how_to_redraw_matters_at_infinite_k_alone():
+    assert job(task={"redraw": "sequence"}).name == job().name
+    grid = {"context_length": 4, "n_items": "infinity"}
+    step, sequence = (
+        config.expand(DEFAULTS, experiment(grid, task={"redraw": redraw}))[0]
+        for redraw in ("step", "sequence")
+    )
+    assert step.name != sequence.name
+
+
+def test_the_mlp_alone_is_named_by_what_it_uses():
+    name = job(model=ALONE).name
+    assert job(model=ALONE, evaluation={"novel_items": 99}).name == name
+    assert job(model=ALONE, optimiser={"weight_decay": {"attention": 0.1}}).name == name
+    assert job(model=ALONE, optimiser={"weight_decay": {"mlp": 0.1}}).name != name
+
+
+def test_decay_of_the_minimal_model_s_scalars():
+    decay = config.WeightDecay(attention=0.5, mlp=0.25, w=0.125)
+    assert [decay.of(group) for group in ("attention", "beta", "w", "mlp")] == [
+        0.5,
+        0.5,
+        0.125,
+        0.25,
+    ]

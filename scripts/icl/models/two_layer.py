@@ -1,8 +1,8 @@
 """The two-layer transformer of Figure A.5: attention, MLP, attention, MLP.
 
-Tokens are normalised once, as in the one-layer model. Causal attention with a residual, as in eq.
-1, acts on all tokens; an MLP of width d replaces each of them (no residual); a second attention acts
-for the target alone, whose logit is all that is read.
+Tokens are normalised once, as in the one-layer model. Causal attention with a residual acts on all
+tokens; an MLP of width d replaces each of them (no residual); a second attention acts for the
+target alone, whose logit is all that is read.
 """
 
 import torch
