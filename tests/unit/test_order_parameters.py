@@ -1,0 +1,269 @@
+"""Order parameters: exact where eq. 2 holds, against loops elsewhere, and in a run's record."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from icl import artifacts, memorised, order_parameters, records, tasks, training
+from icl.config import Model, Optimiser, Stop, Task, WeightDecay
+from icl.models import MODELS, one_layer
+from icl.streams import Purpose
+from icl.theory import landscape
+from reference import token
+from test_models import CASES, make_job
+
+SEEDS = torch.tensor([3, 4])
+DIM = 5
+
+
+def with_order_parameters(job):
+    return replace(job, evaluation=replace(job.evaluation, order_parameters=True))
+
+
+# The head of the one-layer transformer. ----------------------------------------------------------
+
+
+@pytest.fixture(params=["context", "context_and_self"])
+def model(request):
+    return Model("one_layer", DIM, 8, request.param, True)
+
+
+@pytest.fixture
+def novel():
+    dataset = tasks.novel_dataset(SEEDS, 30, DIM, Task("random", 8))
+    return dataset, tasks.draw_sequences(SEEDS, Purpose.EVALUATE_ICL, 0, 40, 6, 30)
+
+
+def of_head(parameters, novel, model):
+    dataset, sequences = novel
+    tables = one_layer.embed(dataset)
+    measured = order_parameters.of_head(parameters, tables, sequences, model)
+    return {name: value.numpy() for name, value in measured.items()}
+
+
+def test_eq_2_is_read_off_exactly(model, novel):
+    beta, w = torch.tensor([1.5, -0.5]), torch.tensor([0.75, 2.0])
+    parameters = one_layer.initialise(SEEDS, model)
+    items = torch.diag(torch.tensor([1.0] * DIM + [0.0, 0.0]))
+    rotation = torch.linalg.qr(torch.randn(7, 7, generator=torch.Generator().manual_seed(0)))[0]
+    parameters["query"] = beta[:, None, None] * (rotation @ items)
+    parameters["key"] = (rotation @ items).expand(2, 7, 7)
+    parameters["value"] = w[:, None, None] * (torch.eye(7) - items)
+    measured = of_head(parameters, novel, model)
+    np.testing.assert_allclose(measured["beta"], beta, rtol=1e-5)
+    np.testing.assert_allclose(measured["w"], w, rtol=1e-6)
+    np.testing.assert_allclose(measured["score_r2"], 1, rtol=1e-6)
+    np.testing.assert_allclose(measured["score_correlation"], beta.sign(), rtol=1e-6)
+    for name in ("pp", "mm"):
+        np.testing.assert_allclose(measured[f"value_label_{name}"], w)
+    for name in ("pm", "mp"):
+        np.testing.assert_allclose(measured[f"value_label_{name}"], 0)
+
+
+def test_the_fit_is_the_least_squares_fit(model, novel):
+    parameters = one_layer.initialise(SEEDS, model)
+    measured = of_head(parameters, novel, model)
+    for r in range(2):
+        key_query = (parameters["key"][r].mT @ parameters["query"][r]).numpy()[:DIM, :DIM]
+        block = parameters["value"][r].numpy()[DIM:, DIM:]
+        for value, matrix in ((measured["beta"][r], key_query), (measured["w"][r], block)):
+            identity = np.eye(len(matrix)).ravel()[:, None]
+            (fitted,), *_ = np.linalg.lstsq(identity, matrix.ravel(), rcond=None)
+            assert value == pytest.approx(fitted, rel=1e-4)
+
+
+def test_scores_and_self_weight_against_loops(model, novel):
+    """Random parameters with an affine: R^2, correlation and self weight written out."""
+    dataset, sequences = novel
+    generator = torch.Generator().manual_seed(1)
+    parameters = {
+        name: p + 0.5 * torch.randn(p.shape, generator=generator)
+        for name, p in one_layer.initialise(SEEDS, model).items()
+    }
+    measured = of_head(parameters, novel, model)
+    for r in range(2):
+        p = {name: value[r].double().numpy() for name, value in parameters.items()}
+        items, labels = dataset.items[r].double().numpy(), dataset.labels[r].tolist()
+        scores, predicted, own_weights = [], [], []
+        for row, target in zip(sequences.context[r], sequences.target[r], strict=True):
+            last = token(items[target], None, p)
+            context = [token(items[j], labels[j], p) for j in row]
+            query = p["query"] @ last
+            these = [(p["key"] @ t) @ query for t in context]
+            those = [measured["beta"][r] * t[:DIM] @ last[:DIM] for t in context]
+            scores.extend(these - np.mean(these))
+            predicted.extend(those - np.mean(those))
+            exponentials = np.exp([*these, (p["key"] @ last) @ query])
+            own_weights.append(exponentials[-1] / exponentials.sum())
+        scores, predicted = np.array(scores), np.array(predicted)
+        r2 = 1 - ((scores - predicted) ** 2).sum() / (scores**2).sum()
+        correlation = np.sign(measured["beta"][r]) * np.corrcoef(scores, predicted)[0, 1]
+        assert measured["score_r2"][r] == pytest.approx(r2, rel=1e-4)
+        assert measured["score_correlation"][r] == pytest.approx(correlation, rel=1e-4)
+        if model.attend_to == "context_and_self":
+            assert measured["self_weight"][r] == pytest.approx(np.mean(own_weights), rel=1e-4)
+        else:
+            assert "self_weight" not in measured
+
+
+def test_a_context_of_one_has_no_score_to_explain_and_is_no_divergence():
+    sizes = (5, 16, 1, 16, 8, 2)
+    model = Model("one_layer", 5, 16, "context", False)
+    job = with_order_parameters(make_job("minimal", sizes, model=model))
+    record = training.train(job)
+    assert np.isnan(record.metrics["score_r2"]).all()
+    assert (record.stop_reason == records.StopReason.LAST_STEP).all()
+
+
+def test_an_untrained_transformer_is_not_of_eq_2():
+    model = Model("one_layer", 63, 8, "context", False)
+    dataset = tasks.novel_dataset(SEEDS, 200, 63, Task("random", 8))
+    sequences = tasks.draw_sequences(SEEDS, Purpose.EVALUATE_ICL, 0, 200, 16, 200)
+    measured = of_head(one_layer.initialise(SEEDS, model), (dataset, sequences), model)
+    assert (np.abs(measured["score_r2"]) < 0.1).all()
+
+
+# The MLP, over all items. ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1.0])
+@pytest.mark.parametrize("case", ["minimal", "mlp-raw", "mlp-normalised"])
+def test_c1_c2_c3_against_the_theory_s_definitions(case, exponent, monkeypatch):
+    monkeypatch.setattr(order_parameters, "ITEMS_AT_ONCE", 7)  # the last part is smaller
+    job = make_job(case)
+    module = MODELS[job.model.name]
+    dataset = tasks.training_dataset(SEEDS, 30, DIM, job.task)
+    parameters = {name: 3 * p for name, p in module.initialise(SEEDS, job.model).items()}
+    p = np.arange(1, 31.0) ** -exponent
+    given = None if exponent == 0 else torch.from_numpy(p / p.sum())
+    measured = order_parameters.of_items(module.item_logits, parameters, dataset, job.model, given)
+    index = torch.arange(30).expand(2, -1)
+    phi = dataset.labels * module.item_logits(parameters, dataset, index, job.model)
+    for r in range(2):
+        logits = phi[r].double().numpy()
+        if exponent == 0:
+            expected = landscape.order_parameters(logits)
+            assert [measured[c][r].item() for c in ("c1", "c2", "c3")] == pytest.approx(
+                [expected.c1, expected.c2, expected.c3], rel=1e-5
+            )
+        wrong = 1 / (1 + np.exp(logits))
+        c1 = np.average(wrong, weights=p)
+        assert measured["c1"][r].item() == pytest.approx(c1, rel=1e-5)
+        c2 = 1 - np.average(wrong**2, weights=p) / c1
+        assert measured["c2"][r].item() == pytest.approx(c2, rel=1e-5)
+        c3 = np.average(np.exp(-logits), weights=p)
+        assert measured["c3"][r].item() == pytest.approx(c3, rel=1e-5)
+        assert measured["item_accuracy"][r].item() == pytest.approx((logits > 0).mean())
+        loss = np.log1p(np.exp(-logits)).mean()
+        assert measured["item_loss"][r].item() == pytest.approx(loss, rel=1e-5)
+
+
+def test_perfect_memory_is_a_number():
+    dataset = tasks.training_dataset(SEEDS, 30, DIM, Task("random", 8))
+    measured = order_parameters.of_items(
+        lambda *_: 1e4 * dataset.labels, {}, dataset, make_job("mlp-raw").model, None
+    )
+    assert measured["c1"].tolist() == [0, 0]
+    assert measured["c2"].tolist() == [1, 1]
+    assert measured["item_accuracy"].tolist() == [1, 1]
+
+
+# I_K. --------------------------------------------------------------------------------------------
+
+
+def test_integral_and_its_error():
+    """c1 = 1 / (2 (1 + t)^2): I_K(t) = 1 - 1 / (1 + t), with a tail of 1 / (1 + T)."""
+    time = np.concatenate([[0.0], np.geomspace(1e-3, 1e3, 181)])
+    c1 = 0.5 / (1 + time) ** 2
+    curves = np.stack([c1, np.where(time > 10, np.nan, c1)])
+    i_k = memorised.integral(time, curves)
+    exact = 1 - 1 / (1 + time)
+    np.testing.assert_allclose(i_k[0], exact, atol=2e-3)
+    assert np.isnan(i_k[1, time > 10]).all()
+    summary = memorised.summarise(time, curves)
+    np.testing.assert_array_equal(summary["i_recorded"][0], i_k[0, -1])
+    assert summary["i_recorded"][1] == pytest.approx(i_k[1, time <= 10][-1])
+    errors = np.abs(summary["i_recorded"] - [exact[-1], exact[time <= 10][-1]])
+    assert (errors < summary["i_error"]).all()
+    assert (summary["i_error"] < 5e-3).all()
+    assert 1e-3 < summary["i_tail_bound"][0] < 1.5e-3  # the tail is 1 / 1001
+
+
+def test_a_record_too_short_has_no_bound():
+    summary = memorised.summarise(np.array([0.0, 1.0, 2.0]), np.full((1, 3), 0.5))
+    assert summary["i_recorded"] == pytest.approx(2)
+    assert np.isinf(summary["i_tail_bound"]).all()
+
+
+# In a run. ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("case", "n_items"),
+    [(case, k) for case in CASES for k in (16, None) if k or not case.startswith("mlp")],
+)
+def test_a_run_measures_what_it_says(case, n_items):
+    job = make_job(case, n_items=n_items)
+    if case.startswith("mlp"):
+        job = replace(job, evaluation=replace(job.evaluation, novel_items=0))
+    if case == "minimal":
+        job = with_order_parameters(job)
+    record = training.train(job)
+    assert record.metrics.keys() == records.metrics_of(job).keys()
+    assert all(np.isfinite(values).all() for values in record.metrics.values())
+    dataset = artifacts.job_dataset(record, job, {})
+    for variable in dataset.data_vars.values():
+        assert variable.attrs["long_name"]
+    collected = artifacts.collect([dataset], {})
+    assert set(record.metrics) | set(record.summaries) <= set(collected.data_vars)
+
+
+def test_order_parameters_of_the_transformer_are_recorded_and_change_nothing_else():
+    model = Model("one_layer", 5, 16, "context_and_self", True)
+    job = make_job("minimal", model=model)
+    plain, measured = training.train(job), training.train(with_order_parameters(job))
+    for name, values in plain.metrics.items():
+        np.testing.assert_array_equal(values, measured.metrics[name])
+    assert measured.metrics.keys() - plain.metrics.keys() == {
+        *records.HEAD_METRICS,
+        *records.SELF_METRICS,
+    }
+    assert measured.metrics.keys() == records.metrics_of(with_order_parameters(job)).keys()
+
+
+def memorising_job(**settings):
+    sizes = (15, 64, 1, 32, 32, 2)
+    job = make_job("mlp-raw", sizes, optimiser=Optimiser(0.5, 32, WeightDecay(0.0, 0.0)))
+    evaluation = replace(
+        job.evaluation, schedule="geometric", every=1, per_decade=20, novel_items=0
+    )
+    return replace(job, evaluation=evaluation, steps=3000, **settings)
+
+
+def test_the_mlp_memorises_and_stops_when_c1_is_small():
+    job = memorising_job(stop=Stop("memorised", None, None, 2, c1=0.02))
+    record = training.train(job)
+    assert (record.stop_reason == records.StopReason.MEMORISED).all()
+    for row, stop in enumerate(record.stop_step):
+        last = record.steps.tolist().index(stop)
+        c1 = record.metrics["c1"][row]
+        assert (c1[last - 1 : last + 1] <= 0.02).all()
+        assert (c1[: last - 1] > 0.02).any()
+        assert np.isnan(c1[last + 1 :]).all()
+        assert record.metrics["item_accuracy"][row, last] == 1
+        assert record.summaries["i_recorded"][row] == record.metrics["i_k"][row, last]
+    assert (record.summaries["i_error"] < 0.02 * record.summaries["i_recorded"]).all()
+    assert (record.summaries["i_tail_bound"] > 0).all()
+
+
+def test_memorisation_ignores_icl_until_it_is_acquired():
+    """Eq. 6: the minimal model's c1 is that of the MLP alone on the same targets."""
+    sizes = (15, 64, 16, 256, 64, 2)
+    rate = Optimiser(0.2, 64, WeightDecay(0.0, 0.0))
+    whole = with_order_parameters(make_job("minimal", sizes, optimiser=rate, steps=100))
+    alone = make_job("mlp-raw", sizes, optimiser=rate, steps=100)
+    alone = replace(alone, evaluation=replace(alone.evaluation, novel_items=0))
+    curves = [training.train(job).metrics["c1"] for job in (whole, alone)]
+    np.testing.assert_allclose(*curves, rtol=0.05)
+    assert not np.array_equal(*curves)
