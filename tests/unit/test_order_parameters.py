@@ -1,24 +1,20 @@
-"""Order parameters: exact where eq. 2 holds, against loops elsewhere, and in a run's record."""
+"""Order parameters: exact where eq. 2 holds, and against loops elsewhere."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from icl import artifacts, memorised, order_parameters, records, tasks, training
-from icl.config import Model, Optimiser, Stop, Task, WeightDecay
+from icl import memorised, order_parameters, records, tasks, training
+from icl.config import Model, Task
 from icl.models import MODELS, one_layer
 from icl.streams import Purpose
 from icl.theory import landscape
 from reference import token
-from test_models import CASES, make_job
+from test_models import make_job
 
 SEEDS = torch.tensor([3, 4])
 DIM = 5
-
-
-def with_order_parameters(job):
-    return replace(job, evaluation=replace(job.evaluation, order_parameters=True))
 
 
 # The head of the one-layer transformer. ----------------------------------------------------------
@@ -110,8 +106,9 @@ def test_scores_and_self_weight_against_loops(model, novel):
 def test_a_context_of_one_has_no_score_to_explain_and_is_no_divergence():
     sizes = (5, 16, 1, 16, 8, 2)
     model = Model("one_layer", 5, 16, "context", False)
-    job = with_order_parameters(make_job("minimal", sizes, model=model))
-    record = training.train(job)
+    job = make_job("minimal", sizes, model=model)
+    evaluation = replace(job.evaluation, order_parameters=True)
+    record = training.train(replace(job, evaluation=evaluation))
     assert np.isnan(record.metrics["score_r2"]).all()
     assert (record.stop_reason == records.StopReason.LAST_STEP).all()
 
@@ -194,76 +191,3 @@ def test_a_record_too_short_has_no_bound():
     summary = memorised.summarise(np.array([0.0, 1.0, 2.0]), np.full((1, 3), 0.5))
     assert summary["i_recorded"] == pytest.approx(2)
     assert np.isinf(summary["i_tail_bound"]).all()
-
-
-# In a run. ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("case", "n_items"),
-    [(case, k) for case in CASES for k in (16, None) if k or not case.startswith("mlp")],
-)
-def test_a_run_measures_what_it_says(case, n_items):
-    job = make_job(case, n_items=n_items)
-    if case.startswith("mlp"):
-        job = replace(job, evaluation=replace(job.evaluation, novel_items=0))
-    if case == "minimal":
-        job = with_order_parameters(job)
-    record = training.train(job)
-    assert record.metrics.keys() == records.metrics_of(job).keys()
-    assert all(np.isfinite(values).all() for values in record.metrics.values())
-    dataset = artifacts.job_dataset(record, job, {})
-    for variable in dataset.data_vars.values():
-        assert variable.attrs["long_name"]
-    collected = artifacts.collect([dataset], {})
-    assert set(record.metrics) | set(record.summaries) <= set(collected.data_vars)
-
-
-def test_order_parameters_of_the_transformer_are_recorded_and_change_nothing_else():
-    model = Model("one_layer", 5, 16, "context_and_self", True)
-    job = make_job("minimal", model=model)
-    plain, measured = training.train(job), training.train(with_order_parameters(job))
-    for name, values in plain.metrics.items():
-        np.testing.assert_array_equal(values, measured.metrics[name])
-    assert measured.metrics.keys() - plain.metrics.keys() == {
-        *records.HEAD_METRICS,
-        *records.SELF_METRICS,
-    }
-    assert measured.metrics.keys() == records.metrics_of(with_order_parameters(job)).keys()
-
-
-def memorising_job(**settings):
-    sizes = (15, 64, 1, 32, 32, 2)
-    job = make_job("mlp-raw", sizes, optimiser=Optimiser(0.5, 32, WeightDecay(0.0, 0.0)))
-    evaluation = replace(
-        job.evaluation, schedule="geometric", every=1, per_decade=20, novel_items=0
-    )
-    return replace(job, evaluation=evaluation, steps=3000, **settings)
-
-
-def test_the_mlp_memorises_and_stops_when_c1_is_small():
-    job = memorising_job(stop=Stop("memorised", None, None, 2, c1=0.02))
-    record = training.train(job)
-    assert (record.stop_reason == records.StopReason.MEMORISED).all()
-    for row, stop in enumerate(record.stop_step):
-        last = record.steps.tolist().index(stop)
-        c1 = record.metrics["c1"][row]
-        assert (c1[last - 1 : last + 1] <= 0.02).all()
-        assert (c1[: last - 1] > 0.02).any()
-        assert np.isnan(c1[last + 1 :]).all()
-        assert record.metrics["item_accuracy"][row, last] == 1
-        assert record.summaries["i_recorded"][row] == record.metrics["i_k"][row, last]
-    assert (record.summaries["i_error"] < 0.02 * record.summaries["i_recorded"]).all()
-    assert (record.summaries["i_tail_bound"] > 0).all()
-
-
-def test_memorisation_ignores_icl_until_it_is_acquired():
-    """Eq. 6: the minimal model's c1 is that of the MLP alone on the same targets."""
-    sizes = (15, 64, 16, 256, 64, 2)
-    rate = Optimiser(0.2, 64, WeightDecay(0.0, 0.0))
-    whole = with_order_parameters(make_job("minimal", sizes, optimiser=rate, steps=100))
-    alone = make_job("mlp-raw", sizes, optimiser=rate, steps=100)
-    alone = replace(alone, evaluation=replace(alone.evaluation, novel_items=0))
-    curves = [training.train(job).metrics["c1"] for job in (whole, alone)]
-    np.testing.assert_allclose(*curves, rtol=0.05)
-    assert not np.array_equal(*curves)

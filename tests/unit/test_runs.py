@@ -1,0 +1,145 @@
+"""Whole runs of every model and task: what they record, and that replicates are alone in them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from icl import artifacts, records, steps, training
+from icl.config import Model, Optimiser, Stop, WeightDecay
+from test_models import CASES, make_job
+from test_sampling import TASKS
+
+
+def with_order_parameters(job):
+    return replace(job, evaluation=replace(job.evaluation, order_parameters=True))
+
+
+def alone(job):
+    """A job of the MLP alone, as the configuration makes it: it reads no novel items."""
+    return replace(job, evaluation=replace(job.evaluation, novel_items=0))
+
+
+@pytest.mark.parametrize(
+    ("case", "n_items"),
+    [(case, k) for case in CASES for k in (16, None) if k or not case.startswith("mlp")],
+)
+def test_a_run_measures_what_it_says(case, n_items):
+    job = make_job(case, n_items=n_items)
+    if case.startswith("mlp"):
+        job = alone(job)
+    if case == "minimal":
+        job = with_order_parameters(job)
+    record = training.train(job)
+    assert record.metrics.keys() == records.metrics_of(job).keys()
+    assert all(np.isfinite(values).all() for values in record.metrics.values())
+    dataset = artifacts.job_dataset(record, job, {})
+    for variable in dataset.data_vars.values():
+        assert variable.attrs["long_name"]
+    collected = artifacts.collect([dataset], {})
+    assert set(record.metrics) | set(record.summaries) <= set(collected.data_vars)
+
+
+def test_order_parameters_of_the_transformer_are_recorded_and_change_nothing_else():
+    model = Model("one_layer", 5, 16, "context_and_self", True)
+    job = make_job("minimal", model=model)
+    plain, measured = training.train(job), training.train(with_order_parameters(job))
+    for name, values in plain.metrics.items():
+        np.testing.assert_array_equal(values, measured.metrics[name])
+    assert measured.metrics.keys() - plain.metrics.keys() == {
+        *records.HEAD_METRICS,
+        *records.SELF_METRICS,
+    }
+    assert measured.metrics.keys() == records.metrics_of(with_order_parameters(job)).keys()
+
+
+def memorising_job(**settings):
+    sizes = (15, 64, 1, 32, 32, 2)
+    job = make_job("mlp-raw", sizes, optimiser=Optimiser(0.5, 32, WeightDecay(0.0, 0.0)))
+    evaluation = replace(
+        job.evaluation, schedule="geometric", every=1, per_decade=20, novel_items=0
+    )
+    return replace(job, evaluation=evaluation, steps=3000, **settings)
+
+
+def test_the_mlp_memorises_and_stops_when_c1_is_small():
+    job = memorising_job(stop=Stop("memorised", None, None, 2, c1=0.02))
+    record = training.train(job)
+    assert (record.stop_reason == records.StopReason.MEMORISED).all()
+    for row, stop in enumerate(record.stop_step):
+        last = record.steps.tolist().index(stop)
+        c1 = record.metrics["c1"][row]
+        assert (c1[last - 1 : last + 1] <= 0.02).all()
+        assert (c1[: last - 1] > 0.02).any()
+        assert np.isnan(c1[last + 1 :]).all()
+        assert record.metrics["item_accuracy"][row, last] == 1
+        assert record.summaries["i_recorded"][row] == record.metrics["i_k"][row, last]
+    assert (record.summaries["i_error"] < 0.02 * record.summaries["i_recorded"]).all()
+    assert (record.summaries["i_tail_bound"] > 0).all()
+
+
+def test_memorisation_ignores_icl_until_it_is_acquired():
+    """Eq. 6: the minimal model's c1 is that of the MLP alone on the same targets."""
+    sizes = (15, 64, 16, 256, 64, 2)
+    rate = Optimiser(0.2, 64, WeightDecay(0.0, 0.0))
+    whole = with_order_parameters(make_job("minimal", sizes, optimiser=rate, steps=100))
+    mlp = alone(make_job("mlp-raw", sizes, optimiser=rate, steps=100))
+    curves = [training.train(job).metrics["c1"] for job in (whole, mlp)]
+    np.testing.assert_allclose(*curves, rtol=0.05)
+    assert not np.array_equal(*curves)
+
+
+EVERY = {
+    **{case: make_job(case) for case in CASES},
+    **{
+        f"minimal-{name}": make_job("minimal", task=task, n_items=n_items)
+        for name, (task, n_items) in TASKS.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_replicate_is_the_same_among_others_and_when_others_leave(name, monkeypatch):
+    job = replace(EVERY[name], seeds=(7, 8, 9), steps=30)
+    if name.startswith("mlp"):
+        job = alone(job)
+    block, single = training.train(job), training.train(replace(job, seeds=(9,)))
+    evaluate = training._Ensemble.evaluate
+
+    def first_stops(ensemble, step):
+        measured = evaluate(ensemble, step)
+        if step == 10:
+            loss = "item_loss" if name.startswith("mlp") else "icl_loss"
+            measured[loss][ensemble.seeds.numpy() == 7] = np.nan
+        return measured
+
+    monkeypatch.setattr(training._Ensemble, "evaluate", first_stops)
+    shrunk = training.train(job)
+    assert shrunk.stop_step.tolist() == [10, 30, 30]
+    for metric, values in block.metrics.items():
+        tolerance = 0.021 if metric.endswith("accuracy") else 1e-5
+        np.testing.assert_allclose(values[2], single.metrics[metric][0], atol=tolerance)
+        np.testing.assert_allclose(values[2], shrunk.metrics[metric][2], atol=tolerance)
+        if metric.endswith("loss"):
+            assert not np.array_equal(values[1], values[2])
+
+
+def test_uniform_ranks_are_the_standard_task():
+    job = make_job("minimal")
+    plain = training.train(job)
+    ranked = training.train(replace(job, task=replace(job.task, zipf_exponent=1e-12)))
+    for name, values in plain.metrics.items():
+        np.testing.assert_allclose(values, ranked.metrics[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_fused_step_on_every_task(name, monkeypatch):
+    """Tables of other sizes, contexts drawn otherwise: the same curves as by autograd."""
+    task, n_items = TASKS[name]
+    model = Model("one_layer", 13, 16, "context", False)
+    job = make_job("minimal", (13, 16, 8, 64, 32, 2), model=model, task=task)
+    job = replace(job, n_items=n_items, steps=40)
+    fused = training.train(job)
+    monkeypatch.setattr(steps, "choose", lambda job, device: steps.plain(job))
+    for metric, expected in training.train(job).metrics.items():
+        tolerance = 0.021 if metric.endswith("accuracy") else 1e-4
+        np.testing.assert_allclose(fused.metrics[metric], expected, atol=tolerance)
