@@ -7,6 +7,9 @@ from icl.config import Job
 SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9  # a slow core; what is asked of a scheduler for a job
 PROCESS_MB = 600  # the interpreter and its libraries
 ITEMS_AT_ONCE = 4096  # of the evaluations over all items
+# What takes the time of many operations, by measurement.
+OPERATIONS_PER_NORMAL = 100  # a normal number drawn
+OPERATIONS_PER_LOOKUP = 40  # a number looked up and multiplied by autograd's step, from memory
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,8 @@ class Cost:
     """What a job costs, estimated from its sizes.
 
     Attributes:
-        operations: floating-point operations of training (evaluation adds a few per cent).
+        operations: floating-point operations of training, or what takes as long (evaluations and
+            compilation come on top).
         memory_mb: peak memory in megabytes, the interpreter and its libraries included.
         minutes: wall time to ask a scheduler for, far above what one core should need.
     """
@@ -32,9 +36,13 @@ def cost(job: Job) -> Cost:
     """
     n_seeds, batch, length = len(job.seeds), job.optimiser.batch_size, job.context_length
     weights, applied, activations = _per_sequence(job)
-    operations = float(n_seeds * batch * job.steps * applied)
     per_sequence = job.n_items is None and job.task.redraw == "sequence"
     n_items = job.task.redrawn_items if job.n_items is None else job.n_items
+    redrawn = 0
+    if job.n_items is None:
+        redrawn = job.model.item_dim * (batch * length if per_sequence else n_items)
+    of_step = batch * applied + redrawn * OPERATIONS_PER_NORMAL
+    operations = float(n_seeds * job.steps * of_step)
     tables = 1 if job.model.name in ("minimal", "mlp") else 3  # items, and two token tables
     rows = n_items + job.evaluation.novel_items
     if per_sequence:
@@ -62,7 +70,8 @@ def _per_sequence(job: Job) -> tuple[int, int, int]:
     if job.model.name == "mlp":
         return mlp, 6 * mlp, 8 * (d + width) + indices
     if job.model.name == "minimal":
-        return mlp, 6 * mlp + 4 * length * width, 8 * (d + width) + gathered + indices
+        lookups = OPERATIONS_PER_LOOKUP * length * width
+        return mlp, 6 * mlp + lookups, 8 * (d + width) + gathered + indices
     if job.model.name == "one_layer":
         weights = 3 * width**2 + mlp
         return weights, 6 * weights + 8 * length * width, gathered + 8 * (d + width)
