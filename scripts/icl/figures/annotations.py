@@ -54,18 +54,19 @@ def setting(dataset: xr.Dataset, columns: int) -> str:
         values = []
         for job in jobs:
             for key in path:
-                job = job[key]
+                job = job.get(key)
             values.append(job)
-        return ", ".join(dict.fromkeys(str(value) for value in values))
+        known = (str(value) for value in values if value is not None)  # a model may lack a key
+        return ", ".join(dict.fromkeys(known))
 
     cells = np.stack([dataset["context_length"].values, dataset["n_items"].values])
     counts = np.unique(np.unique(cells, axis=1, return_counts=True)[1])
     seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    affine = every("model", "layernorm_affine") == "True"
+    attend_to, affine = every("model", "attend_to"), every("model", "layernorm_affine")
     parts = [
         f"size {dataset.attrs['preset']}",
-        f"attend_to: {every('model', 'attend_to')}",
-        f"LayerNorm {'with' if affine else 'without'} affine",
+        *([f"attend_to: {attend_to}"] if attend_to else []),
+        *([f"LayerNorm {'with' if affine == 'True' else 'without'} affine"] if affine else []),
         f"N = {_values(dataset['context_length'].values)}",
         f"K = {_values(dataset['n_items'].values)}",
         f"D = {every('model', 'item_dim')}",
