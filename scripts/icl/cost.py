@@ -51,6 +51,9 @@ def cost(job: Job) -> Cost:
     numbers = n_seeds * (tables * rows * width + 4 * weights)
     numbers += n_seeds * batch * activations
     numbers += 6 * n_items * width  # while one replicate's items are drawn
+    evaluated = job.evaluation.sequences
+    longest = max(evaluated.icl, evaluated.iwl, evaluated.train)
+    numbers += n_seeds * longest * length * 10  # indices of an evaluation's sequences, 64-bit
     if job.model.name == "mlp":
         numbers += n_seeds * ITEMS_AT_ONCE * 3 * job.model.hidden_dim
     return Cost(

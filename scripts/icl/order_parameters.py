@@ -10,6 +10,8 @@ from icl.tasks import Sequences
 
 Measured = dict[str, torch.Tensor]
 
+SEQUENCES_AT_ONCE = 32  # their tokens are gathered in float64
+
 
 def of_items(
     item_logits, parameters: Parameters, tables, model: Model, probabilities: torch.Tensor | None
@@ -72,41 +74,44 @@ def of_head(parameters: Parameters, tables: Tables, sequences: Sequences, model:
     """
     p = {name: value.double() for name, value in parameters.items()}
     dim = model.item_dim
-    context = look_up(tables.labelled, sequences.context).double()
-    target = look_up(tables.unlabelled, sequences.target).double()
-    if model.layernorm_affine:
-        context = p["gain"][:, None, None] * context + p["bias"][:, None, None]
-        target = p["gain"][:, None] * target + p["bias"][:, None]
     key_query = p["key"].mT @ p["query"]  # K^T Q, (R, E, E)
     beta = key_query[:, :dim, :dim].diagonal(dim1=1, dim2=2).mean(1)
     block = p["value"][:, dim:, dim:]  # (R, 2, 2), to and from the components of +1 and -1
-    asked = torch.einsum("ref,rbf->rbe", key_query, target)
-    scores = torch.einsum("rbne,rbe->rbn", context, asked)
-    overlaps = torch.einsum("rbne,rbe->rbn", context[..., :dim], target[..., :dim])
+    n_sequences = sequences.target.shape[1]
+    sums: Measured = {}
+    for first in range(0, n_sequences, SEQUENCES_AT_ONCE):
+        part = slice(first, first + SEQUENCES_AT_ONCE)
+        context = look_up(tables.labelled, sequences.context[:, part]).double()
+        target = look_up(tables.unlabelled, sequences.target[:, part]).double()
+        if model.layernorm_affine:
+            context = p["gain"][:, None, None] * context + p["bias"][:, None, None]
+            target = p["gain"][:, None] * target + p["bias"][:, None]
+        asked = torch.einsum("ref,rbf->rbe", key_query, target)
+        scores = torch.einsum("rbne,rbe->rbn", context, asked)
+        own = torch.einsum("rbe,rbe->rb", target, asked)[..., None]
+        weights = torch.cat((scores, own), dim=-1).softmax(dim=-1)
+        overlaps = torch.einsum("rbne,rbe->rbn", context[..., :dim], target[..., :dim])
+        scores = (scores - scores.mean(-1, keepdim=True)).flatten(1)
+        overlaps = (overlaps - overlaps.mean(-1, keepdim=True)).flatten(1)
+        of_part = {
+            "total": scores.square().sum(1),
+            "residual": (scores - beta[:, None] * overlaps).square().sum(1),
+            "product": (scores * overlaps).sum(1),
+            "overlap": overlaps.square().sum(1),
+            "self_weight": weights[..., -1].sum(1) / n_sequences,
+        }
+        sums = {name: sums.get(name, 0.0) + value for name, value in of_part.items()}
     fitted = {
         "beta": beta,
         "w": block.diagonal(dim1=1, dim2=2).mean(1),
-        **_agreement(scores, overlaps, beta),
+        # NaN where the context is one token, so that its score differs from no other.
+        "score_r2": 1 - sums["residual"] / sums["total"],
+        "score_correlation": sums["product"] / (sums["total"] * sums["overlap"]).sqrt(),
         "value_label_pp": block[:, 0, 0],
         "value_label_pm": block[:, 0, 1],
         "value_label_mp": block[:, 1, 0],
         "value_label_mm": block[:, 1, 1],
     }
     if model.attend_to == "context_and_self":
-        own = torch.einsum("rbe,rbe->rb", target, asked)[..., None]
-        weights = torch.cat((scores, own), dim=-1).softmax(dim=-1)
-        fitted["self_weight"] = weights[..., -1].mean(1)
+        fitted["self_weight"] = sums["self_weight"]
     return fitted
-
-
-def _agreement(scores: torch.Tensor, overlaps: torch.Tensor, beta: torch.Tensor) -> Measured:
-    """Compare scores (R, B, N) with beta times overlaps; NaN where the context is one token."""
-    scores = (scores - scores.mean(-1, keepdim=True)).flatten(1)
-    overlaps = (overlaps - overlaps.mean(-1, keepdim=True)).flatten(1)
-    residual = scores - beta[:, None] * overlaps
-    total = scores.square().sum(1)
-    product = (scores * overlaps).sum(1)
-    return {
-        "score_r2": 1 - residual.square().sum(1) / total,
-        "score_correlation": product / (total * overlaps.square().sum(1)).sqrt(),
-    }
