@@ -1,6 +1,8 @@
 """Whole runs of every model and task: what they record, and that replicates are alone in them."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from icl import artifacts, records, steps, training
 from icl.config import Model, Optimiser, Stop, WeightDecay
 from test_models import CASES, make_job
 from test_sampling import TASKS
+
+GOLDEN = Path(__file__).with_name("golden_models.json")
 
 
 def with_order_parameters(job):
@@ -143,3 +147,37 @@ def test_the_fused_step_on_every_task(name, monkeypatch):
     for metric, expected in training.train(job).metrics.items():
         tolerance = 0.021 if metric.endswith("accuracy") else 1e-4
         np.testing.assert_allclose(fused.metrics[metric], expected, atol=tolerance)
+
+
+# Golden trajectories, as `test_training` has one of the one-layer model. -------------------------
+
+
+def golden_record(name):
+    job = EVERY[name]
+    record = training.train(alone(job) if name.startswith("mlp") else job)
+    return {metric: values for metric, values in record.metrics.items() if "accuracy" not in metric}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_golden_trajectories(name):
+    """The numbers of every model and task are those they were.
+
+    If this fails by intention, raise NUMERICS_VERSION in config.py and write the new numbers:
+
+        PYTHONPATH=scripts python tests/unit/test_runs.py
+    """
+    golden, measured = json.loads(GOLDEN.read_text())[name], golden_record(name)
+    assert golden.keys() == measured.keys()
+    for metric, expected in golden.items():
+        np.testing.assert_allclose(measured[metric], expected, atol=1e-4, err_msg=metric)
+        np.testing.assert_allclose(
+            measured[metric][:, 0], np.array(expected)[:, 0], atol=1e-6, err_msg=metric
+        )
+
+
+if __name__ == "__main__":
+    golden = {
+        name: {metric: values.tolist() for metric, values in golden_record(name).items()}
+        for name in EVERY
+    }
+    GOLDEN.write_text(json.dumps(golden, indent=1) + "\n")
