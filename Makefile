@@ -4,10 +4,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PRESET ?= laptop
+# Files that change the preset, as in: make all OVERLAY=my.yaml
+OVERLAY ?=
 # Extra options for snakemake, as in: make all ARGS="--cores 1"
 ARGS ?=
 SNAKEMAKE := $(BIN)/snakemake
-SIZE := --configfile config/$(PRESET).yaml
+SIZE := --configfile config/$(PRESET).yaml $(OVERLAY)
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: all figures report test lint format clean
@@ -16,7 +18,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # With a failed block, draw what can be drawn, with the gap marked, and still end in failure.
 all: $(VENV)/installed
 	$(SNAKEMAKE) all $(SIZE) $(ARGS) || \
-	  { $(SNAKEMAKE) all $(SIZE) --config missing_blocks=mark $(ARGS); exit 1; }
+	  { $(SNAKEMAKE) all $(SIZE) config/mark_gaps.yaml $(ARGS); exit 1; }
 	$(SNAKEMAKE) --report results/$(PRESET)/report.html $(SIZE)
 
 figures: $(VENV)/installed

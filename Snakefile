@@ -6,6 +6,11 @@ min_version("9.0")
 
 # A preset (config/*.yaml with the key `preset`) replaces another whole; only an overlay merges.
 if "preset" not in config:
+    if workflow.config_settings.configfiles:
+        raise SystemExit(
+            "The configuration cannot be run: none of the files given is a preset (has the key "
+            "preset); give one first, as in --configfile config/laptop.yaml my.yaml"
+        )
 
     configfile: "config/laptop.yaml"
 
@@ -26,7 +31,7 @@ rule all:
     default_target: True
     input:
         rules.summarise.output,
-        expand(FIGURES, figure=config["figures"], kind=["pdf", "png"]),
+        expand(FIGURES, figure=drawable(), kind=["pdf", "png"]),
 
 
 onerror:

@@ -6,8 +6,9 @@ from icl import artifacts, claims, entry, files
 
 with entry.logged(snakemake.log[0]) as log:
     claim = dict(snakemake.params.claim)
-    datasets = artifacts.read_all(snakemake.input, snakemake.params.jobs)
-    data = {role: datasets[name] for role, name in claim["experiments"].items()}
+    datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
+    roles = claim["experiments"].items()
+    data = {role: datasets[name] for role, name in roles if name in datasets}
     verdict = claims.evaluate(claim, snakemake.wildcards.claim, data, snakemake.params.preset)
     files.write_text(json.dumps(verdict, indent=1, sort_keys=True), snakemake.output[0])
     log.info("%s: %s", snakemake.wildcards.claim, verdict["verdict"])

@@ -6,6 +6,8 @@ from pathlib import Path
 from icl import claims, entry, files
 
 with entry.logged(snakemake.log[0]):
-    verdicts = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input]
+    verdicts = [
+        json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.verdicts
+    ]
     files.write_text(json.dumps(verdicts, indent=1, sort_keys=True), snakemake.output.json)
     files.write_text(claims.table_markdown(verdicts), snakemake.output.markdown)

@@ -87,7 +87,7 @@ def read(path: str | os.PathLike) -> xr.Dataset:
         ArtifactError: if it is missing, truncated, unstamped, or its contents do not match its
             digest; the message names the file and what to do.
     """
-    remedy = "delete it and run again: only this file is made anew"
+    remedy = "restore it from a copy, or delete it and let its rule make it anew"
     if not Path(path).is_file():
         raise ArtifactError(f"{path}: there is no such file")
     try:
@@ -110,8 +110,8 @@ def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[st
         jobs: for each experiment, the names of the jobs that the configuration expands to.
 
     Raises:
-        ArtifactError: if a collected file holds a job that is not the configuration's, as one
-            brought from elsewhere may.
+        ArtifactError: if a collected file holds other jobs than the configuration's, or lacks
+            some without naming them as missing, as one brought from elsewhere may.
     """
     datasets = {Path(path).stem: read(path) for path in paths}
     for name, dataset in datasets.items():
@@ -119,11 +119,18 @@ def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[st
             continue
         held = {job_name(identity) for identity in json.loads(dataset.attrs["jobs"])}
         foreign = sorted(held - set(jobs[name]))
+        lacking = sorted(set(jobs[name]) - held - set(json.loads(dataset.attrs["missing_blocks"])))
         if foreign:
             raise ArtifactError(
                 f"{name}: the collected data hold {len(foreign)} of {len(held)} jobs that are not "
                 f"this configuration's, {foreign[0]} among them; use the configuration they were "
-                "made with, or delete the collected file"
+                "made with, or remove the collected file and train"
+            )
+        if lacking:
+            raise ArtifactError(
+                f"{name}: the collected data lack {len(lacking)} of this configuration's "
+                f"{len(set(jobs[name]))} jobs, {lacking[0]} among them; use the configuration they "
+                "were made with, or remove the collected file and train"
             )
     return datasets
 

@@ -196,6 +196,8 @@ def build(cls: type, values: dict[str, Any]) -> Any:
         if field.name not in values:
             continue  # it has a default, or the constructor complains
         value = values[field.name]
+        if float in (field.type, *get_args(field.type)) and value is not None:
+            value = float(value)  # 1 and 1.0 are one setting
         nested = [kind for kind in (field.type, *get_args(field.type)) if is_dataclass(kind)]
         arguments[field.name] = build(nested[0], value) if nested and value is not None else value
     return cls(**arguments)

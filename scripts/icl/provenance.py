@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("torch", "numpy", "numba", "scipy", "xarray", "netCDF4", "snakemake")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "numba",
+    "scipy",
+    "pandas",
+    "xarray",
+    "netCDF4",
+    "matplotlib",
+    "snakemake",
+)
 
 
 def _git(*arguments: str) -> str:
@@ -22,6 +32,16 @@ def _git(*arguments: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return result.stdout.strip()
+
+
+def _revision() -> dict[str, str | int]:
+    """Say which commit runs; -1 for dirty where the code is not in a checkout of its own."""
+    root = Path(__file__).resolve().parents[2]
+    top = _git("rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != root:
+        return {"git_revision": "unknown", "git_dirty": -1}
+    changed = _git("status", "--porcelain", "--", "scripts", "workflow", "config", "Snakefile")
+    return {"git_revision": _git("rev-parse", "HEAD"), "git_dirty": int(bool(changed))}
 
 
 def gather(**extra: str | float) -> dict[str, str | float | int]:
@@ -40,10 +60,9 @@ def gather(**extra: str | float) -> dict[str, str | float | int]:
         except metadata.PackageNotFoundError:
             continue
     return {
-        "git_revision": _git("rev-parse", "HEAD") or "unknown",
-        "git_dirty": int(bool(_git("status", "--porcelain", "--untracked-files=no"))),
+        **_revision(),
         "versions": " ".join(f"{name}={version}" for name, version in versions.items()),
         "platform": f"{platform.system()} {platform.machine()}",
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         **extra,
     }

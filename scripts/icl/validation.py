@@ -85,13 +85,19 @@ class Sources:
     def __init__(self, files: Sequence[str | Path]):
         self.files = [(str(path), load_yaml(path)) for path in files]
 
-    def locate(self, key: Key) -> str:
-        """Name the last file that sets a key, or its nearest ancestor."""
-        for length in range(len(key), 0, -1):
-            for path, data in reversed(self.files):
-                if _has(data, key[:length]):
-                    return path
-        return COMMAND_LINE if self.files else "configuration"
+    def locate(self, key: Key, config: dict[str, Any]) -> str:
+        """Name the file that sets a key, or its nearest ancestor, in the merged configuration."""
+        deepest, owner, found = 0, COMMAND_LINE, None
+        for path, data in reversed(self.files):
+            values = list(_walk(data, key))
+            if len(values) > deepest:
+                deepest, owner, found = len(values), path, values[-1]
+            if values and not all(isinstance(value, dict) for value in values):
+                break  # a list or a value hides what earlier files have in its place
+        merged = list(_walk(config, key))
+        if deepest == len(key) == len(merged) and found != merged[-1]:
+            return COMMAND_LINE  # it overrides what the files say
+        return owner
 
     def refuse_two_presets(self) -> None:
         """Refuse two presets at once: Snakemake would merge one into the other.
@@ -107,13 +113,14 @@ class Sources:
             )
 
 
-def _has(data: Any, key: Key) -> bool:
+def _walk(data: Any, key: Key) -> Iterator[Any]:
+    """Yield the values along a key, as far as the data have it."""
     for part in key:
         try:
             data = data[part]
         except (KeyError, IndexError, TypeError):
-            return False
-    return True
+            return
+        yield data
 
 
 def _not_finite(data: Any, key: Key = ()) -> Iterator[Fault]:
@@ -148,6 +155,15 @@ def _message(error: jsonschema.ValidationError, key: Key) -> Iterator[Fault]:
         yield key, f"{_show(error.instance)} is not allowed; allowed: {allowed or error.message}"
 
 
+# A whole float is an integer to JSON Schema, but not to the code that counts with it.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
 def schema_faults(data: Any, schema: dict[str, Any], at: Key = ()) -> list[Fault]:
     """List the faults of data against a schema.
 
@@ -156,7 +172,7 @@ def schema_faults(data: Any, schema: dict[str, Any], at: Key = ()) -> list[Fault
         schema: a JSON schema, its `description`s saying what is allowed.
         at: the key of data in the whole configuration.
     """
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = _Validator(schema)
     errors = sorted(validator.iter_errors(data), key=lambda error: [str(p) for p in error.path])
     return [fault for error in errors for fault in _message(error, (*at, *error.absolute_path))]
 
@@ -179,7 +195,7 @@ def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, 
     schema = load_yaml(schemas / "config.schema.yaml")
 
     def stop_at(faults: Iterable[Fault]) -> None:
-        lines = [f"{sources.locate(key)}: {dotted(key)}: {text}" for key, text in faults]
+        lines = [f"{sources.locate(key, config)}: {dotted(key)}: {text}" for key, text in faults]
         if lines:
             raise ConfigError("\n".join(dict.fromkeys(lines)))
 
@@ -192,17 +208,33 @@ def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, 
     for name, experiment in config["experiments"].items():
         here = ("experiments", name)
         for i, entry in enumerate(resolve(config["defaults"], experiment)):
-            stop_at(schema_faults(entry, resolved, here))
+            stop_at(_supplied(schema_faults(entry, resolved, here), config, i))
             stop_at(_range_faults(entry, (*here, "grid", i)))
-            stop_at(_schedule_faults(entry, here))
-            stop_at(_task_faults(entry, here))
+            stop_at(_supplied(_schedule_faults(entry, here), config, i))
+            stop_at(_supplied(_task_faults(entry, here), config, i))
         jobs[name] = expand(config["defaults"], experiment)
         stop_at(_duplicate_faults(jobs[name], (*here, "grid")))
         stop_at(_size_faults(jobs[name], (*here, "grid")))
         limit = config.get("memory_limit_mb", MEMORY_LIMIT_MB)
         stop_at(_memory_faults(jobs[name], limit, (*here, "grid")))
     stop_at(_reference_faults(config))
+    stop_at(_claim_faults(config, schemas.parents[1]))
     return jobs
+
+
+def _supplied(faults: Iterable[Fault], config: dict[str, Any], i: int) -> Iterator[Fault]:
+    """Put the faults of a resolved grid entry where the value in fault was written.
+
+    Args:
+        faults: at ("experiments", name, ...).
+        config: the merged configuration.
+        i: the entry's place in the grid.
+    """
+    for key, text in faults:
+        experiment, rest = key[:2], key[2:]
+        layers = ((*experiment, "grid", i), experiment, ("defaults",))
+        written = [(*layer, *rest) for layer in layers]
+        yield next((at for at in written if len(list(_walk(config, at))) == len(at)), key), text
 
 
 def _range_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
@@ -291,6 +323,24 @@ def _reference_faults(config: dict[str, Any]) -> Iterator[Fault]:
                     yield (kind, name, "claims"), f"no such claim: {claim}; {hint}"
     for name in set(config["experiments"]) & set(config["theory"]):
         yield ("experiments", name), "this name is a theory dataset's"
+
+
+def _claim_faults(config: dict[str, Any], root: Path) -> Iterator[Fault]:
+    """Refuse bands the wrong way round, figures that nothing draws, another preset's folder."""
+    for name, claim in config["claims"].items():
+        for i, criterion in enumerate(claim["criteria"]):
+            low, high = criterion["band"]
+            if None not in (low, high) and low > high:
+                key = ("claims", name, "criteria", i, "band")
+                yield key, f"{[low, high]} is not allowed; allowed: the lowest value first"
+    for figure in config["figures"]:
+        for needed in (f"scripts/icl/figures/{figure}.py", f"workflow/report/{figure}.rst"):
+            if not (root / needed).is_file():
+                yield ("figures", figure), f"there is no {needed}, which draws or explains it"
+    presets = {path.stem for path in (root / "config").glob("*.yaml")} - {config["preset"]}
+    if config.get("name") in presets:
+        text = f"{config['name']!r} is not allowed; allowed: a name that is no file of config/"
+        yield ("name",), text
 
 
 def _hint(name: Any, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ def test_one_layer():
     base = cost(job())
     assert cost(job(steps=200)).operations == 2 * base.operations
     assert cost(job(model={"hidden_dim": 2048})).memory_mb > base.memory_mb
-    assert base.minutes >= 1
+    assert cost(job(steps=10**7)).minutes > base.minutes
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -4,7 +4,7 @@ import copy
 from pathlib import Path
 
 import pytest
-from icl.config import ConfigError
+from icl.config import ConfigError, merge
 from icl.validation import Sources, check, load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +74,14 @@ GRID = ("experiments", "transition", "grid", 0)
         (("experiments", "$(touch x)"), {"description": "", "grid": []}, "name is not allowed"),
         (("preset",), "../../x", "small letters"),
         (("name",), "a b", "small letters"),
+        (("name",), "paper", "no file of config/"),
+        (("experiments", "transition", "steps"), 4000.0, "4000.0 is not allowed"),
+        (("claims", "linear_ticl", "criteria", 0, "band"), [1.3, 0.8], "lowest value first"),
+        (
+            ("figures", "fig3"),
+            {"title": "t", "experiments": {"a": "transition"}, "claims": []},
+            "no",
+        ),
         (("device",), "gpu", "auto, cpu or cuda"),
         (("devise",), "cpu", "did you mean device?"),
         (("defaults", "evaluation", "every"), 10**9, "at most the run's steps"),
@@ -141,6 +149,36 @@ def test_the_file_that_holds_the_fault_is_named(good, tmp_path):
 def test_a_key_that_no_file_holds_is_the_command_lines(good, sources):
     good["device"] = "gpu"
     assert refused(good, sources).startswith("--config: device: 'gpu'")
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        (
+            "experiments: {transition: {grid: [{context_length: 8}]}}",
+            "mine.yaml: experiments.transition.grid[0].n_items: is missing",
+        ),
+        (
+            "defaults: {evaluation: {every: 100000}}\nexperiments: {transition: {steps: 10}}",
+            "mine.yaml: defaults.evaluation.every: 100000 is not allowed",
+        ),
+        (
+            "experiments: {acquisition: {stop: {confirmations: 0}}}",
+            "mine.yaml: experiments.acquisition.stop.confirmations: 0 is not allowed",
+        ),
+    ],
+)
+def test_the_layer_that_wrote_the_value_is_named(good, tmp_path, monkeypatch, overlay, expected):
+    monkeypatch.chdir(tmp_path)
+    path = Path("mine.yaml")
+    path.write_text(overlay)
+    message = refused(merge(good, load_yaml(path)), Sources([*FILES, path]))
+    assert message.startswith(expected)
+
+
+def test_the_command_line_that_overrides_a_file_is_named(good, sources):
+    good["preset"] = "../x"
+    assert refused(good, sources).startswith("--config: preset: '../x'")
 
 
 def test_two_presets_are_refused(good):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "workflow", "config", "scripts", "envs", "profiles", "slurm")
+PARTS = ("Snakefile", "Makefile", "workflow", "config", "scripts", "envs", "profiles", "slurm")
 
 
 class Checkout:

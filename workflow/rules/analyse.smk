@@ -3,7 +3,8 @@
 
 rule analyse:
     input:
-        lambda wildcards: datasets_of("claims", wildcards.claim),
+        datasets=lambda wildcards: datasets_of("claims", wildcards.claim),
+        code=modules("claims.py", "statistics.py", "fits.py", "measurements/*.py"),
     output:
         VERDICT,
     log:
@@ -29,7 +30,8 @@ rule analyse:
 
 rule summarise:
     input:
-        expand(VERDICT, claim=config["claims"]),
+        verdicts=expand(VERDICT, claim=config["claims"]),
+        code=modules("claims.py"),
     output:
         json=f"{RESULTS}/claims.json",
         markdown=report(

@@ -32,6 +32,29 @@ def config_files():
     ]
 
 
+def preset_and_overlays():
+    """List the configuration's files without those that are common to all sizes."""
+    common = [Path("config/theory.yaml"), Path("config/claims.yaml")]
+    return [path for path in config_files() if path not in common]
+
+
+def modules(*patterns):
+    """List modules of the library whose change must redo a stage that costs seconds.
+
+    Training is not one: its artifacts carry the version of the numerics (docs/design.md).
+    """
+    library = Path(workflow.basedir) / "scripts/icl"
+    found = [path for pattern in patterns for path in library.glob(pattern)]
+    return sorted(
+        (
+            str(path.relative_to(Path.cwd()))
+            if path.is_relative_to(Path.cwd())
+            else str(path)
+        )
+        for path in found
+    )
+
+
 JOBS = checked_jobs()
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
@@ -39,9 +62,11 @@ COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
 PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
 FIGURES = f"{RESULTS}/figures/{{figure}}.{{kind}}"
+MARKING_GAPS = config.get("missing_blocks", "wait") == "mark"
 AFTER_A_FAILURE = (
     "Something failed; what finished is kept, and the same command goes on from there.\n"
-    "To draw figures now, with the gaps marked: snakemake figures --config missing_blocks=mark"
+    "To draw figures and decide claims now, with the gaps marked: snakemake all --configfile "
+    + " ".join([*map(str, preset_and_overlays()), "config/mark_gaps.yaml"])
 )
 
 
@@ -60,15 +85,27 @@ def job_of(wildcards):
 def blocks_of(experiment):
     """List an experiment's artifacts: all, or, where gaps are to be marked, those that exist."""
     paths = expand(TRAINED, experiment=experiment, job=JOBS[experiment])
-    if config.get("missing_blocks", "wait") == "mark":
-        return [path for path in paths if Path(path).is_file()]
-    return paths
+    return [path for path in paths if Path(path).is_file()] if MARKING_GAPS else paths
+
+
+def has_data(experiment):
+    """Tell whether an experiment has anything to collect: not if gaps are marked and all is one."""
+    return bool(blocks_of(experiment))
+
+
+def drawable():
+    """List the figures whose experiments all have data."""
+    return [
+        figure
+        for figure, entry in config["figures"].items()
+        if all(has_data(name) for name in entry["experiments"].values() if name in JOBS)
+    ]
 
 
 def datasets_of(kind, name):
     """List the datasets that play the roles of a claim or a figure."""
     used = set(config[kind][name]["experiments"].values())
-    collected = expand(COLLECTED, experiment=sorted(used & set(JOBS)))
+    collected = expand(COLLECTED, experiment=sorted(filter(has_data, used & set(JOBS))))
     return collected + expand(PREDICTED, theory=sorted(used & set(config["theory"])))
 
 

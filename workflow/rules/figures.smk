@@ -1,6 +1,6 @@
 # Figures: each from the datasets of its roles and the verdicts that it quotes. A rule each, for a
 # caption cannot depend on a wildcard.
-for figure in config["figures"]:
+for figure in drawable():
 
     rule:
         name:
@@ -8,6 +8,9 @@ for figure in config["figures"]:
         input:
             datasets=datasets_of("figures", figure),
             verdicts=expand(VERDICT, claim=config["figures"][figure]["claims"]),
+            code=modules(
+                f"figures/{figure}.py", "figures/style.py", "figures/annotations.py"
+            ),
         output:
             pdf=f"{RESULTS}/figures/{figure}.pdf",
             png=report(

@@ -3,7 +3,7 @@
 
 rule figures:
     input:
-        expand(FIGURES, figure=config["figures"], kind=["pdf", "png"]),
+        expand(FIGURES, figure=drawable(), kind=["pdf", "png"]),
 
 
 rule claims:
@@ -25,7 +25,7 @@ for claim in config["claims"]:
             expand(VERDICT, claim=claim),
 
 
-for figure in config["figures"]:
+for figure in drawable():
 
     rule:
         name:

@@ -2,6 +2,8 @@
 
 
 rule predict:
+    input:
+        code=modules("theory/*.py"),
     output:
         PREDICTED,
     log:

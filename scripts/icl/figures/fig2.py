@@ -16,8 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl import fits, statistics
 from icl.figures import annotations, style
-
-DIVERGED = 3  # the flag of stop_reason
+from icl.records import StopReason
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
@@ -48,7 +47,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
 def _finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
     """Show every seed's last accuracy, spread a little in log K."""
     final = statistics.last_value(runs[name].values)
-    n_items, diverged = runs["n_items"].values, runs["stop_reason"].values == DIVERGED
+    n_items, diverged = runs["n_items"].values, runs["stop_reason"].values == StopReason.DIVERGED
     values = np.unique(n_items)
     spread = 0.18 * np.diff(np.log(values)).min() if len(values) > 1 else 0.02
     for value in values:
@@ -77,7 +76,7 @@ def _label_items(axis: Axis, values: np.ndarray) -> None:
 def _medians(runs: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return each K and the median over its seeds of the last accuracy."""
     final = statistics.last_value(runs[name].values)
-    kept = (runs["stop_reason"].values != DIVERGED) & np.isfinite(final)
+    kept = (runs["stop_reason"].values != StopReason.DIVERGED) & np.isfinite(final)
     n_items, final = runs["n_items"].values[kept], final[kept]
     values = np.unique(n_items)
     return values, np.array([np.median(final[n_items == value]) for value in values])

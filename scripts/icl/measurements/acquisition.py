@@ -18,6 +18,7 @@ from icl.measurements.base import (
     sorted_runs,
     spacing,
 )
+from icl.records import StopReason
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class _Times:
         passage: of the threshold, in theory time.
         drawn: (B, R) bootstrap resamples.
         by_length: for each N, plain data for figures and readers.
+        notes: on the evaluations' spacing.
+        diverged: runs that diverged, which are not among the others.
     """
 
     runs: xr.Dataset
@@ -39,6 +42,7 @@ class _Times:
     drawn: np.ndarray
     by_length: list[dict[str, Any]]
     notes: list[str]
+    diverged: int
 
     @property
     def censored(self) -> int:
@@ -46,12 +50,22 @@ class _Times:
 
 
 def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
-    runs = sorted_runs(dataset.isel(run=np.flatnonzero(np.isinf(dataset["n_items"]))))
+    infinite = sorted_runs(dataset.isel(run=np.flatnonzero(np.isinf(dataset["n_items"]))))
+    if not infinite.sizes["run"]:
+        raise NotComputableError("no run has K = infinity")
+    # A diverged run is no slow run: it is left out, counted and named.
+    runs = infinite.isel(run=np.flatnonzero(infinite["stop_reason"] != StopReason.DIVERGED))
     length_of_run = runs["context_length"].values
     lengths = np.unique(length_of_run)
     require_replicates(length_of_run, options["least_replicates"], "N")
     clock = runs["theory_time"].values
     passage = statistics.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
+    stopped = runs["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).values
+    if (stopped & ~passage.reached).any():
+        raise NotComputableError(
+            f"{int((stopped & ~passage.reached).sum())} runs were stopped before t_ICL as it is "
+            "defined here: their stop rule is looser than the threshold and its confirmation"
+        )
     drawn = statistics.stratified_resamples(length_of_run, options["resamples"], options["seed"])
     members = [np.flatnonzero(length_of_run == length) for length in lengths]
     by_length, notes = [], []
@@ -77,7 +91,9 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
         notes += resolution_note(
             spacing(clock[own]), median, options["finest_spacing"], f"N = {length}"
         )
-    return _Times(runs, lengths, members, passage, drawn, by_length, notes)
+    return _Times(
+        runs, lengths, members, passage, drawn, by_length, notes, count_diverged(infinite)
+    )
 
 
 def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
@@ -129,7 +145,7 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
         estimates=estimates,
         replicates=times.runs.sizes["run"],
         censored=times.censored,
-        diverged=count_diverged(times.runs),
+        diverged=times.diverged,
         details={
             "by_length": times.by_length,
             "line": {"slope": point.slope[0], "intercept": point.intercept[0]},
@@ -182,7 +198,7 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
         },
         replicates=times.runs.sizes["run"],
         censored=times.censored,
-        diverged=count_diverged(times.runs),
+        diverged=times.diverged,
         details={
             "by_length": times.by_length,
             "aic_advantage_of_all": sum(a.value for a in advantages),

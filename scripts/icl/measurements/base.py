@@ -7,8 +7,7 @@ import numpy as np
 import xarray as xr
 
 from icl import statistics
-
-ACQUIRED, MEMORISED, DIVERGED = 1, 2, 3  # the flags of stop_reason, 0 being the last step
+from icl.records import StopReason
 
 
 class NotComputableError(Exception):
@@ -71,7 +70,7 @@ def sorted_runs(dataset: xr.Dataset) -> xr.Dataset:
 
 def count_diverged(dataset: xr.Dataset) -> int:
     """Count the runs that diverged."""
-    return int((dataset["stop_reason"] == DIVERGED).sum())
+    return int((dataset["stop_reason"] == StopReason.DIVERGED).sum())
 
 
 def require_replicates(groups: np.ndarray, least: int, name: str) -> None:

@@ -7,9 +7,6 @@ import xarray as xr
 
 from icl import fits, statistics
 from icl.measurements.base import (
-    ACQUIRED,
-    DIVERGED,
-    MEMORISED,
     Estimate,
     Measurement,
     NotComputableError,
@@ -20,6 +17,7 @@ from icl.measurements.base import (
     sorted_runs,
     spacing,
 )
+from icl.records import StopReason
 
 
 def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
@@ -42,12 +40,12 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     lengths = np.unique(runs["context_length"])
     if len(lengths) != 1:
         raise NotComputableError(f"it is defined at one N, and the data have {lengths.tolist()}")
-    ended = int(runs["stop_reason"].isin([ACQUIRED, MEMORISED]).sum())
+    ended = int(runs["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).sum())
     if ended:
         raise NotComputableError(
             f"{ended} runs were ended by a stop rule, which makes a transition sharp by itself"
         )
-    kept = runs.isel(run=np.flatnonzero(runs["stop_reason"] != DIVERGED))
+    kept = runs.isel(run=np.flatnonzero(runs["stop_reason"] != StopReason.DIVERGED))
     n_items = kept["n_items"].values
     values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
     if len(values) < 4:
