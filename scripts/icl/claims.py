@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
+_WITHIN = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided"}
 Band = tuple[float | None, float | None] | list[float | None]
 
 
@@ -208,17 +209,16 @@ def table_markdown(verdicts: list[dict[str, Any]]) -> str:
         "band, *not reproduced* if one lies wholly outside, else *undecided*. The bands are ours, "
         "and were fixed before the runs.",
         "",
-        "| claim | quantity | measured [interval] | band | paper | verdict |",
-        "|---|---|---|---|---|---|",
+        "| claim | verdict | quantity | measured [interval] | band | within it | paper |",
+        "|---|---|---|---|---|---|---|",
     ]
     for verdict in verdicts:
         for row, criterion in enumerate(verdict["criteria"]):
             name, whole = (verdict["id"], f"**{verdict['verdict']}**") if row == 0 else ("", "")
-            own = f" ({criterion['verdict']})" if len(verdict["criteria"]) > 1 else ""
             paper = _number(verdict["paper_value"]) if row == 0 else ""
             lines.append(
-                f"| {name} | {criterion['quantity']} | {_measured(criterion)} | "
-                f"{_band(criterion['band'])} | {paper} | {whole}{own} |"
+                f"| {name} | {whole} | {criterion['quantity']} | {_measured(criterion)} | "
+                f"{_band(criterion['band'])} | {_WITHIN[criterion['verdict']]} | {paper} |"
             )
     for verdict in verdicts:
         lines += ["", f"## {verdict['id']}: {verdict['verdict']}", "", *_paragraphs(verdict)]
