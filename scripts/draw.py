@@ -17,6 +17,9 @@ with entry.logged(snakemake.log[0]):
     facts = {
         "Title": f"{snakemake.params.id}: {figure['title']}",
         "Subject": f"icl-race, preset {snakemake.params.preset}",
-        "Keywords": [f"{name}={d.attrs['data_digest']}" for name, d in datasets.items()],
+        "Keywords": [
+            *(f"{name}.data={dataset.attrs['data_digest']}" for name, dataset in datasets.items()),
+            *(f"{verdict['id']}.bands={verdict['band_digest']}" for verdict in verdicts),
+        ],
     }
     style.save(drawn, snakemake.output.pdf, snakemake.output.png, facts)

@@ -5,7 +5,6 @@ Figures are built without pyplot's global list, so that any number can be drawn 
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+
+from icl.files import replacing
 
 COLUMN_INCHES = {1: 3.4, 2: 7.0}
 PALETTE = seaborn.color_palette("colorblind").as_hex()
@@ -133,22 +134,6 @@ def footer(figure: Figure, text: str, gap: str = "", room_inches: float = 0.0) -
     return top
 
 
-def mark_gap(ax: Axes, text: str) -> None:
-    """Say across a panel that it, or what it needs, is missing."""
-    ax.text(
-        0.5,
-        0.5,
-        text,
-        transform=ax.transAxes,
-        ha="center",
-        va="center",
-        fontsize=7,
-        color=GAP,
-        zorder=10,
-        bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": GAP, "linewidth": 0.8},
-    )
-
-
 def sequence_colours(n: int) -> list[str]:
     """Colours for n ordered values (of K, of N), dark to light, told apart in grey too."""
     return [to_hex(colormaps["viridis"](x)) for x in np.linspace(0, 0.9, n)]
@@ -179,8 +164,8 @@ def save(
         for key, value in (metadata or {}).items()
     }
     dates = {"CreationDate": None, "ModDate": None}
-    for path in (pdf_path, png_path):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
     pdf = {key: value for key, value in text.items() if key in _PDF_KEYS}
-    figure.savefig(pdf_path, format="pdf", metadata={**pdf, **dates})
-    figure.savefig(png_path, format="png", metadata=text)
+    with replacing(pdf_path) as path:
+        figure.savefig(path, format="pdf", metadata={**pdf, **dates})
+    with replacing(png_path) as path:
+        figure.savefig(path, format="png", metadata=text)
