@@ -1,6 +1,6 @@
 """Replicate-steps per second on one core: this engine beside what one would write instead.
 
-    OMP_NUM_THREADS=1 python benchmarks/throughput.py [--json results/throughput.json]
+    OMP_NUM_THREADS=1 python benchmarks/throughput.py [--json benchmarks/results.json]
 
 Every contender trains the same model from the same start on the same sequences, and is first held
 to the same loss. They take turns, a few steps each, and medians are compared, so that a busy
@@ -10,15 +10,13 @@ large matrix product, measured in turn with the rest.
 """
 
 import argparse
-import json
-import platform
-import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+import store
 import torch
 from torch import nn
 from torch.nn import functional
@@ -296,14 +294,14 @@ def summarise(size: Size, seconds: dict[str, float]) -> dict:
     }
 
 
-def table(results: dict[str, dict]) -> str:
+def table(found: dict[str, dict]) -> str:
     """Lay the results out as a Markdown table."""
-    names = list(next(iter(results.values()))["replicate_steps_per_second"])
+    names = list(next(iter(found.values()))["replicate_steps_per_second"])
     lines = ["| replicate-steps per second (the engine is faster by) |", "|---|"]
     for name in names:
         lines.append(f"| {name} |")
     lines += ["| bound: matrix products alone |", "| share of the bound |"]
-    for size, result in results.items():
+    for size, result in found.items():
         lines[0] += f" {size} |"
         lines[1] += "---|"
         for row, name in enumerate(names, start=2):
@@ -317,21 +315,19 @@ def table(results: dict[str, dict]) -> str:
 def main() -> None:
     """Measure every size and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the numbers here")
+    parser.add_argument("--json", type=Path, help="write the numbers into this file")
     parser.add_argument("--rounds", type=int, default=40, help="steps of each contender")
     parser.add_argument("--warm-up", type=int, default=5, help="untimed steps before")
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    results = {}
+    found = {}
     for name in arguments.sizes:
         seconds = measure(Problem(SIZES[name]), arguments.rounds, arguments.warm_up)
-        results[name] = summarise(SIZES[name], seconds)
-    print(table(results))
+        found[name] = summarise(SIZES[name], seconds)
+    print(table(found))
     if arguments.json:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        about = {"torch": torch.__version__, "machine": platform.machine(), "peak_memory_mb": peak}
-        arguments.json.write_text(json.dumps({"about": about, "sizes": results}, indent=1) + "\n")
+        store.update(arguments.json, "peers", {"sizes": found})
 
 
 if __name__ == "__main__":
