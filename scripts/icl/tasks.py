@@ -13,6 +13,8 @@ from icl import streams
 from icl.config import Task
 from icl.streams import Purpose
 
+MANY_ITEMS = 65536  # of these, one replicate is drawn at a time; never a dataset redrawn each step
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -66,7 +68,7 @@ def draw_dataset(
     Returns:
         The dataset, on the device of seeds.
     """
-    if n_items > 4096:  # one replicate at a time: its draws need several times its memory
+    if n_items > MANY_ITEMS:  # one at a time: its draws need several times its memory
         parts = [
             streams.normal(seed, purposes[0], step, (n_items, item_dim)) for seed in seeds.split(1)
         ]
