@@ -26,10 +26,12 @@ def config_files():
     given = [Path(path).resolve() for path in workflow.config_settings.configfiles]
     own = [Path(path).resolve() for path in workflow.configfiles]
     files = [path for path in dict.fromkeys(own) if path not in given] + given
-    here = Path.cwd()
-    return [
-        path.relative_to(here) if path.is_relative_to(here) else path for path in files
-    ]
+    return [from_here(path) for path in files]
+
+
+def from_here(path):
+    """Write an absolute path as seen from the working directory, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def preset_and_overlays():
@@ -45,14 +47,7 @@ def modules(*patterns):
     """
     library = Path(workflow.basedir) / "scripts/icl"
     found = [path for pattern in patterns for path in library.glob(pattern)]
-    return sorted(
-        (
-            str(path.relative_to(Path.cwd()))
-            if path.is_relative_to(Path.cwd())
-            else str(path)
-        )
-        for path in found
-    )
+    return sorted(str(from_here(path)) for path in found)
 
 
 JOBS = checked_jobs()
