@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from icl import files
-from icl.config import Job, job_name
+from icl.config import SETTINGS, Job, build, job_name, settings_of
 from icl.records import SUMMARIES, Record, StopReason, metrics_of
 
 FORMAT_VERSION = 1
@@ -200,8 +200,9 @@ def unit_of(metric: str) -> str:
 def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr.Dataset:
     """Join the jobs of an experiment into one dataset over `run` and `evaluation`.
 
-    Grids are ragged (N, K, seeds and schedules differ), so a run has its N, K and seed as
-    coordinates and evaluations are numbered; `step` is (run, evaluation), NaN past a run's own.
+    Grids are ragged (N, K, seeds and schedules differ), so a run has its N, K, seed and each of
+    `SETTINGS` as coordinates and evaluations are numbered; `step` is (run, evaluation), NaN past
+    a run's own.
 
     Args:
         datasets: of `job_dataset`, at least one.
@@ -220,13 +221,20 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
             for name in _PER_EVALUATION
         }
         per_run["evaluation"] = np.arange(part.sizes["evaluation"])
+        identity = json.loads(dataset.attrs["job"])
+        settings = settings_of(build(Job, identity))
+        per_run |= {
+            name: ("run", np.full(part.sizes["run"], settings[name]), {"long_name": long_name})
+            for name, long_name in SETTINGS.items()
+        }
         parts.append(part.assign(per_run))
-        jobs.append(json.loads(dataset.attrs["job"]))
+        jobs.append(identity)
         provenance.append(
             {k: _plain(v) for k, v in dataset.attrs.items() if k not in ("job", "title")}
         )
     joined = xr.concat(parts, dim="run", join="outer", combine_attrs="drop")
-    joined = joined.set_coords([*_SCALAR, *_PER_EVALUATION, "seed"]).drop_vars("evaluation")
+    coordinates = [*_SCALAR, *SETTINGS, *_PER_EVALUATION, "seed"]
+    joined = joined.set_coords(coordinates).drop_vars("evaluation")
     joined.attrs = {
         **attributes,
         "jobs": json.dumps(jobs, sort_keys=True),

@@ -170,6 +170,32 @@ class Job:
         return job_name(self.identity())
 
 
+# What may differ between the runs of an experiment besides N, K and the seed: name -> long name.
+SETTINGS = {
+    "learning_rate": "learning rate of SGD",
+    "attention_decay": "weight decay of the attention: Q, K, V and the affine, or beta and w",
+    "beta_decay": "weight decay of the minimal model's beta",
+    "w_decay": "weight decay of the minimal model's w",
+    "mlp_decay": "weight decay of every MLP",
+    "zipf_exponent": "alpha: item k is drawn as k^-alpha",
+    "context_labels": "labels of a context: random (D), or exactly N/2 of each (balanced, D')",
+}
+
+
+def settings_of(job: Job) -> dict[str, float | str]:
+    """Return a job's value of each of `SETTINGS`, a decay of its own or that of its group."""
+    decay = job.optimiser.weight_decay
+    return {
+        "learning_rate": job.optimiser.learning_rate,
+        "attention_decay": decay.attention,
+        "beta_decay": decay.of("beta"),
+        "w_decay": decay.of("w"),
+        "mlp_decay": decay.mlp,
+        "zipf_exponent": job.task.zipf_exponent,
+        "context_labels": job.task.context_labels,
+    }
+
+
 def job_name(identity: dict[str, Any]) -> str:
     """Name a job: N, K and seeds for a reader, a digest of its whole identity for a machine."""
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))

@@ -299,9 +299,17 @@ def _memory_faults(jobs: list[Job], limit: int, key: Key) -> Iterator[Fault]:
 
 
 def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
-    """Refuse a run that is listed twice: it would count as two replicates."""
-    runs = Counter((job.context_length, job.n_items, seed) for job in jobs for seed in job.seeds)
-    for (context_length, n_items, seed), count in runs.items():
+    """Refuse a run that is listed twice: it would count as two replicates.
+
+    Entries may differ in any setting of what is trained. Those that differ only in when a run is
+    evaluated or ends are the same run.
+    """
+    runs = Counter(
+        (job.context_length, job.n_items, seed, job.model, job.task, job.optimiser)
+        for job in jobs
+        for seed in job.seeds
+    )
+    for (context_length, n_items, seed, *_), count in runs.items():
         if count > 1:
             shown = INFINITY if n_items is None else n_items
             yield key, f"N = {context_length}, K = {shown}, seed {seed} is listed {count} times"

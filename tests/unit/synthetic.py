@@ -8,6 +8,15 @@ from scipy.special import expit, logit
 
 ACCURACY_NOISE = 0.005
 RATE = 0.1
+SETTINGS = {
+    "learning_rate": RATE,
+    "attention_decay": 1e-10,
+    "beta_decay": 1e-10,
+    "w_decay": 1e-10,
+    "mlp_decay": 1e-10,
+    "zipf_exponent": 0.0,
+    "context_labels": "random",
+}
 ITEMS = tuple(np.geomspace(500, 10000, 10).round())
 
 
@@ -33,8 +42,12 @@ def dataset(
     *,
     stop_reason=None,
     missing_blocks=(),
+    settings=None,
 ):
-    """Assemble a collected dataset from (R,) coordinates and (R, T) curves."""
+    """Assemble a collected dataset from (R,) coordinates and (R, T) curves.
+
+    `settings` gives values, one or (R,), to some of the settings that runs have as coordinates.
+    """
     runs = len(seed)
     step = np.broadcast_to(np.asarray(step, dtype=float), icl_accuracy.shape)
     loss = np.where(np.isfinite(icl_accuracy), 0.3, np.nan)
@@ -75,6 +88,10 @@ def dataset(
             "n_items": ("run", np.asarray(n_items, dtype=float)),
             "step": (("run", "evaluation"), np.array(step)),
             "theory_time": (("run", "evaluation"), RATE * step),
+            **{
+                name: ("run", np.broadcast_to(value, runs).copy())
+                for name, value in ({**SETTINGS, **(settings or {})}).items()
+            },
         },
         attrs={
             "experiment": experiment,

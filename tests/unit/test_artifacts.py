@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from icl import artifacts
-from icl.config import expand
+from icl.config import SETTINGS, expand
 from icl.records import METRICS, Record, StopReason
 from test_config import DEFAULTS, experiment
 
@@ -122,3 +122,28 @@ def test_collect_joins_ragged_grids(tmp_path):
     assert joined.stop_reason.dtype == np.int8
     jobs = json.loads(joined.attrs["jobs"])
     assert [entry["n_items"] for entry in jobs] == [16, None]
+
+
+def test_collected_runs_have_their_settings_as_coordinates(tmp_path):
+    grids = (
+        {"context_length": 4, "n_items": 16},
+        {
+            "context_length": 4,
+            "n_items": 16,
+            "optimiser": {"weight_decay": {"attention": 1e-3}},
+            "task": {"context_labels": "balanced", "item_labels": "balanced"},
+        },
+    )
+    parts = []
+    for grid in grids:
+        job = expand(DEFAULTS, experiment(grid))[0]
+        record = job_and_record()[1]
+        artifacts.write(artifacts.job_dataset(record, job, {}), tmp_path / job.name)
+        parts.append(artifacts.read(tmp_path / job.name))
+    artifacts.write(artifacts.collect(parts, {}), tmp_path / "all.nc")
+    joined = artifacts.read(tmp_path / "all.nc")
+    assert set(SETTINGS) <= set(joined.coords)
+    first = expand(DEFAULTS, experiment(grids[0]))[0].optimiser
+    assert joined.learning_rate.values.tolist() == [first.learning_rate] * 4
+    assert joined.w_decay.values.tolist() == [first.weight_decay.attention] * 2 + [1e-3] * 2
+    assert joined.context_labels.values.tolist() == ["random"] * 2 + ["balanced"] * 2

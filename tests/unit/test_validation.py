@@ -128,6 +128,16 @@ def test_a_run_that_is_listed_twice_is_refused(good, sources):
     assert "transition.grid: N = 64, K = 50, seed 2000 is listed 2 times" in refused(good, sources)
 
 
+def test_entries_may_differ_in_what_is_trained_but_not_in_how_long_it_is_watched(good, sources):
+    entry = good["experiments"]["transition"]["grid"][0]
+    decayed = {"optimiser": {"weight_decay": {"attention": 1e-3}}}
+    good["experiments"]["transition"]["grid"] = [entry, {**entry, **decayed}]
+    jobs = check(good, SCHEMAS, sources)["transition"]
+    assert len({job.name for job in jobs}) == len(jobs)
+    good["experiments"]["transition"]["grid"] = [entry, {**entry, "steps": 50}]
+    assert "is listed 2 times" in refused(good, sources)
+
+
 def test_a_stop_rule_needs_its_thresholds(good, sources):
     good["defaults"]["stop"] = {"when": "decided", "icl_accuracy": 0.95, "confirmations": 2}
     assert "stop.iwl_accuracy: is missing" in refused(good, sources)

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from icl import statistics
+from icl.config import SETTINGS
 from icl.records import StopReason
 
 
@@ -63,9 +64,10 @@ def estimate(
 
 
 def sorted_runs(dataset: xr.Dataset) -> xr.Dataset:
-    """Order runs by N, K and seed, so that a bootstrap does not depend on the order of files."""
-    keys = (dataset["seed"], dataset["n_items"], dataset["context_length"])
-    return dataset.isel(run=np.lexsort([key.values for key in keys]))
+    """Order runs by N, K, settings and seed, so that no bootstrap depends on the order of files."""
+    keys = ("context_length", "n_items", *SETTINGS, "seed")
+    ranks = [np.unique(dataset[key].values, return_inverse=True)[1] for key in keys]
+    return dataset.isel(run=np.lexsort(ranks[::-1]))
 
 
 def count_diverged(dataset: xr.Dataset) -> int:
