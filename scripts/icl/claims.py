@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import STATISTICS
+from icl import measurements
 from icl.measurements.base import Estimate, Measurement, NotComputableError, count_diverged
 
 __all__ = [
     "NOT_REPRODUCED",
     "REPRODUCED",
-    "STATISTICS",
     "UNDECIDED",
     "Estimate",
     "Measurement",
@@ -94,7 +93,7 @@ def evaluate(
     try:
         if absent:
             raise NotComputableError(f"there are no data of {' and '.join(absent)}")
-        measured = STATISTICS[claim["statistic"]](dict(data), dict(claim["options"]))
+        measured = measurements.load(claim["statistic"])(dict(data), dict(claim["options"]))
         reasons = []
     except NotComputableError as error:
         trained = [dataset for dataset in data.values() if "run" in dataset.dims]

@@ -17,6 +17,7 @@ import yaml
 
 from icl.config import INFINITY, ConfigError, Job, expand, expand_items, resolve
 from icl.cost import cost
+from icl.measurements import declarations
 
 Key = tuple[str | int, ...]
 Fault = tuple[Key, str]  # where, and what is wrong and allowed there
@@ -202,7 +203,9 @@ def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, 
     stop_at(_not_finite(config))
     stop_at(schema_faults(config, schema))
     claims = {key: config[key] for key in ("claims", "figures")}
-    stop_at(schema_faults(claims, load_yaml(schemas / "claims.schema.yaml")))
+    claims_schema = load_yaml(schemas / "claims.schema.yaml")
+    closed = declarations.complete(claims_schema, declarations.declared())
+    stop_at(schema_faults(claims, closed))
     resolved = {**schema["$defs"]["resolved"], "$defs": schema["$defs"]}
     jobs = {}
     for name, experiment in config["experiments"].items():

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import synthetic
-from icl.claims import STATISTICS, Estimate, judge
+from icl import measurements
+from icl.claims import Estimate, judge
 
 OPTIONS = {
     "response": "final_accuracy",
@@ -34,7 +35,7 @@ def measured(statistic: str, quantity: str, repeats: int, make, **options) -> It
     for repeat in range(repeats):
         data = make(generator=np.random.default_rng(repeat))
         data = {data.attrs["experiment"]: data}
-        yield STATISTICS[statistic](data, {**OPTIONS, **options}).estimates[quantity]
+        yield measurements.load(statistic)(data, {**OPTIONS, **options}).estimates[quantity]
 
 
 def holds(estimates: Iterator[Estimate], truth: float) -> float:
@@ -69,7 +70,7 @@ def threshold_coverage(repeats: int, **kwargs) -> float:
     make, held = transition(**kwargs), []
     for repeat in range(repeats):
         data = make(np.random.default_rng(repeat))
-        found = STATISTICS["sharp_transition"]({"transition": data}, OPTIONS)
+        found = measurements.load("sharp_transition")({"transition": data}, OPTIONS)
         interval = found.estimates["threshold"]
         held.append(interval.low <= data.attrs["threshold"] <= interval.high)
     return float(np.mean(held))

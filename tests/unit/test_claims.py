@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import synthetic
 import yaml
-from icl import claims
+from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
 
 ROOT = Path(__file__).parents[2]
@@ -284,14 +284,29 @@ def test_the_table_tells_what_decided(transition, acquisition):
 
 def test_every_statistic_has_its_claim():
     used = {claim["statistic"] for claim in CONFIG["claims"].values()}
-    assert used == set(claims.STATISTICS)
+    assert used == set(measurements.declared())
 
 
 def test_analysis_and_figures_do_not_import_torch():
     code = (
         "import sys, icl.claims, icl.figures\n"
-        "[icl.figures.load(name) for name in icl.figures.FIGURES]\n"
+        f"[icl.figures.load(name) for name in {list(CONFIG['figures'])}]\n"
         "sys.exit('torch' in sys.modules)"
     )
     command = [sys.executable, "-c", code]
     subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT / "scripts")})
+
+
+@pytest.mark.parametrize("name", [name for name in measurements.declared() if "beta0" not in name])
+def test_a_statistic_measures_what_it_declares(name, transition, acquisition):
+    declared = measurements.declared()[name]
+    data = {"transition": transition, "acquisition": acquisition}
+    (role,) = declared.roles
+    found = measurements.load(name)({role: data[role]}, {**study_options(), "resamples": 200})
+    assert set(found.estimates) == set(declared.quantities)
+
+
+def study_options():
+    return {
+        key: value for claim in CONFIG["claims"].values() for key, value in claim["options"].items()
+    }

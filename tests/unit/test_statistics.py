@@ -2,8 +2,7 @@ import coverage_study as study
 import numpy as np
 import pytest
 import synthetic
-from icl import fits, statistics
-from icl.claims import STATISTICS
+from icl import fits, measurements, statistics
 from lifelines import KaplanMeierFitter
 from scipy import optimize, stats
 
@@ -220,7 +219,7 @@ def test_a_measurement_does_not_depend_on_the_order_of_runs():
     data = synthetic.acquisition(seeds=8)
     shuffled = data.isel(run=np.random.default_rng(0).permutation(data.sizes["run"]))
     one, other = (
-        STATISTICS["linear_ticl"]({"acquisition": d}, study.OPTIONS).estimates["exponent"]
+        measurements.load("linear_ticl")({"acquisition": d}, study.OPTIONS).estimates["exponent"]
         for d in (data, shuffled)
     )
     assert one == other

@@ -1,17 +1,20 @@
 """Measurements: from collected data to the quantities that a claim's criteria judge.
 
-Each takes `data` (a role -> the collected dataset of the experiment that plays it) and the
-claim's `options`, and returns a `Measurement`.
+A statistic is a function of any module here, decorated with `base.statistic`. It takes `data` (a
+role -> the collected dataset of the experiment that plays it) and the claim's `options`, and
+returns a `Measurement`. Nothing is imported until it is asked for.
 """
 
-from icl.measurements.acquisition import linear_ticl, long_tail
-from icl.measurements.theory import exponential_beta0
-from icl.measurements.transition import abrupt_acquisition, sharp_transition
+from collections.abc import Callable
+from importlib import import_module
 
-STATISTICS = {
-    "sharp_transition": sharp_transition,
-    "abrupt_acquisition": abrupt_acquisition,
-    "linear_ticl": linear_ticl,
-    "long_tail": long_tail,
-    "exponential_beta0": exponential_beta0,
-}
+from icl.measurements.declarations import declared
+
+
+def load(statistic: str) -> Callable:
+    """Import the function that measures a statistic.
+
+    Raises:
+        KeyError: if there is no such statistic.
+    """
+    return getattr(import_module(declared()[statistic].module), statistic)

@@ -17,6 +17,7 @@ from icl.measurements.base import (
     resolution_note,
     sorted_runs,
     spacing,
+    statistic,
 )
 from icl.records import StopReason
 
@@ -96,6 +97,11 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
     )
 
 
+@statistic(
+    roles=["acquisition"],
+    quantities=["exponent", "r_squared", "curvature", "slope", "intercept"],
+    options=["threshold", "finest_spacing", "confidence", "resamples", "seed", "least_replicates"],
+)
 def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how the median t_ICL grows with N.
 
@@ -156,6 +162,11 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
     )
 
 
+@statistic(
+    roles=["acquisition"],
+    quantities=["skewness", "aic_advantage"],
+    options=["threshold", "finest_spacing", "confidence", "resamples", "seed", "least_replicates"],
+)
 def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the tail of t_ICL: its skewness, and log-normal against normal at each N.
 

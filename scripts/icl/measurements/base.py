@@ -1,5 +1,6 @@
 """What a measurement is, and what all of them share."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,22 @@ from icl.records import StopReason
 
 class NotComputableError(Exception):
     """The data do not allow the measurement; the message says why, for the verdict to quote."""
+
+
+def statistic(
+    *, roles: Sequence[str], quantities: Sequence[str], options: Sequence[str]
+) -> Callable[[Callable], Callable]:
+    """Declare a function to be a statistic that claims may name.
+
+    The arguments must be literal lists of words: `declarations` reads them from the source.
+
+    Args:
+        roles: the datasets it takes, `data`'s keys.
+        quantities: the keys of its `Measurement.estimates`.
+        options: the options it takes; those that share a name share a meaning.
+    """
+    del roles, quantities, options  # for the reader of the source, and for `declarations`
+    return lambda function: function
 
 
 @dataclass(frozen=True)

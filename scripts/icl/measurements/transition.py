@@ -16,10 +16,26 @@ from icl.measurements.base import (
     resolution_note,
     sorted_runs,
     spacing,
+    statistic,
 )
 from icl.records import StopReason
 
 
+@statistic(
+    roles=["transition"],
+    quantities=["width", "threshold", "spearman", "spearman_tied"],
+    options=[
+        "response",
+        "acquired_above",
+        "floor",
+        "ceiling",
+        "resolution",
+        "confidence",
+        "resamples",
+        "seed",
+        "least_replicates",
+    ],
+)
 def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure K*, the transition's width in decades of K, and how IWL gives way to ICL.
 
@@ -120,6 +136,20 @@ def _gap(values: np.ndarray, at: float) -> tuple[float, float]:
     return float(values[right - 1]), float(values[right])
 
 
+@statistic(
+    roles=["transition"],
+    quantities=["rise"],
+    options=[
+        "from",
+        "to",
+        "threshold",
+        "finest_spacing",
+        "confidence",
+        "resamples",
+        "seed",
+        "least_replicates",
+    ],
+)
 def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the rise from plateau to acquisition as a share of t_ICL, median over runs.
 

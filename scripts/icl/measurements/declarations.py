@@ -1,0 +1,123 @@
+"""Which statistics there are, and what a claim must give each: read, not imported.
+
+A function decorated with `measurements.base.statistic` in any module of this folder is a statistic
+that claims may name. The decorator's arguments are literals, so that the configuration can be
+checked, as it is whenever the Snakefile is parsed, without NumPy or xarray.
+"""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from icl.config import ConfigError
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A statistic, as its decorator declares it.
+
+    Attributes:
+        name: of the function, and the `statistic` of a claim.
+        module: dotted, where the function is.
+        roles: the roles of a claim's `experiments`, all of them needed.
+        quantities: what it measures, of which a criterion names one.
+        options: the claim's `options`, all of them needed; each is a key of `$defs/options` of
+            claims.schema.yaml.
+    """
+
+    name: str
+    module: str
+    roles: tuple[str, ...]
+    quantities: tuple[str, ...]
+    options: tuple[str, ...]
+
+
+def declared(folder: Path = HERE) -> dict[str, Declaration]:
+    """Find the statistics that the modules of a folder declare.
+
+    Args:
+        folder: the measurements' own, or a test's.
+
+    Returns:
+        Declarations by name.
+
+    Raises:
+        ConfigError: naming the file, where a declaration cannot be read or a name is taken.
+    """
+    found: dict[str, Declaration] = {}
+    for path in sorted(folder.glob("*.py")):
+        for function in ast.parse(path.read_text(encoding="utf-8")).body:
+            for call in getattr(function, "decorator_list", ()):
+                if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "statistic":
+                    continue
+                if function.name in found:
+                    raise ConfigError(f"{path}: {function.name}: there is a statistic of this name")
+                found[function.name] = _declaration(path, function.name, call)
+    return found
+
+
+def _declaration(path: Path, name: str, call: ast.Call) -> Declaration:
+    try:
+        values = {word.arg: tuple(ast.literal_eval(word.value)) for word in call.keywords}
+        return Declaration(name, f"icl.measurements.{path.stem}", **values)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"{path}: {name}: @statistic takes roles, quantities and options, each a list of words"
+        ) from None
+
+
+def complete(schema: dict[str, Any], statistics: dict[str, Declaration]) -> dict[str, Any]:
+    """Close the claims' schema over the statistics that there are.
+
+    Args:
+        schema: of claims.schema.yaml.
+        statistics: by name.
+
+    Returns:
+        The schema, in which a claim has the roles, options and quantities of its statistic.
+
+    Raises:
+        ConfigError: where a statistic has an option that the schema does not know.
+    """
+    kinds = schema["$defs"]["options"]
+    for name, entry in statistics.items():
+        for option in entry.options:
+            if option not in kinds:
+                raise ConfigError(
+                    f"{name}: option {option!r} is not in $defs/options of the schema"
+                )
+    names = list(statistics)
+    claim = schema["$defs"]["claim"]
+    allowed = {"enum": names, "description": ", ".join(names)}
+    closed = {
+        **claim,
+        "properties": {**claim["properties"], "statistic": allowed},
+        "allOf": [
+            {"if": {"properties": {"statistic": {"const": name}}}, "then": _requires(entry, kinds)}
+            for name, entry in statistics.items()
+        ],
+    }
+    return {**schema, "$defs": {**schema["$defs"], "claim": closed}}
+
+
+def _requires(entry: Declaration, kinds: dict[str, Any]) -> dict[str, Any]:
+    def exactly(names: tuple[str, ...], kind: Any) -> dict[str, Any]:
+        return {
+            "additionalProperties": False,
+            "required": list(names),
+            "properties": {name: kind(name) for name in names},
+            "description": ", ".join(names) or "none",
+        }
+
+    words = ", ".join(entry.quantities)
+    quantity = {"enum": list(entry.quantities), "description": words}
+    return {
+        "properties": {
+            "experiments": exactly(entry.roles, lambda _: {"$ref": "#/$defs/text"}),
+            "options": exactly(entry.options, kinds.get),
+            "criteria": {"items": {"properties": {"quantity": quantity}}},
+        }
+    }

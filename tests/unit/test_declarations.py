@@ -1,0 +1,83 @@
+"""A statistic is one decorated function: found by reading, held to what it declares."""
+
+import copy
+from pathlib import Path
+
+import pytest
+from icl.config import ConfigError
+from icl.measurements import declarations
+from icl.validation import load_yaml, schema_faults
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = load_yaml(ROOT / "workflow/schemas/claims.schema.yaml")
+SOURCE = """
+from icl.measurements.base import Measurement, statistic
+
+@statistic(roles=["acquisition"], quantities=["range"], options=["threshold", "seed"])
+def spread(data, options):
+    return Measurement({}, 0, 0, 0, {})
+"""
+CLAIM = {
+    "statement": "s",
+    "source": "s",
+    "paper_value": None,
+    "statistic": "spread",
+    "experiments": {"acquisition": "acquisition"},
+    "options": {"threshold": 0.9, "seed": 1},
+    "criteria": [{"quantity": "range", "description": "d", "band": [0, None]}],
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "spread.py").write_text(SOURCE)
+    return tmp_path
+
+
+@pytest.fixture
+def schema(folder):
+    return declarations.complete(SCHEMA, declarations.declared(folder))
+
+
+def test_a_decorated_function_is_a_statistic(folder, schema):
+    found = declarations.declared(folder)["spread"]
+    assert (found.module, found.options) == ("icl.measurements.spread", ("threshold", "seed"))
+    assert schema_faults({"claims": {"a": CLAIM}, "figures": {}}, schema) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("statistic", "spreed", "allowed: spread"),
+        ("experiments", {"transition": "transition"}, "did you mean acquisition"),
+        ("options", {"threshold": 0.9}, "is missing; allowed: a whole number, 0 or more"),
+        ("options", {"threshold": 2, "seed": 1}, "2 is not allowed; allowed: an accuracy"),
+        ("options", {"threshold": 0.9, "seed": 1, "sead": 1}, "did you mean seed?"),
+        ("criteria", [{**CLAIM["criteria"][0], "quantity": "rise"}], "allowed: range"),
+    ],
+)
+def test_a_claim_must_suit_its_statistic(schema, key, value, expected):
+    claim = copy.deepcopy(CLAIM) | {key: value}
+    faults = schema_faults({"claims": {"a": claim}, "figures": {}}, schema)
+    assert any(expected in text for _, text in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('["range"]', "QUANTITIES", "each a list of words"),
+        ('quantities=["range"], ', "", "each a list of words"),
+        ("roles=", "parts=", "each a list of words"),
+        ("seed", "sead", "'sead' is not in \\$defs/options"),
+    ],
+)
+def test_a_bad_declaration_is_named(folder, old, new, expected):
+    (folder / "spread.py").write_text(SOURCE.replace(old, new))
+    with pytest.raises(ConfigError, match=f"spread.*{expected}"):
+        declarations.complete(SCHEMA, declarations.declared(folder))
+
+
+def test_a_name_is_given_once(folder):
+    (folder / "again.py").write_text(SOURCE)
+    with pytest.raises(ConfigError, match="there is a statistic of this name"):
+        declarations.declared(folder)
