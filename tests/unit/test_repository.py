@@ -8,12 +8,6 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-CONDA_NAMES = {"torch": "pytorch"}
-
-
-def pins():
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    return dict(line.lower().split("==") for line in lines if "==" in line)
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
@@ -21,15 +15,6 @@ def test_every_requirement_is_pinned_exactly(name):
     for line in (ROOT / name).read_text().splitlines():
         if line and not line.startswith(("#", "-r ")):
             assert re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.]+", line), line
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem)
-def test_conda_and_pip_pins_agree(path):
-    pinned = {CONDA_NAMES.get(name, name): version for name, version in pins().items()}
-    for dependency in yaml.safe_load(path.read_text())["dependencies"]:
-        name, version = dependency.split("=")
-        if name != "python":
-            assert pinned[name] == version, dependency
 
 
 def rules():
