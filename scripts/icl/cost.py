@@ -1,10 +1,17 @@
 """What a job costs, estimated from its sizes before anything runs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from icl.config import Job
 
-SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9  # a slow core; what is asked of a scheduler for a job
+# What is asked of a scheduler is reckoned with slow machines: a core; and a GPU, on which the many
+# small kernels of a step take the time (counted in docs/performance.md; none was measured).
+SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9
+SLOWEST_GPU_OPERATIONS_PER_MINUTE = 60 * 2e12
+GPU_MINUTES_PER_KERNEL = 20e-6 / 60
+KERNELS_PER_STEP = 300
+KERNELS_PER_REDRAWN_REPLICATE = 182
 PROCESS_MB = 600  # the interpreter and its libraries
 ITEMS_AT_ONCE = 4096  # of the evaluations over all items
 # What takes the time of many operations, by measurement.
@@ -21,11 +28,24 @@ class Cost:
             compilation come on top).
         memory_mb: peak memory in megabytes, the interpreter and its libraries included.
         minutes: wall time to ask a scheduler for, far above what one core should need.
+        gpu_minutes: the same on a GPU.
     """
 
     operations: float
     memory_mb: int
     minutes: int
+    gpu_minutes: int
+
+
+def largest(jobs: Iterable[Job]) -> Cost:
+    """Return the largest of each cost: what any of the jobs can be run with."""
+    costs = [cost(job) for job in jobs]
+    return Cost(
+        operations=max(cost.operations for cost in costs),
+        memory_mb=max(cost.memory_mb for cost in costs),
+        minutes=max(cost.minutes for cost in costs),
+        gpu_minutes=max(cost.gpu_minutes for cost in costs),
+    )
 
 
 def cost(job: Job) -> Cost:
@@ -56,8 +76,12 @@ def cost(job: Job) -> Cost:
     numbers += n_seeds * longest * length * 10  # indices of an evaluation's sequences, 64-bit
     if job.model.name == "mlp":
         numbers += n_seeds * ITEMS_AT_ONCE * 3 * job.model.hidden_dim
+    kernels = KERNELS_PER_STEP + (KERNELS_PER_REDRAWN_REPLICATE * n_seeds if redrawn else 0)
+    on_gpu = operations / SLOWEST_GPU_OPERATIONS_PER_MINUTE
+    on_gpu += job.steps * kernels * GPU_MINUTES_PER_KERNEL
     return Cost(
         operations=operations,
+        gpu_minutes=10 + int(on_gpu),
         minutes=10 + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
         memory_mb=PROCESS_MB + int(numbers * 4 / 1e6),
     )

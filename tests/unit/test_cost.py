@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from icl.cost import cost
+from icl.cost import cost, largest
 from test_config import job
 from test_models import CASES, make_job
 
@@ -26,3 +26,17 @@ def test_every_model(case):
 def test_two_layers_are_quadratic_in_the_context():
     short, long = (make_job("two_layer-context-plain", (5, 16, n, 9000, 8, 1)) for n in (50, 5000))
     assert cost(long).operations > 1000 * cost(short).operations
+
+
+def test_the_largest_of_several_jobs():
+    """What an array of jobs asks for: each number the largest of any job's."""
+    long, wide = job(steps=10**8), job(model={"hidden_dim": 4096})
+    asked = largest([long, wide])
+    assert asked.minutes == cost(long).minutes > cost(wide).minutes
+    assert asked.memory_mb == cost(wide).memory_mb > cost(long).memory_mb
+    assert asked.gpu_minutes == cost(long).gpu_minutes > cost(wide).gpu_minutes
+
+
+def test_a_gpu_is_asked_for_less_time_than_a_core():
+    large = job(steps=10**6, model={"hidden_dim": 2048}, optimiser={"batch_size": 4096})
+    assert cost(large).gpu_minutes < cost(large).minutes

@@ -1,4 +1,6 @@
 # The checked configuration, its jobs, and the paths of results.
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -6,6 +8,10 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from icl import config as icl_config
 from icl import cost as icl_cost
 from icl import validation
+
+# The warning before a time limit, SIGUSR1, goes to every process of a job: training alone heeds it.
+if "SLURM_JOB_ID" in os.environ:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def checked_jobs():
@@ -57,6 +63,8 @@ COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
 PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
 FIGURES = f"{RESULTS}/figures/{{figure}}.{{kind}}"
+# What a job asks a scheduler for: as much as the largest job of its experiment needs.
+ASKED = {name: icl_cost.largest(jobs.values()) for name, jobs in JOBS.items()}
 MARKING_GAPS = config.get("missing_blocks", "wait") == "mark"
 AFTER_A_FAILURE = (
     "Something failed; what finished is kept, and the same command goes on from there.\n"
@@ -75,6 +83,12 @@ wildcard_constraints:
 def job_of(wildcards):
     """Return the training job that the wildcards name."""
     return JOBS[wildcards.experiment][wildcards.job]
+
+
+def asked_minutes(cost, attempt):
+    """Return the time limit to ask for, which grows with the attempt up to the cluster's own."""
+    minutes = cost.gpu_minutes if config.get("device") == "cuda" else cost.minutes
+    return min(attempt * minutes, config.get("time_limit_minutes", attempt * minutes))
 
 
 def blocks_of(experiment):

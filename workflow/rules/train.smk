@@ -1,27 +1,33 @@
 # Training: one job for each experiment, N, K and block of seeds; then one file an experiment.
+# A rule for each experiment, for a job array is of one rule, and asks the same for all its tasks.
+for experiment in JOBS:
 
-
-rule train:
-    output:
-        TRAINED,
-    log:
-        f"{RESULTS}/logs/train/{{experiment}}/{{job}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
-    conda:
-        "../../envs/train.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: attempt
-        * icl_cost.cost(job_of(wildcards)).memory_mb,
-        runtime=lambda wildcards, attempt: attempt
-        * icl_cost.cost(job_of(wildcards)).minutes,
-    params:
-        identity=lambda wildcards: job_of(wildcards).identity(),
-    message:
-        "Train {wildcards.experiment}: {wildcards.job}"
-    script:
-        "../../scripts/train.py"
+    rule:
+        name:
+            f"train_{experiment}"
+        output:
+            TRAINED,
+        log:
+            f"{RESULTS}/logs/train/{{experiment}}/{{job}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
+        wildcard_constraints:
+            experiment=experiment,
+        conda:
+            "../../envs/train.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: attempt
+            * ASKED[wildcards.experiment].memory_mb,
+            runtime=lambda wildcards, attempt: asked_minutes(
+                ASKED[wildcards.experiment], attempt
+            ),
+        params:
+            identity=lambda wildcards: job_of(wildcards).identity(),
+        message:
+            "Train {wildcards.experiment}: {wildcards.job}"
+        script:
+            "../../scripts/train.py"
 
 
 rule collect:
