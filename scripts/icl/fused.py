@@ -1,200 +1,184 @@
-"""The one-layer model on a CPU: hand-written gradients around compiled attention.
+"""What the fast steps on a CPU share: rows of a table, the MLP, buffers that are kept.
 
-The arithmetic is that of `models.one_layer.logits`, which is the place to read it, and of plain
-SGD; tests hold the two together. It is faster because attention never leaves the caches
-(`attention`), because K^T Q is formed once a step, because weights are updated inside the products
-that would have made their gradients, and because every buffer is kept from step to step.
+Their arithmetic is that of the models' `logits`, which are the place to read it, and of plain SGD;
+tests hold the two together.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 import torch
 
-from icl import kernels
-from icl.attention import attention
+from icl import kernels, tasks
+from icl.compiled import padded_width
 from icl.config import Job, Model
 from icl.models.layers import Parameters
-from icl.models.one_layer import LAYERNORM_EPSILON, Tables
+from icl.streams import NormalRows, Purpose
 from icl.tasks import Dataset, Sequences
 
+SEQUENCES_AT_ONCE = 250  # of a forward pass alone: bounds its memory
+# Packs one replicate's items (K, D), times a factor, and labels (K,) into rows (K, P).
+Pack = Callable[[torch.Tensor, torch.Tensor, float, torch.Tensor], None]
 
-def _buffer(*shape: int) -> torch.Tensor:
+
+def buffer(*shape: int) -> torch.Tensor:
+    """Make a float32 tensor to be filled and kept."""
     return torch.empty(shape, dtype=torch.float32)
 
 
-class _Forward:
-    """The forward pass of R replicates on B sequences, in buffers that it keeps.
+@dataclass(frozen=True)
+class Rows:
+    """A dataset as rows that compiled loops read.
 
-    Attributes (`kernels` sees the same memory through `numpy()`):
-        raw: (R, B, E), the targets' tokens as tabled; `token` with the affine.
-        product: (R, E, E), Q^T K, so that token @ product is K^T Q t'.
-        query: (R, B, E), token @ product; `scored` with the gain folded in.
-        weights: (R, B, P + 1), see `attention.Attention`.
-        read: (R, B, E), the weighted sum of rows; `read_token` with the affine.
-        u: (R, B, E), the MLP's input, eq. 1.
-        hidden1: (R, B, d), activations.
-        hidden2: (R, B, d), products, before their bias.
+    Attributes:
+        rows: (R, K, P): of `kernels.pack_tokens`, or of `kernels.pack_items`.
+        labels: (R, K), +1 or -1.
     """
 
-    def __init__(self, model: Model, n_replicates: int, n_sequences: int, context_length: int):
-        width, d = model.item_dim + 2, model.hidden_dim
-        rows = (n_replicates, n_sequences)
-        self.attention = attention(width)
-        self.affine, self.rows = model.layernorm_affine, rows
-        self.with_self = model.attend_to == "context_and_self"
-        self.raw, self.query, self.read, self.u = (_buffer(*rows, width) for _ in range(4))
-        self.token, self.scored, self.read_token = self.raw, self.query, self.read
-        if self.affine:
-            self.token, self.scored, self.read_token = (_buffer(*rows, width) for _ in range(3))
-        self.product = _buffer(n_replicates, width, width)
-        self.weights = _buffer(*rows, -(-context_length // 4) * 4 + 1)
-        self.hidden1, self.hidden2 = _buffer(*rows, d), _buffer(*rows, d)
-        self.labels = _buffer(*rows)
+    rows: torch.Tensor
+    labels: torch.Tensor
 
-    def run(self, p: Parameters, tables: Tables, sequences: Sequences) -> None:
-        """Fill the buffers, up to the products of the second hidden layer."""
-        kernels.gather(
-            tables.unlabelled.numpy(),
-            tables.labels.numpy(),
-            sequences.target.numpy(),
-            self.raw.numpy(),
-            self.labels.numpy(),
+    def select(self, replicates: torch.Tensor) -> "Rows":
+        """Keep the replicates."""
+        return Rows(self.rows[replicates], self.labels[replicates])
+
+
+def embed(dataset: Dataset, pack: Pack) -> Rows:
+    """Make what a step looks tokens up in, as the models' `embed` do."""
+    n_replicates, n_items, item_dim = dataset.items.shape
+    rows = buffer(n_replicates, n_items, padded_width(item_dim + 1))
+    for items, labels, to in zip(dataset.items, dataset.labels, rows, strict=True):
+        pack(items.contiguous(), labels, 1.0, to)
+    return Rows(rows, dataset.labels)
+
+
+class Redraw:
+    """Draws `tasks.redrawn_dataset` as rows, which the next draw overwrites."""
+
+    def __init__(self, job: Job, pack: Pack):
+        self.task, self.item_dim, self.pack = job.task, job.model.item_dim, pack
+        self.normal, self.rows = None, None
+
+    def __call__(self, seeds: torch.Tensor, step: int) -> Rows:
+        """Draw the dataset of a step for each seed."""
+        n_items, dim = self.task.redrawn_items, self.item_dim
+        if self.rows is None or len(self.rows) != len(seeds):
+            self.normal = NormalRows(n_items * dim)
+            self.rows = buffer(len(seeds), n_items, padded_width(dim + 1))
+        labels = tasks.draw_labels(
+            seeds, Purpose.REDRAWN_LABELS, step, n_items, self.task.item_labels
         )
-        if self.affine:
-            gain, bias = p["gain"][:, None, :], p["bias"][:, None, :]
-            torch.addcmul(bias, self.raw, gain, out=self.token)
-        torch.bmm(p["query"].mT, p["key"], out=self.product)
-        torch.bmm(self.token, self.product, out=self.query)
-        if self.affine:
-            torch.mul(self.query, gain, out=self.scored)
-        self.attention.forward(
-            tables.labelled.numpy(),
-            sequences.context.numpy(),
-            self.raw.numpy(),
-            self.scored.numpy(),
-            self.with_self,
-            self.weights.numpy(),
-            self.read.numpy(),
-        )
-        if self.affine:
-            torch.addcmul(bias, self.read, gain, out=self.read_token)
-        torch.baddbmm(self.token, self.read_token, p["value"].mT, out=self.u)
+        for r, to in enumerate(self.rows):
+            items = self.normal.draw(seeds[r : r + 1], Purpose.REDRAWN_ITEMS, step)
+            self.pack(items.view(n_items, dim), labels[r], 1 / sqrt(dim), to)
+        return Rows(self.rows, labels)
+
+
+class InParts:
+    """A forward pass over any number of sequences, in parts whose buffers are kept.
+
+    Args:
+        make: (R, B, N) -> the object that computes B sequences, which has
+            `logits(parameters, tables, sequences, first, out)`.
+    """
+
+    def __init__(self, make: Callable[[tuple[int, int, int]], object]):
+        self.make, self.n_replicates, self.made = make, 0, {}
+
+    def part(self, shape: tuple[int, int, int]):
+        """Return what computes such a part, the same as before while no replicate leaves."""
+        if shape[0] != self.n_replicates:
+            self.n_replicates, self.made = shape[0], {}
+        if shape not in self.made:
+            self.made[shape] = self.make(shape)
+        return self.made[shape]
+
+    def __call__(
+        self, parameters: Parameters, tables: Rows, sequences: Sequences, model: Model
+    ) -> torch.Tensor:
+        """Compute the logits (R, B); the model is the job's."""
+        n_replicates, n_sequences, length = sequences.context.shape
+        out = buffer(n_replicates, n_sequences)
+        for first in range(0, n_sequences, SEQUENCES_AT_ONCE):
+            n = min(SEQUENCES_AT_ONCE, n_sequences - first)
+            part = self.part((n_replicates, n, length))
+            part.logits(parameters, tables, sequences, first, out)
+        return out
+
+    def train(self, parameters: Parameters, tables: Rows, sequences: Sequences) -> None:
+        """Do one step of SGD on one batch, which is one part: a `Step`."""
+        self.part(tuple(sequences.context.shape)).step(parameters, tables, sequences)
+
+
+class FusedMLP:
+    """The MLP of R replicates on B inputs, in buffers that it keeps.
+
+    Weights are updated inside the products that would have made their gradients.
+
+    Attributes:
+        u: (R, B, in), the input.
+        others: (R, B), what else adds to the logit; 0 unless a model fills it.
+        labels: (R, B), of the targets.
+        hidden1: (R, B, d), activations.
+        hidden2: (R, B, d), products, before their bias.
+        logit_gradient: (R, B), once trained.
+        u_gradient: (R, B, in), once trained, for a model that goes on from it.
+    """
+
+    def __init__(self, rows: tuple[int, int], width: int, hidden_dim: int):
+        self.u, self.u_gradient = buffer(*rows, width), buffer(*rows, width)
+        self.labels, self.logit_gradient = buffer(*rows), buffer(*rows)
+        self.others = torch.zeros(rows)
+        self.hidden1, self.hidden2 = buffer(*rows, hidden_dim), buffer(*rows, hidden_dim)
+        self.hidden_gradient = None  # made when training
+
+    def forward(self, p: Parameters) -> None:
+        """Fill the hidden layers from u."""
         torch.bmm(self.u, p["hidden1"].mT, out=self.hidden1)
         kernels.add_bias_relu(self.hidden1.numpy(), p["hidden1_bias"].numpy())
         torch.bmm(self.hidden1, p["hidden2"].mT, out=self.hidden2)
 
-
-def embed(dataset: Dataset) -> Tables:
-    """Make what `models.one_layer.embed` does, for a dataset that is redrawn at every step."""
-    n_replicates, n_items, item_dim = dataset.items.shape
-    labelled, unlabelled = (_buffer(n_replicates, n_items, item_dim + 2) for _ in range(2))
-    kernels.normalise(
-        dataset.items.contiguous().numpy(),
-        dataset.labels.contiguous().numpy(),
-        np.float32(LAYERNORM_EPSILON),
-        labelled.numpy(),
-        unlabelled.numpy(),
-    )
-    return Tables(labelled, unlabelled, dataset.labels)
-
-
-def logits(
-    parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
-) -> torch.Tensor:
-    """Compute what `models.one_layer.logits` does: (R, B)."""
-    forward = _Forward(model, *sequences.context.shape)
-    # A part of a larger batch is not contiguous, and the kernels are compiled for what is.
-    part = Sequences(sequences.context.contiguous(), sequences.target.contiguous())
-    forward.run(parameters, tables, part)
-    out = _buffer(*forward.rows)
-    kernels.read_out(
-        forward.hidden2.numpy(),
-        parameters["hidden2_bias"].numpy(),
-        parameters["readout"].numpy(),
-        parameters["readout_bias"].numpy(),
-        out.numpy(),
-    )
-    return out
-
-
-class FusedStep:
-    """A `Step` of plain SGD for the one-layer model on a CPU."""
-
-    def __init__(self, job: Job):
-        self.model = job.model
-        self.rate = job.optimiser.learning_rate
-        decay = job.optimiser.weight_decay
-        self.keep_attention = 1 - self.rate * decay.attention
-        self.keep_mlp = 1 - self.rate * decay.mlp
-        self.forward = None
-
-    def _fit(self, context_shape: tuple[int, ...]) -> None:
-        """Make the buffers, at the first step and whenever a replicate has left the batch."""
-        if self.forward is not None and self.forward.rows == context_shape[:2]:
-            return
-        self.forward = forward = _Forward(self.model, *context_shape)
-        self.hidden_gradient = torch.empty_like(forward.hidden1)
-        self.u_gradient = torch.empty_like(forward.u)
-        self.read_gradient = torch.empty_like(forward.u)
-        self.query_gradient = torch.empty_like(forward.u)
-        self.product_gradient = torch.empty_like(forward.product)
-        self.key_gradient = torch.empty_like(forward.product)
-
-    def __call__(self, parameters: Parameters, tables: Tables, sequences: Sequences) -> None:
-        """Train the parameters on one batch, in place."""
-        self._fit(tuple(sequences.context.shape))
-        self.forward.run(parameters, tables, sequences)
-        self._train_mlp(parameters)
-        self._train_attention(parameters, tables, sequences)
-
-    def _train_mlp(self, p: Parameters) -> None:
-        """Update the MLP and leave the gradient of its input in `u_gradient`."""
-        f, keep, rate = self.forward, self.keep_mlp, self.rate
-        sgd = (np.float32(keep), np.float32(rate))
-        kernels.train_readout(
-            f.hidden2.numpy(),
+    def read_out(self, p: Parameters, logits: torch.Tensor, first: int) -> None:
+        """Fill logits[:, first : first + B] after `forward`."""
+        kernels.read_out(
+            self.hidden2.numpy(),
             p["hidden2_bias"].numpy(),
             p["readout"].numpy(),
             p["readout_bias"].numpy(),
-            f.labels.numpy(),
-            *sgd,
+            self.others.numpy(),
+            first,
+            logits.numpy(),
         )
-        torch.bmm(f.hidden2, p["hidden2"], out=self.hidden_gradient)
-        p["hidden2"].baddbmm_(f.hidden2.mT, f.hidden1, beta=keep, alpha=-rate)
-        kernels.relu_backward(
-            self.hidden_gradient.numpy(), f.hidden1.numpy(), p["hidden1_bias"].numpy(), *sgd
-        )
-        torch.bmm(self.hidden_gradient, p["hidden1"], out=self.u_gradient)
-        p["hidden1"].baddbmm_(self.hidden_gradient.mT, f.u, beta=keep, alpha=-rate)
 
-    def _train_attention(self, p: Parameters, tables: Tables, sequences: Sequences) -> None:
-        """Update Q, K, V and the affine, from the gradient of u = token + V read_token."""
-        f, keep, rate = self.forward, self.keep_attention, self.rate
-        torch.bmm(self.u_gradient, p["value"], out=self.read_gradient)
-        p["value"].baddbmm_(self.u_gradient.mT, f.read_token, beta=keep, alpha=-rate)
-        if f.affine:
-            gain = p["gain"][:, None, :]
-            gain_gradient = (self.read_gradient * f.read).sum(1)
-            bias_gradient = self.read_gradient.sum(1)
-            self.read_gradient.mul_(gain)
-        f.attention.backward(
-            tables.labelled.numpy(),
-            sequences.context.numpy(),
-            f.raw.numpy(),
-            f.weights.numpy(),
-            f.read.numpy(),
-            self.read_gradient.numpy(),
-            self.query_gradient.numpy(),
+    def train(self, p: Parameters, keep: float, rate: float, pass_on: bool = True) -> None:
+        """Update the MLP after `forward`, and fill `u_gradient` if it is to be passed on.
+
+        Args:
+            p: the parameters, changed in place.
+            keep: 1 - rate * weight decay.
+            rate: the learning rate.
+            pass_on: whether u depends on parameters.
+        """
+        if self.hidden_gradient is None:
+            self.hidden_gradient = torch.empty_like(self.hidden1)
+        sgd = (np.float32(keep), np.float32(rate))
+        kernels.train_readout(
+            self.hidden2.numpy(),
+            p["hidden2_bias"].numpy(),
+            p["readout"].numpy(),
+            p["readout_bias"].numpy(),
+            self.labels.numpy(),
+            self.others.numpy(),
+            *sgd,
+            self.logit_gradient.numpy(),
         )
-        if f.affine:
-            gain_gradient += (self.query_gradient * f.query).sum(1)
-            self.query_gradient.mul_(gain)
-            token_gradient = torch.baddbmm(self.u_gradient, self.query_gradient, f.product.mT)
-            gain_gradient += (token_gradient * f.raw).sum(1)
-            bias_gradient += token_gradient.sum(1)
-            p["gain"].mul_(keep).add_(gain_gradient, alpha=-rate)
-            p["bias"].mul_(keep).add_(bias_gradient, alpha=-rate)
-        # The product P = Q^T K has gradient G = token^T dquery; then dQ = K G^T and dK = Q G.
-        torch.bmm(f.token.mT, self.query_gradient, out=self.product_gradient)
-        torch.bmm(p["query"], self.product_gradient, out=self.key_gradient)
-        p["query"].baddbmm_(p["key"], self.product_gradient.mT, beta=keep, alpha=-rate)
-        p["key"].mul_(keep).add_(self.key_gradient, alpha=-rate)
+        torch.bmm(self.hidden2, p["hidden2"], out=self.hidden_gradient)
+        p["hidden2"].baddbmm_(self.hidden2.mT, self.hidden1, beta=keep, alpha=-rate)
+        kernels.relu_backward(
+            self.hidden_gradient.numpy(), self.hidden1.numpy(), p["hidden1_bias"].numpy(), *sgd
+        )
+        if pass_on:
+            torch.bmm(self.hidden_gradient, p["hidden1"], out=self.u_gradient)
+        p["hidden1"].baddbmm_(self.hidden_gradient.mT, self.u, beta=keep, alpha=-rate)

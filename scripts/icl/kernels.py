@@ -1,55 +1,138 @@
-"""Compiled loops for the one-layer model on a CPU: what `fused` does between matrix products.
+"""Compiled loops on a CPU: what `fused` does between matrix products."""
 
-Floating-point sums may be reordered (so that they vectorise); infinities and NaN keep their
-meaning, for they tell that a replicate has diverged.
-"""
-
-import numba
 import numpy as np
 
-OPTIONS = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
-compile_loop = numba.njit(cache=True, **OPTIONS)
-inline_loop = numba.njit(inline="always", **OPTIONS)  # for what the innermost loops are made of
+from icl.compiled import compile_loop
 
 
 @compile_loop
-def normalise(items, labels, epsilon, labelled, unlabelled):  # pragma: no cover - compiled
-    """Fill the token tables (R, K, E) from items (R, K, D) and labels (R, K): LayerNorm."""
-    n_replicates, n_items, item_dim = items.shape
+def pack_tokens(items, labels, scale, epsilon, rows):  # pragma: no cover - compiled
+    """Fill rows (K, P) from one replicate's items (K, D), times scale, and labels (K,): LayerNorm.
+
+    A row is its token's first D + 1 components and zeros; the last component is minus their sum.
+    """
+    n_items, item_dim = items.shape
     width = np.float32(item_dim + 2)
+    for k in range(n_items):
+        x, to = items[k], rows[k]
+        total = np.float32(0)
+        for i in range(item_dim):
+            total += x[i]
+        mean = (scale * total + np.float32(1)) / width
+        square = mean * mean + (np.float32(1) - mean) * (np.float32(1) - mean)
+        for i in range(item_dim):
+            to[i] = scale * x[i] - mean
+            square += to[i] * to[i]
+        norm = np.float32(1) / np.sqrt(square / width + epsilon)
+        for i in range(item_dim):
+            to[i] *= norm
+        to[item_dim] = ((np.float32(1) if labels[k] > 0 else np.float32(0)) - mean) * norm
+        for i in range(item_dim + 1, rows.shape[1]):
+            to[i] = 0
+
+
+@compile_loop
+def target_tokens(
+    rows, labels, target, first, epsilon, tokens, target_labels
+):  # pragma: no cover - compiled
+    """Fill the targets' tokens (R, B, E), which have an empty label, and their labels (R, B).
+
+    Rows are those of `pack_tokens`, (R, K, P); targets (R, all) are taken from the first on. Of a
+    row's two label components one stands for 0 and one for 1: they tell what LayerNorm subtracted
+    and by what it scaled, and so the item.
+    """
+    n_replicates, n_sequences, n_components = tokens.shape
+    item_dim, width = n_components - 2, np.float32(n_components)
     for r in range(n_replicates):
-        for k in range(n_items):
-            x, to, bare = items[r, k], labelled[r, k], unlabelled[r, k]
+        for b in range(n_sequences):
+            k = target[r, first + b]
+            x, to = rows[r, k], tokens[r, b]
             total = np.float32(0)
             for i in range(item_dim):
                 total += x[i]
-            mean, bare_mean = (total + np.float32(1)) / width, total / width
-            square, bare_square = np.float32(0), np.float32(0)
+            positive = labels[r, k] > 0
+            negative_component = -total - x[item_dim]
+            zero = negative_component if positive else x[item_dim]
+            scale = (x[item_dim] if positive else negative_component) - zero
+            mean = (total - np.float32(item_dim) * zero) / width  # of the item, times scale
+            square = np.float32(2) * mean * mean
             for i in range(item_dim):
-                square += (x[i] - mean) * (x[i] - mean)
-                bare_square += (x[i] - bare_mean) * (x[i] - bare_mean)
-            square += mean * mean + (np.float32(1) - mean) * (np.float32(1) - mean)
-            bare_square += np.float32(2) * bare_mean * bare_mean
-            scale = np.float32(1) / np.sqrt(square / width + epsilon)
-            bare_scale = np.float32(1) / np.sqrt(bare_square / width + epsilon)
+                to[i] = x[i] - zero - mean
+                square += to[i] * to[i]
+            norm = np.float32(1) / np.sqrt(square / width + epsilon * scale * scale)
             for i in range(item_dim):
-                to[i] = (x[i] - mean) * scale
-                bare[i] = (x[i] - bare_mean) * bare_scale
-            positive = np.float32(1) if labels[r, k] > 0 else np.float32(0)
-            to[item_dim] = (positive - mean) * scale
-            to[item_dim + 1] = (np.float32(1) - positive - mean) * scale
-            bare[item_dim] = bare[item_dim + 1] = -bare_mean * bare_scale
+                to[i] *= norm
+            to[item_dim] = to[item_dim + 1] = -mean * norm
+            target_labels[r, b] = labels[r, k]
 
 
 @compile_loop
-def gather(table, labels, target, tokens, target_labels):  # pragma: no cover - compiled
-    """Look up the targets' tokens (R, B, E) and labels (R, B)."""
-    for r in range(target.shape[0]):
-        for b in range(target.shape[1]):
-            row = target[r, b]
-            target_labels[r, b] = labels[r, row]
-            for i in range(table.shape[2]):
-                tokens[r, b, i] = table[r, row, i]
+def pack_items(items, labels, scale, rows):  # pragma: no cover - compiled
+    """Fill rows (K, P) from one replicate's items (K, D), times scale, and labels (K,)."""
+    n_items, item_dim = items.shape
+    for k in range(n_items):
+        for i in range(item_dim):
+            rows[k, i] = scale * items[k, i]
+        rows[k, item_dim] = labels[k]
+        for i in range(item_dim + 1, rows.shape[1]):
+            rows[k, i] = 0
+
+
+@compile_loop
+def target_items(rows, target, first, items, target_labels):  # pragma: no cover - compiled
+    """Look the targets' items (R, B, D) and labels (R, B) up in the rows of `pack_items`."""
+    n_replicates, n_sequences, item_dim = items.shape
+    for r in range(n_replicates):
+        for b in range(n_sequences):
+            x = rows[r, target[r, first + b]]
+            for i in range(item_dim):
+                items[r, b, i] = x[i]
+            target_labels[r, b] = x[item_dim]
+
+
+@compile_loop
+def normalise_items(items, epsilon, tokens):  # pragma: no cover - compiled
+    """Fill tokens (R, B, D + 2) of items (R, B, D) with an empty label: LayerNorm."""
+    n_replicates, n_sequences, item_dim = items.shape
+    width = np.float32(item_dim + 2)
+    for r in range(n_replicates):
+        for b in range(n_sequences):
+            x, to = items[r, b], tokens[r, b]
+            total = np.float32(0)
+            for i in range(item_dim):
+                total += x[i]
+            mean = total / width
+            square = np.float32(2) * mean * mean
+            for i in range(item_dim):
+                to[i] = x[i] - mean
+                square += to[i] * to[i]
+            norm = np.float32(1) / np.sqrt(square / width + epsilon)
+            for i in range(item_dim):
+                to[i] *= norm
+            to[item_dim] = to[item_dim + 1] = -mean * norm
+
+
+@compile_loop
+def train_head(w, beta, read, read_slope, logit_gradient, keep, rate):  # pragma: no cover
+    """Train the minimal model's scalars (R,), each kept by its own factor, from `Attention.head`.
+
+    Args:
+        w: (R,), the factor of read in the logit.
+        beta: (R,), with respect to which read has the derivative read_slope.
+        read: (R, B).
+        read_slope: (R, B).
+        logit_gradient: (R, B).
+        keep: of w and beta, 1 - rate * weight decay.
+        rate: the learning rate.
+    """
+    for r in range(read.shape[0]):
+        by_w, by_beta = np.float32(0), np.float32(0)
+        for b in range(read.shape[1]):
+            by_w += logit_gradient[r, b] * read[r, b]
+            by_beta += logit_gradient[r, b] * read_slope[r, b]
+        by_beta *= w[r]
+        w[r] = keep[0] * w[r] - rate * by_w
+        beta[r] = keep[1] * beta[r] - rate * by_beta
 
 
 @compile_loop
@@ -78,20 +161,22 @@ def relu_backward(gradient, hidden, bias, keep, rate):  # pragma: no cover - com
 
 
 @compile_loop
-def read_out(hidden, bias, readout, readout_bias, logits):  # pragma: no cover - compiled
-    """Fill the logits (R, B) from the second hidden layer's products (R, B, d)."""
+def read_out(
+    hidden, bias, readout, readout_bias, others, first, logits
+):  # pragma: no cover - compiled
+    """Fill logits[:, first : first + B] from the second hidden layer's products (R, B, d)."""
     for r in range(hidden.shape[0]):
         for b in range(hidden.shape[1]):
-            logit = readout_bias[r, 0]
+            logit = readout_bias[r, 0] + others[r, b]
             for i in range(hidden.shape[2]):
                 value = hidden[r, b, i] + bias[r, i]
                 logit += (np.float32(0) if value < 0 else value) * readout[r, 0, i]
-            logits[r, b] = logit
+            logits[r, first + b] = logit
 
 
 @compile_loop
 def train_readout(
-    hidden, bias, readout, readout_bias, labels, keep, rate
+    hidden, bias, readout, readout_bias, labels, others, keep, rate, logit_gradient
 ):  # pragma: no cover - compiled
     """Train the MLP's last layer, and the bias before it, and pass the gradient on.
 
@@ -103,8 +188,10 @@ def train_readout(
         readout: (R, 1, d).
         readout_bias: (R, 1).
         labels: (R, B) the targets' labels.
+        others: (R, B) what else adds to the logit.
         keep: 1 - rate * weight decay.
         rate: the learning rate.
+        logit_gradient: (R, B), filled.
     """
     n_replicates, n_sequences, n_hidden = hidden.shape
     readout_gradient = np.empty(n_hidden, np.float32)
@@ -112,18 +199,19 @@ def train_readout(
     for r in range(n_replicates):
         readout_gradient[:] = 0
         bias_gradient[:] = 0
-        logit_gradient = np.float32(0)
+        by_bias = np.float32(0)
         w, shift = readout[r, 0], bias[r]
         for b in range(n_sequences):
             h = hidden[r, b]
-            logit = readout_bias[r, 0]
+            logit = readout_bias[r, 0] + others[r, b]
             for i in range(n_hidden):
                 value = h[i] + shift[i]
                 h[i] = np.float32(0) if value < 0 else value
                 logit += h[i] * w[i]
             label = labels[r, b]
             g = -label / (np.float32(1) + np.exp(label * logit)) / np.float32(n_sequences)
-            logit_gradient += g
+            logit_gradient[r, b] = g
+            by_bias += g
             for i in range(n_hidden):
                 readout_gradient[i] += g * h[i]
                 h[i] = g * w[i] if h[i] > 0 else np.float32(0)
@@ -131,4 +219,4 @@ def train_readout(
         for i in range(n_hidden):
             w[i] = keep * w[i] - rate * readout_gradient[i]
             shift[i] = keep * shift[i] - rate * bias_gradient[i]
-        readout_bias[r, 0] = keep * readout_bias[r, 0] - rate * logit_gradient
+        readout_bias[r, 0] = keep * readout_bias[r, 0] - rate * by_bias

@@ -131,18 +131,28 @@ class TrainingData:
         n_items: how many there are.
     """
 
-    def __init__(self, job: Job, seeds: torch.Tensor, embed: Callable[[Dataset], object]):
-        self.job, self.embed = job, embed
+    def __init__(
+        self,
+        job: Job,
+        seeds: torch.Tensor,
+        embed: Callable[[Dataset], object],
+        redraw: Callable[[torch.Tensor, int], object] | None = None,
+    ):
+        self.job, self.embed, self.redraw = job, embed, redraw or self._redraw
         finite = job.n_items is not None
         self.n_items = job.n_items if finite else job.task.redrawn_items
         draw = tasks.training_dataset if finite else tasks.unseen_dataset
-        self.tables = embed(draw(seeds, self.n_items, job.model.item_dim, job.task))
+        self.tables = self.embed(draw(seeds, self.n_items, job.model.item_dim, job.task))
         self.by_label, self.cumulative = None, None
         if finite and job.task.context_labels == "balanced":
             self.by_label = ByLabel.of(self.tables.labels)
         if job.task.zipf_exponent > 0:
             exponent = job.task.zipf_exponent
             self.cumulative = zipf_cumulative(self.n_items, exponent, seeds.device)
+
+    def _redraw(self, seeds: torch.Tensor, step: int) -> object:
+        job = self.job
+        return self.embed(tasks.redrawn_dataset(seeds, step, job.model.item_dim, job.task))
 
     def batch(
         self, seeds: torch.Tensor, purpose: Purpose, step: int, batch_size: int
@@ -156,7 +166,7 @@ class TrainingData:
             return self.embed(dataset), sequences
         tables, by_label = self.tables, self.by_label
         if job.n_items is None:
-            tables = self.embed(tasks.redrawn_dataset(seeds, step, job.model.item_dim, task))
+            tables = self.redraw(seeds, step)
         if balanced:
             by_label = by_label or ByLabel.of(tables.labels)
             return tables, draw_balanced_sequences(*sizes, by_label)

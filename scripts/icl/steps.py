@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.nn import functional
 
-from icl import fused
-from icl.config import Job
+from icl import fused, fused_minimal, fused_one_layer
+from icl.config import Job, Model
 from icl.models import MODELS
 from icl.models.layers import Parameters
 from icl.tasks import Dataset, Sequences
 
 Step = Callable[[Parameters, object, Sequences], None]
+SEQUENCES_AT_ONCE = 250  # of a forward pass alone: bounds its memory
 
 
 def loss_and_gradients(
@@ -49,6 +51,21 @@ def autograd_step(job: Job) -> Step:
     return step
 
 
+def in_parts(logits: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Make a forward pass over any number of sequences, some at once."""
+
+    def of_all(parameters: Parameters, tables, sequences: Sequences, model: Model) -> torch.Tensor:
+        parts = zip(
+            sequences.context.split(SEQUENCES_AT_ONCE, dim=1),
+            sequences.target.split(SEQUENCES_AT_ONCE, dim=1),
+            strict=True,
+        )
+        found = [logits(parameters, tables, Sequences(*part), model) for part in parts]
+        return torch.cat(found, dim=1)
+
+    return of_all
+
+
 @dataclass(frozen=True)
 class Arithmetic:
     """How a job is computed where it runs.
@@ -56,22 +73,54 @@ class Arithmetic:
     Attributes:
         embed: dataset -> tables, as the model's own `embed`.
         step: one step of SGD, in place.
-        logits: the forward pass, as the model's own `logits`.
+        logits: the forward pass, as the model's own `logits`, on any number of sequences.
+        item_logits: as the model's own, if it has any.
+        redraw: (seeds, step) -> tables of `tasks.redrawn_dataset`, good until the next are drawn;
+            None: embed that dataset.
+        unpack: tables -> those of the model's own `embed`.
     """
 
     embed: Callable[[Dataset], object]
     step: Step
     logits: Callable[..., torch.Tensor]
+    item_logits: Callable[..., torch.Tensor] | None
+    redraw: Callable[[torch.Tensor, int], object] | None = None
+    unpack: Callable[[object], object] = lambda tables: tables
 
 
 def plain(job: Job) -> Arithmetic:
     """Compute by the model's own forward pass and autograd: every model, every device."""
     model = MODELS[job.model.name]
-    return Arithmetic(model.embed, autograd_step(job), model.logits)
+    logits = in_parts(model.logits)
+    return Arithmetic(model.embed, autograd_step(job), logits, getattr(model, "item_logits", None))
+
+
+def _fused(job: Job) -> Arithmetic:
+    """Compute by compiled loops and hand-written gradients, on a CPU."""
+    makes = {
+        "one_layer": (fused_one_layer.pack_tokens, fused_one_layer.OneLayer),
+        "minimal": (fused_minimal.pack_items, fused_minimal.Minimal),
+        "mlp": (fused_minimal.pack_items, fused_minimal.MLPAlone),
+    }
+    pack, computes = makes[job.model.name]
+    parts = fused.InParts(partial(computes, job))
+    of_items = fused.InParts(partial(fused_minimal.MLPAlone, job))
+
+    def item_logits(parameters: Parameters, tables, index: torch.Tensor, model: Model):
+        return of_items(parameters, tables, Sequences(index[..., None], index.contiguous()), model)
+
+    return Arithmetic(
+        embed=partial(fused.embed, pack=pack),
+        step=parts.train,
+        logits=parts,
+        item_logits=None if job.model.name == "one_layer" else item_logits,
+        redraw=fused.Redraw(job, pack),
+        unpack=partial(fused_one_layer.unpack, item_dim=job.model.item_dim),
+    )
 
 
 def choose(job: Job, device: torch.device) -> Arithmetic:
     """Choose the fastest arithmetic for a job on a device."""
-    if device.type == "cpu" and job.model.name == "one_layer":
-        return Arithmetic(fused.embed, fused.FusedStep(job), fused.logits)
+    if device.type == "cpu" and job.model.name != "two_layer":
+        return _fused(job)
     return plain(job)

@@ -10,9 +10,10 @@ tensor operations that never leave the device; both give the same bits.
 from enum import IntEnum
 from math import prod
 
-import numba
 import numpy as np
 import torch
+
+from icl.compiled import compile_exactly
 
 ROUNDS = 10
 MULTIPLIER_0, MULTIPLIER_1 = 0xD2511F53, 0xCD9E8D57
@@ -40,25 +41,21 @@ class Purpose(IntEnum):
     INITIAL_W = 14
 
 
-# Multiplication and addition may be contracted, as everywhere; nothing else is reordered.
-_compile = numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
-
-
-@_compile
+@compile_exactly
 def _round(c0, c1, c2, c3, k0, k1):  # pragma: no cover - compiled
     mask, half = np.uint64(MASK), np.uint64(32)
     p0, p1 = np.uint64(MULTIPLIER_0) * c0, np.uint64(MULTIPLIER_1) * c2
     return (p1 >> half) ^ c1 ^ k0, p1 & mask, (p0 >> half) ^ c3 ^ k1, p0 & mask
 
 
-@_compile
+@compile_exactly
 def _key(k0, k1, n):  # pragma: no cover - compiled
     """Return the key of round n."""
     mask, n = np.uint64(MASK), np.uint64(n)
     return (k0 + n * np.uint64(WEYL_0)) & mask, (k1 + n * np.uint64(WEYL_1)) & mask
 
 
-@_compile
+@compile_exactly
 def _philox_loop(seeds, purpose, step, out):  # pragma: no cover - compiled
     """Fill out (R, 4 * blocks), uint32; the rounds are written out so that blocks vectorise."""
     for r in range(out.shape[0]):
@@ -98,7 +95,7 @@ def _words(seeds: torch.Tensor, purpose: int, step: int, n: int) -> np.ndarray:
     return out
 
 
-@_compile
+@compile_exactly
 def _integer_loop(words, high, high_last, out, last):  # pragma: no cover - compiled
     """Scale words (R, >= rows * (columns + 1)) to out (R, rows, columns) and last (R, rows)."""
     n_rows, n_columns = out.shape[1:]
@@ -112,7 +109,7 @@ def _integer_loop(words, high, high_last, out, last):  # pragma: no cover - comp
             last[r, row] = np.int64((np.uint64(source[n_columns]) * np.uint64(high_last)) >> half)
 
 
-@_compile
+@compile_exactly
 def _logarithm(x):  # pragma: no cover - compiled
     """Return log x of a positive float32, to its rounding (Cephes' logf, without branches)."""
     word = np.float32(x).view(np.int32)
@@ -134,7 +131,7 @@ def _logarithm(x):  # pragma: no cover - compiled
     return m + y + np.float32(0.693359375) * exponent
 
 
-@_compile
+@compile_exactly
 def _cos_sin(turns):  # pragma: no cover - compiled
     """Return the cosine and sine of a number of turns in [0, 1], to float32 rounding."""
     quarter = np.floor(np.float32(4) * turns + np.float32(0.5))
@@ -149,7 +146,7 @@ def _cos_sin(turns):  # pragma: no cover - compiled
     return (-c, -s) if turn & 2 else (c, s)
 
 
-@_compile
+@compile_exactly
 def _normal_loop(words, out):  # pragma: no cover - compiled
     """Turn words (R, >= n) into normal numbers (R, n), n even, pair by pair as `normal` does."""
     n_pairs = out.shape[1] // 2
@@ -232,6 +229,24 @@ def integer_rows(
     return (words[..., :-1] * high) >> 32, (words[..., -1] * high_last) >> 32
 
 
+@compile_exactly
+def _wrap_loop(numbers, high):  # pragma: no cover - compiled
+    for i in range(numbers.shape[0]):
+        numbers[i] -= high if numbers[i] >= high else 0
+
+
+def wrap(numbers: torch.Tensor, high: int) -> torch.Tensor:
+    """Take integers in [0, 2 high) modulo high; on a CPU in place, where % would take far longer.
+
+    Returns:
+        The integers, shaped as numbers.
+    """
+    if numbers.device.type != "cpu":
+        return numbers % high
+    _wrap_loop(numbers.view(-1).numpy(), high)
+    return numbers
+
+
 def uniform(
     seeds: torch.Tensor, purpose: Purpose, step: int, shape: tuple[int, ...]
 ) -> torch.Tensor:
@@ -261,6 +276,25 @@ def normal(
     else:
         numbers = _normal_tensor(uniform(seeds, purpose, step, (2, n_pairs)))
     return numbers[:, :n].view(-1, *shape)
+
+
+class NormalRows:
+    """Draws what `normal` draws of n numbers, one replicate at a time, on a CPU, in kept buffers.
+
+    For draws so large that allocating them would take longer than filling them.
+    """
+
+    def __init__(self, n: int):
+        n_even = 2 * -(-n // 2)
+        self.n = n
+        self.words = np.empty((1, -(-n_even // 4) * 4), dtype=np.uint32)
+        self.numbers = np.empty((1, n_even), dtype=np.float32)
+
+    def draw(self, seed: torch.Tensor, purpose: Purpose, step: int) -> torch.Tensor:
+        """Draw for one seed (1,): (n,) float32, overwritten by the next draw."""
+        _philox_loop(seed.numpy(), int(purpose), step, self.words)
+        _normal_loop(self.words, self.numbers)
+        return torch.from_numpy(self.numbers[0, : self.n])
 
 
 def _normal_tensor(pairs: torch.Tensor) -> torch.Tensor:

@@ -76,12 +76,19 @@ def draw_dataset(
     else:
         items = streams.normal(seeds, purposes[0], step, (n_items, item_dim))
     items = items.mul_(1 / sqrt(item_dim))
+    return Dataset(items, draw_labels(seeds, purposes[1], step, n_items, item_labels))
+
+
+def draw_labels(
+    seeds: torch.Tensor, purpose: Purpose, step: int, n_items: int, item_labels: str
+) -> torch.Tensor:
+    """Draw the labels of K items for each seed, as `draw_dataset` does: (R, K)."""
     if item_labels == "balanced":
         # The items are exchangeable, so which of them carry +1 is of no consequence.
         positive = torch.arange(n_items, device=seeds.device).expand(len(seeds), -1) % 2 == 1
     else:
-        positive = streams.integers(seeds, purposes[1], step, (n_items,), 2) == 1
-    return Dataset(items, positive.float() * 2 - 1)
+        positive = streams.integers(seeds, purpose, step, (n_items,), 2) == 1
+    return positive.float() * 2 - 1
 
 
 def training_dataset(seeds: torch.Tensor, n_items: int, item_dim: int, task: Task) -> Dataset:
@@ -145,4 +152,5 @@ def draw_sequences_without_copy(
         seeds, purpose, step, shape, n_items - 1, high_last=n_items
     )
     # Counted from the target on, around the end: 1 to K - 1 items further.
-    return Sequences((target[..., None] + 1 + others) % n_items, target)
+    context = others.add_(target[..., None]).add_(1)
+    return Sequences(streams.wrap(context, n_items), target)

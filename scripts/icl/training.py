@@ -16,7 +16,7 @@ from icl.streams import Purpose
 
 log = logging.getLogger(__name__)
 
-EVALUATION_BATCH = 250  # sequences at once: bounds the memory of an evaluation
+HELD_OUT = 250  # sequences of novel items on which attention's scores are compared
 
 
 class DeviceError(RuntimeError):
@@ -47,7 +47,7 @@ class _Ensemble:
         self.arithmetic = steps.choose(job, device)
         self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
         self.parameters = MODELS[job.model.name].initialise(self.seeds, job.model)
-        self.data = TrainingData(job, self.seeds, self.arithmetic.embed)
+        self.data = TrainingData(job, self.seeds, self.arithmetic.embed, self.arithmetic.redraw)
         self.novel = None
         if job.evaluation.novel_items:
             n, dim = job.evaluation.novel_items, job.model.item_dim
@@ -62,16 +62,10 @@ class _Ensemble:
 
     def _accuracy_and_loss(self, tables, sequences):
         """Average over sequences: accuracy (R,) and binary cross-entropy (R,)."""
-        correct, loss = 0.0, 0.0
-        for first in range(0, sequences.target.shape[1], EVALUATION_BATCH):
-            part = slice(first, first + EVALUATION_BATCH)
-            batch = tasks.Sequences(sequences.context[:, part], sequences.target[:, part])
-            labels = tables.labels.gather(1, batch.target)
-            margin = labels * self.arithmetic.logits(self.parameters, tables, batch, self.job.model)
-            correct = correct + (margin > 0).sum(1)
-            loss = loss + functional.softplus(-margin).double().sum(1)
-        n = sequences.target.shape[1]
-        return correct.double() / n, loss / n
+        logits = self.arithmetic.logits(self.parameters, tables, sequences, self.job.model)
+        margin = tables.labels.gather(1, sequences.target) * logits
+        correct = (margin > 0).double().mean(1)
+        return correct, functional.softplus(-margin).double().mean(1)
 
     def _of_sequences(self, step: int) -> dict[str, torch.Tensor]:
         """Measure `METRICS`, and the attention's order parameters if they are asked for."""
@@ -92,11 +86,9 @@ class _Ensemble:
         if evaluation.order_parameters and self.job.model.name == "minimal":
             measured |= {name: self.parameters[name].double() for name in ("beta", "w")}
         elif evaluation.order_parameters:
-            held_out = tasks.Sequences(
-                novel.context[:, :EVALUATION_BATCH], novel.target[:, :EVALUATION_BATCH]
-            )
+            held_out = tasks.Sequences(novel.context[:, :HELD_OUT], novel.target[:, :HELD_OUT])
             measured |= order_parameters.of_head(
-                self.parameters, self.novel, held_out, self.job.model
+                self.parameters, self.arithmetic.unpack(self.novel), held_out, self.job.model
             )
         return measured
 
@@ -107,7 +99,7 @@ class _Ensemble:
         measured = {} if job.model.name == "mlp" else self._of_sequences(step)
         if records.measures_items(job):
             measured |= order_parameters.of_items(
-                MODELS[job.model.name].item_logits,
+                self.arithmetic.item_logits,
                 self.parameters,
                 self.data.tables,
                 job.model,

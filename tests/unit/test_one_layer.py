@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 import torch
-from icl import fused, steps
+from icl import steps
 from icl.config import (
     Evaluation,
     EvaluationSequences,
@@ -110,8 +110,9 @@ def test_fused_step_in_float32(problem, expected):
     job, parameters, dataset, sequences = problem
     before = {name: p.float() for name, p in parameters.items()}
     after = {name: p.clone() for name, p in before.items()}
-    tables = one_layer.embed(Dataset(dataset.items.float(), dataset.labels.float()))
-    fused.FusedStep(job)(after, tables, sequences)
+    fast = steps.choose(job, torch.device("cpu"))
+    tables = fast.embed(Dataset(dataset.items.float(), dataset.labels.float()))
+    fast.step(after, tables, sequences)
     for r, (_, of_loss) in enumerate(expected):
         largest = max(np.abs(gradient).max() for gradient in of_loss.values())
         for name, gradient in of_loss.items():
@@ -124,7 +125,7 @@ def test_logits_in_float32(problem):
     job, parameters, dataset, sequences = problem
     exact = one_layer.logits(parameters, one_layer.embed(dataset), sequences, job.model)
     single = {name: p.float() for name, p in parameters.items()}
-    tables = one_layer.embed(Dataset(dataset.items.float(), dataset.labels.float()))
-    for logits in (one_layer.logits, fused.logits):
-        z = logits(single, tables, sequences, job.model)
+    dataset = Dataset(dataset.items.float(), dataset.labels.float())
+    for arithmetic in (steps.plain(job), steps.choose(job, torch.device("cpu"))):
+        z = arithmetic.logits(single, arithmetic.embed(dataset), sequences, job.model)
         torch.testing.assert_close(z.double(), exact, rtol=1e-5, atol=1e-5)

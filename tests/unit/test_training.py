@@ -280,11 +280,13 @@ def test_cuda_gives_the_cpu_s_curve():
 
 
 def with_embed(monkeypatch, change):
-    """Let a change come between the token tables and everything that reads them."""
-    choose = steps.choose
+    """Let a change come between the token tables and everything that reads them.
+
+    The tables are those of the plain arithmetic: the fast one makes targets' tokens as it reads.
+    """
 
     def changed(job, device):
-        arithmetic = choose(job, device)
+        arithmetic = steps.plain(job)
         return replace(arithmetic, embed=lambda dataset: change(arithmetic.embed, dataset))
 
     monkeypatch.setattr(steps, "choose", changed)
