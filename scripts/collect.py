@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from icl import artifacts, entry, provenance
+from icl import artifacts, checkpoint, entry, provenance
 
 with entry.logged(snakemake.log[0]) as log:
     experiment = snakemake.wildcards.experiment
@@ -24,4 +24,6 @@ with entry.logged(snakemake.log[0]) as log:
         },
     )
     artifacts.write(joined, snakemake.output[0])
+    for path in snakemake.input:
+        checkpoint.remove(path)
     log.info("%d runs from %d jobs", joined.sizes["run"], len(finished))

@@ -1,12 +1,12 @@
 """Train one job, a block of seeds at one N and K, and write its record."""
 
-import time
+import json
 
 import torch
-from icl import artifacts, entry, provenance, training
+from icl import artifacts, checkpoint, entry, provenance, training
 from icl.config import job_from_identity
 
-with entry.logged(snakemake.log[0]) as log:
+with entry.logged(snakemake.log[0], mode="a") as log:  # earlier attempts' lines stay
     torch.set_num_threads(snakemake.threads)
     job = job_from_identity(dict(snakemake.params.identity))
     device = training.resolve_device(snakemake.config.get("device", "auto"))
@@ -18,9 +18,15 @@ with entry.logged(snakemake.log[0]) as log:
         device=str(device),
         threads=snakemake.threads,
     )
-    start = time.monotonic()
-    with entry.progress(job.steps, f"N={job.context_length}", log) as on_progress:
-        record = training.train(job, device, on_progress)
-    facts["wall_seconds"] = round(time.monotonic() - start, 3)
+    minutes = snakemake.config.get("checkpoint_minutes", checkpoint.MINUTES)
+    folder = checkpoint.folder_of(snakemake.output[0])
+    with (
+        checkpoint.Checkpoints(folder, job, minutes, facts) as checkpoints,
+        entry.progress(job.steps, f"N={job.context_length}", log) as on_progress,
+    ):
+        record = training.train(job, device, on_progress, checkpoints)
+    facts["attempts"] = json.dumps(checkpoints.attempts)
+    facts["wall_seconds"] = round(checkpoints.seconds, 3)
+    log.info("%d checkpoints took %.3f s", checkpoints.saved, checkpoints.seconds_saving)
     artifacts.write(artifacts.job_dataset(record, job, facts), snakemake.output[0])
     log.info("wrote %s", snakemake.output[0])

@@ -4,9 +4,11 @@ Each carries a digest of its contents, which every reader
 checks: a file that opens but was cut short, edited or mixed up is refused by name.
 """
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,9 @@ def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
     Args:
         dataset: numbers and strings; attributes must be numbers or strings.
         path: where; its folder is made if need be.
+
+    Raises:
+        WriteError: if the file system refuses; the old file is still there then.
     """
     stamped = dataset.assign_attrs(artifact_format=FORMAT_VERSION, data_digest=data_digest(dataset))
     stamped.attrs[STAMP] = content_digest(stamped)
@@ -77,7 +82,11 @@ def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
         if variable.dtype.kind in "fiu"
     }
     with files.replacing(path) as temporary:
-        stamped.to_netcdf(temporary, format="NETCDF4", engine="netcdf4", encoding=encoding)
+        try:
+            stamped.to_netcdf(temporary, format="NETCDF4", engine="netcdf4", encoding=encoding)
+        except RuntimeError as error:  # all that the library below says of a full or broken disk
+            free = shutil.disk_usage(Path(temporary).parent).free
+            raise OSError(errno.EIO, f"{error}, with {free:,} bytes free on the disk") from error
 
 
 def read(path: str | os.PathLike) -> xr.Dataset:

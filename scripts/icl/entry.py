@@ -13,12 +13,17 @@ LINE_INTERVAL = 30.0  # seconds between the lines of a log
 
 
 @contextmanager
-def logged(path: str) -> Iterator[logging.Logger]:
-    """Send log records, and the traceback of a failure, to a rule's log file."""
+def logged(path: str, mode: str = "w") -> Iterator[logging.Logger]:
+    """Send log records, and the traceback of a failure, to a rule's log file.
+
+    Args:
+        path: the file.
+        mode: "w" to start it afresh, "a" to add to what earlier attempts wrote.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         filename=path,
-        filemode="w",
+        filemode=mode,
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         force=True,

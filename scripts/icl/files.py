@@ -1,48 +1,98 @@
 """Files that are written whole or not at all: a reader sees the old state or the new."""
 
+import errno
 import os
-import tempfile
+import re
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# A temporary file names its writer, so that one left by a process that was killed can be told from
+# one that is being written.
+_HOST = re.sub(r"\W", "_", socket.gethostname())[:40]
+_PART = re.compile(r"\..+\.(?P<host>\w+)-(?P<pid>\d+)\.part")
+ABANDONED = 24 * 3600.0  # seconds after which another machine's temporary file is nobody's
+
+
+class WriteError(OSError):
+    """A file could not be written; what stood there before is untouched."""
 
 
 def write_text(text: str, path: str | os.PathLike) -> None:
     """Write a text file, all or nothing."""
-    with replacing(path) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8")
+    write_bytes(text.encode(), path)
+
+
+def write_bytes(data: bytes | memoryview, path: str | os.PathLike) -> None:
+    """Write a file, all or nothing."""
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        file.write(data)
 
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[str]:
     """Give a temporary name in the path's folder; on success flush it and put it in place.
 
-    The folder is made if need be. On failure what stood there before is untouched.
+    The folder is made if need be, and rid of what writers that were killed left there.
+
+    Raises:
+        WriteError: if the file system refuses; what stood there before is untouched, unless it is
+            the last flush that fails: then the new file is in place, whole.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}.part")
     try:
-        yield temporary
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
+        yield str(temporary)
         _flush(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
         _flush(path.parent)
+    except OSError as error:
+        raise WriteError(
+            error.errno,
+            f"cannot be written: {error.strerror}; nothing half-written is left, and once there "
+            "is room and permission the same command goes on from here",
+            str(path),
+        ) from error
     finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def sweep(folder: Path) -> None:
+    """Remove temporary files whose writers are dead."""
+    for part in folder.glob(".*.part"):
+        named = _PART.fullmatch(part.name)
+        with suppress(OSError):
+            if named and named["host"] == _HOST:
+                abandoned = not _is_alive(int(named["pid"]))
+            else:
+                abandoned = time.time() - part.stat().st_mtime > ABANDONED
+            if abandoned:
+                part.unlink()
 
 
-def _flush(path: str | os.PathLike) -> None:
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def _flush(path: Path) -> None:
+    """Have a file's contents, or a folder's list of names, written to the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot flush a folder; they write names through.
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise
     finally:
         os.close(descriptor)

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from icl import memorised, order_parameters, records, steps, tasks
+from icl.checkpoint import Checkpoints
 from icl.config import Job
 from icl.models import MODELS
 from icl.records import METRICS, Record, StopReason
@@ -148,10 +149,112 @@ class _StopRule:
         return reasons
 
 
+class _Run:
+    """How far a job has come: its replicates, the record so far and the stop rule's memory."""
+
+    def __init__(self, job: Job, device: torch.device):
+        self.job, self.ensemble, self.rule = job, _Ensemble(job, device), _StopRule(job)
+        self.at, n = job.evaluation.at(job.steps), len(job.seeds)
+        self.metrics = {
+            name: np.full((n, len(self.at)), np.nan) for name in records.metrics_of(job)
+        }
+        self.stop_step = np.full(n, job.steps)
+        self.stop_reason = np.full(n, StopReason.LAST_STEP, dtype=np.int8)
+        self.active = np.arange(n)
+        self.steps, self.evaluations = 0, 0  # done
+
+    def _history(self) -> dict[str, np.ndarray]:
+        """Return what is as long as the job has replicates, whether they still train or not."""
+        return {
+            "stop_step": self.stop_step,
+            "stop_reason": self.stop_reason,
+            **{f"metric {name}": values for name, values in self.metrics.items()},
+            **{f"streak {int(reason)}": values for reason, values in self.rule.streaks.items()},
+        }
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all that determines how the job goes on; only valid until the next step."""
+        parameters = self.ensemble.parameters.items()
+        return {
+            "done": np.array([self.steps, self.evaluations]),
+            "active": self.active,
+            **self._history(),
+            **{f"parameter {name}": p.cpu().numpy() for name, p in parameters},
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a state.
+
+        Raises:
+            ValueError: if it is not of this job's names and shapes; nothing is changed then.
+        """
+        expected = {name: (v.dtype, v.shape) for name, v in self.state().items()}
+        active = state.get("active", self.active)
+        expected["active"] = (active.dtype, active.shape)
+        for name in expected:
+            if name.startswith("parameter "):
+                dtype, shape = expected[name]
+                expected[name] = (dtype, (len(active), *shape[1:]))
+        if {name: (v.dtype, v.shape) for name, v in state.items()} != expected:
+            raise ValueError("its arrays are not those that this version of the code needs")
+        self.steps, self.evaluations = state["done"].tolist()
+        for name, values in self._history().items():
+            values[...] = state[name]
+        self._let_others_leave(active)
+        for name, parameter in self.ensemble.parameters.items():
+            parameter.copy_(torch.from_numpy(state[f"parameter {name}"]))
+
+    def _let_others_leave(self, staying: np.ndarray) -> None:
+        """Keep the replicates in `staying`, a part of `active`."""
+        if len(staying) < len(self.active):
+            self.ensemble.keep(np.searchsorted(self.active, staying))
+            self.active = staying
+
+    def step(self) -> None:
+        """Do one step of SGD."""
+        self.ensemble.train_step(self.steps)
+        self.steps += 1
+
+    def evaluate(self) -> None:
+        """Do the evaluation that is due; whoever stops by it leaves."""
+        step, active = self.steps, self.active
+        measured = self.ensemble.evaluate(step)
+        reasons = self.rule.reasons(measured, active)
+        healthy = reasons != StopReason.DIVERGED
+        for name, values in measured.items():
+            self.metrics[name][active[healthy], self.evaluations] = values[healthy]
+        for seed in np.asarray(self.job.seeds)[active[~healthy]]:
+            log.warning("seed %d diverged: a loss is not finite at step %d", seed, step)
+        stopping = active[reasons >= 0]
+        self.stop_step[stopping], self.stop_reason[stopping] = step, reasons[reasons >= 0]
+        self.evaluations += 1
+        self._let_others_leave(active[reasons < 0])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.evaluations == len(self.at) or not len(self.active)
+
+    def end(self) -> None:
+        """Let the remaining replicates leave, so that the last state holds no parameters."""
+        self._let_others_leave(self.active[:0])
+
+    def record(self) -> Record:
+        """Return what the job measured."""
+        metrics, summaries = self.metrics, {}
+        if records.measures_items(self.job):
+            time = self.job.optimiser.learning_rate * np.asarray(self.at)
+            metrics["i_k"] = memorised.integral(time, metrics["c1"])
+            if self.job.model.name == "mlp":
+                summaries = memorised.summarise(time, metrics["c1"])
+        return Record(np.asarray(self.at), metrics, self.stop_step, self.stop_reason, summaries)
+
+
 def train(
     job: Job,
     device: torch.device | str = "cpu",
     on_progress: Callable[[int, int], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Record:
     """Train the replicates of a job and record their evaluations.
 
@@ -159,43 +262,28 @@ def train(
         job: what to train.
         device: where.
         on_progress: called at each evaluation with the steps done and the replicates left.
+        checkpoints: where to go on from, and where to save what an interruption must not lose.
 
     Returns:
         The record. A replicate that stops leaves the batch; one whose losses are not finite is
-        recorded as diverged, with NaN from that evaluation on.
+        recorded as diverged, with NaN from that evaluation on. The same bits, however often the
+        job was interrupted and resumed.
+
+    Raises:
+        Interrupted: if a signal asked the process to end; see `checkpoint`.
     """
-    ensemble, rule = _Ensemble(job, torch.device(device)), _StopRule(job)
-    at = job.evaluation.at(job.steps)
-    shape = (len(job.seeds), len(at))
-    metrics = {name: np.full(shape, np.nan) for name in records.metrics_of(job)}
-    stop_step = np.full(len(job.seeds), job.steps)
-    stop_reason = np.full(len(job.seeds), StopReason.LAST_STEP, dtype=np.int8)
-    active = np.arange(len(job.seeds))
-    done = 0
-    for index, step in enumerate(at):
-        for now in range(done, step):
-            ensemble.train_step(now)
-        done = step
-        measured = ensemble.evaluate(step)
-        reasons = rule.reasons(measured, active)
-        for name, values in measured.items():
-            healthy = reasons != StopReason.DIVERGED
-            metrics[name][active[healthy], index] = values[healthy]
-        for seed in np.asarray(job.seeds)[active[reasons == StopReason.DIVERGED]]:
-            log.warning("seed %d diverged: a loss is not finite at step %d", seed, step)
-        stopping = active[reasons >= 0]
-        stop_step[stopping], stop_reason[stopping] = step, reasons[reasons >= 0]
+    run = _Run(job, torch.device(device))
+    if checkpoints:
+        checkpoints.resume(run.restore)
+    while not run.is_over:
+        while run.steps < run.at[run.evaluations]:
+            run.step()
+            if checkpoints:
+                checkpoints.after_step(run.steps, run.state)
+        run.evaluate()
         if on_progress:
-            on_progress(step, len(active) - len(stopping))
-        if len(stopping) == len(active):
-            break
-        if len(stopping):
-            ensemble.keep(np.flatnonzero(reasons < 0))
-            active = active[reasons < 0]
-    summaries = {}
-    if records.measures_items(job):
-        time = job.optimiser.learning_rate * np.asarray(at)
-        metrics["i_k"] = memorised.integral(time, metrics["c1"])
-        if job.model.name == "mlp":
-            summaries = memorised.summarise(time, metrics["c1"])
-    return Record(np.asarray(at), metrics, stop_step, stop_reason, summaries)
+            on_progress(run.steps, len(run.active))
+    run.end()
+    if checkpoints:
+        checkpoints.save(run.steps, run.state(), final=True)
+    return run.record()
