@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icl.compiled import compile_loop
+from icl.compiled import compile_loop, exponential
 
 
 @compile_loop
@@ -220,3 +220,111 @@ def train_readout(
             w[i] = keep * w[i] - rate * readout_gradient[i]
             shift[i] = keep * shift[i] - rate * bias_gradient[i]
         readout_bias[r, 0] = keep * readout_bias[r, 0] - rate * by_bias
+
+
+@compile_loop
+def sequences_of_tokens(rows, context, first, tokens):  # pragma: no cover - compiled
+    """Fill the context's tokens, tokens[:, :-1] of (B, N + 1, E), of one replicate's sequences."""
+    n_sequences, n_tokens, n_components = tokens.shape
+    for b in range(n_sequences):
+        for n in range(n_tokens - 1):
+            x, to = rows[context[first + b, n]], tokens[b, n]
+            last = np.float32(0)
+            for i in range(n_components - 1):
+                to[i] = x[i]
+                last -= x[i]
+            to[n_components - 1] = last
+
+
+@compile_loop
+def causal_softmax(scores, with_self):  # pragma: no cover - compiled
+    """Turn the scores (B, N + 1, N + 1) into weights; the last token attends to itself or not.
+
+    A score that is not finite makes its row NaN.
+    """
+    n_tokens = scores.shape[1]
+    for b in range(scores.shape[0]):
+        for i in range(n_tokens):
+            row = scores[b, i]
+            length = i + 1 if with_self or i < n_tokens - 1 else i
+            top, zero, total = row[0], np.float32(0), np.float32(0)
+            for j in range(length):
+                top = max(top, row[j])
+                zero += np.float32(0) * row[j]
+            for j in range(length):
+                row[j] = exponential(row[j] - top)
+                total += row[j]
+            scale = (np.float32(1) + zero) / total
+            for j in range(length):
+                row[j] *= scale
+            for j in range(length, n_tokens):
+                row[j] = 0
+
+
+@compile_loop
+def softmax_backward(weights, gradient):  # pragma: no cover - compiled
+    """Turn the gradient of softmax weights (B, N + 1, N + 1) into that of scores, in place."""
+    for b in range(weights.shape[0]):
+        for i in range(weights.shape[1]):
+            a, g = weights[b, i], gradient[b, i]
+            mean = np.float32(0)
+            for j in range(weights.shape[2]):
+                mean += a[j] * g[j]
+            for j in range(weights.shape[2]):
+                g[j] = a[j] * (g[j] - mean)
+
+
+@compile_loop
+def last_attention(tokens, query, with_self, weights, read):  # pragma: no cover - compiled
+    """Let the last of each sequence's tokens (B, N + 1, E) attend.
+
+    Fills the weights (B, N + 1), the softmax of token . query, and the weighted sum read (B, E).
+    """
+    n_sequences, n_tokens, width = tokens.shape
+    length = n_tokens if with_self else n_tokens - 1
+    for b in range(n_sequences):
+        q, a, out = query[b], weights[b], read[b]
+        zero, total = np.float32(0), np.float32(0)
+        for n in range(n_tokens):
+            score = np.float32(0)
+            for i in range(width):
+                score += tokens[b, n, i] * q[i]
+            a[n] = score
+        top = a[0]
+        for n in range(length):
+            top = max(top, a[n])
+            zero += np.float32(0) * a[n]
+        for n in range(length):
+            a[n] = exponential(a[n] - top)
+            total += a[n]
+        scale = (np.float32(1) + zero) / total
+        for n in range(n_tokens):
+            a[n] = a[n] * scale if n < length else np.float32(0)
+        for i in range(width):
+            out[i] = 0
+        for n in range(length):
+            for i in range(width):
+                out[i] += a[n] * tokens[b, n, i]
+
+
+@compile_loop
+def last_attention_backward(
+    tokens, query, weights, read, read_gradient, tokens_gradient, query_gradient
+):  # pragma: no cover - compiled
+    """Fill the gradients of tokens and query, shaped as these, from that of `last_attention`."""
+    n_sequences, n_tokens, width = tokens.shape
+    for b in range(n_sequences):
+        q, g, out = query[b], read_gradient[b], query_gradient[b]
+        mean = np.float32(0)
+        for i in range(width):
+            mean += read[b, i] * g[i]
+            out[i] = 0
+        for n in range(n_tokens):
+            x, to, weight = tokens[b, n], tokens_gradient[b, n], weights[b, n]
+            of_weight = np.float32(0)
+            for i in range(width):
+                of_weight += x[i] * g[i]
+            of_score = weight * (of_weight - mean)
+            for i in range(width):
+                out[i] += of_score * x[i]
+                to[i] = weight * g[i] + of_score * q[i]

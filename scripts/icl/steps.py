@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch.nn import functional
 
-from icl import fused, fused_minimal, fused_one_layer
+from icl import fused, fused_minimal, fused_one_layer, fused_two_layer
 from icl.config import Job, Model
 from icl.models import MODELS
 from icl.models.layers import Parameters
@@ -99,6 +99,7 @@ def _fused(job: Job) -> Arithmetic:
     """Compute by compiled loops and hand-written gradients, on a CPU."""
     makes = {
         "one_layer": (fused_one_layer.pack_tokens, fused_one_layer.OneLayer),
+        "two_layer": (fused_one_layer.pack_tokens, fused_two_layer.TwoLayer),
         "minimal": (fused_minimal.pack_items, fused_minimal.Minimal),
         "mlp": (fused_minimal.pack_items, fused_minimal.MLPAlone),
     }
@@ -113,7 +114,7 @@ def _fused(job: Job) -> Arithmetic:
         embed=partial(fused.embed, pack=pack),
         step=parts.train,
         logits=parts,
-        item_logits=None if job.model.name == "one_layer" else item_logits,
+        item_logits=item_logits if job.model.name in ("minimal", "mlp") else None,
         redraw=fused.Redraw(job, pack),
         unpack=partial(fused_one_layer.unpack, item_dim=job.model.item_dim),
     )
@@ -121,6 +122,4 @@ def _fused(job: Job) -> Arithmetic:
 
 def choose(job: Job, device: torch.device) -> Arithmetic:
     """Choose the fastest arithmetic for a job on a device."""
-    if device.type == "cpu" and job.model.name != "two_layer":
-        return _fused(job)
-    return plain(job)
+    return _fused(job) if device.type == "cpu" else plain(job)

@@ -30,6 +30,7 @@ ONE_LAYER = {
 MODEL = {
     **ONE_LAYER,
     "minimal": Model("minimal", 13, 24, initial_beta=Normal(0.5, 0.5), initial_w=Normal(0.2, 0.2)),
+    **{f"two_layer-{name}": replace(model, name="two_layer") for name, model in ONE_LAYER.items()},
     "whole-vectors": Model("one_layer", 15, 16, "context", False),
     "mlp-raw": Model("mlp", 13, 24, mlp_input="raw"),
     "mlp-normalised": Model("mlp", 13, 24, mlp_input="normalised"),
@@ -54,8 +55,10 @@ def make_state(job):
     """Parameters far from their start (no zero bias, no unit gain), a dataset and a batch."""
     seeds = torch.tensor(job.seeds)
     generator = torch.Generator().manual_seed(1)
+    # Of two layers the second takes what the first makes larger.
+    scale, noise = (1, 0.1) if job.model.name == "two_layer" else (2, 0.3)
     parameters = {
-        name: 2 * p + 0.3 * torch.randn(p.shape, generator=generator)
+        name: scale * p + noise * torch.randn(p.shape, generator=generator)
         for name, p in MODELS[job.model.name].initialise(seeds, job.model).items()
     }
     dataset = tasks.training_dataset(seeds, job.n_items, job.model.item_dim, job.task)
@@ -175,7 +178,7 @@ def test_numbers_drawn_row_by_row_are_those_drawn_together():
         assert torch.equal(normal.draw(seeds[r : r + 1], *draw), together[r])
 
 
-@pytest.mark.parametrize("model", ["context-affine", "minimal"])
+@pytest.mark.parametrize("model", ["context-affine", "minimal", "two_layer-context-affine"])
 def test_one_step_serves_a_shrinking_batch(model):
     job = make_job(model, 3)
     parameters, dataset, sequences = make_state(job)
@@ -206,9 +209,15 @@ def test_nan_is_not_lost(name):
     assert z[1].isnan().all()
 
 
-@pytest.mark.parametrize("name", ["beta", "w", "hidden1"])
-def test_nan_is_not_lost_by_the_minimal_model(name):
-    job = make_job("minimal", 2)
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        *(("minimal", name) for name in ("beta", "w", "hidden1")),
+        *(("two_layer-context-plain", name) for name in ("query1", "value2", "token_hidden1")),
+    ],
+)
+def test_nan_is_not_lost_by_other_models(model, name):
+    job = make_job(model, 2)
     state = make_state(job)
     state[0][name][1] = float("nan")
     z = logits(steps.choose(job, CPU), job, state)
