@@ -1,4 +1,5 @@
 # make all   install what it needs into .venv and run the laptop size: figures, verdicts, report
+# make docs  write the documentation into site/, to be opened at site/index.html
 # make test  install what it needs and run lint, unit and workflow tests
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +13,7 @@ SNAKEMAKE := $(BIN)/snakemake
 SIZE := --configfile config/$(PRESET).yaml $(OVERLAY)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: all figures report test lint format clean
+.PHONY: all figures report test lint format docs clean
 .DEFAULT_GOAL := all
 
 # With a failed block, draw what can be drawn, with the gap marked, and still end in failure.
@@ -41,8 +42,12 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
+docs: $(VENV)/installed-dev
+	$(BIN)/python docs/hooks/configuration.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 clean:
-	rm -rf $(VENV) .snakemake
+	rm -rf $(VENV) .snakemake site
 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,111 @@
+"""The reference of the configuration: tables made of the schemas and of what statistics declare.
+
+`python docs/hooks/configuration.py` writes the table of keys into config/README.md.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from icl.measurements.declarations import HERE as MEASUREMENTS
+from icl.measurements.declarations import declared
+from icl.validation import load_yaml
+
+README = ROOT / "config/README.md"
+BEGIN = "<!-- made by `make docs` of workflow/schemas/config.schema.yaml: edit that -->"
+END = "<!-- end -->"
+
+
+def resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Put what a reference stands for in its place; what stands beside it wins."""
+    while "$ref" in node:
+        _, name = node["$ref"].rsplit("/", 1)
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        node = {**schema["$defs"][name], **beside}
+    return node
+
+
+def keys(node: dict[str, Any], schema: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict]]:
+    """Yield every key below a node that holds a value, its path and its schema."""
+    for name, child in node.get("properties", {}).items():
+        child, path = resolved(child, schema), f"{at}.{name}".lstrip(".")
+        if "properties" in child and "meaning" not in child:
+            yield from keys(child, schema, path)
+        else:
+            yield path, child
+
+
+def setting_keys(schema: dict[str, Any]) -> list[tuple[str, dict]]:
+    """List the keys of an experiment, the settings first."""
+    of_grid = schema["$defs"]["experiment"]["properties"]["grid"]["items"]
+    own = {"properties": {k: of_grid["properties"][k] for k in ("context_length", "n_items")}}
+    experiment = schema["$defs"]["experiment"]
+    only = ("description", "grid")
+    last = {"properties": {key: experiment["properties"][key] for key in only}}
+    return [
+        *keys(schema["$defs"]["settings"], schema),
+        *keys(last, schema),
+        *keys(own, schema, "grid[]"),
+    ]
+
+
+def table(rows: list[tuple[str, dict]]) -> str:
+    """Write keys as a Markdown table.
+
+    Raises:
+        KeyError: if a key has no meaning or does not say what is allowed.
+    """
+    lines = ["| key | meaning | allowed |", "|---|---|---|"]
+    for path, node in rows:
+        for word in ("meaning", "description"):
+            if word not in node:
+                raise KeyError(f"{path} has no {word} in workflow/schemas/config.schema.yaml")
+        cells = (node["meaning"], node["description"])
+        meaning, allowed = (str(cell).replace("|", "\\|") for cell in cells)
+        lines.append(f"| `{path}` | {meaning} | {allowed} |")
+    return "\n".join(lines)
+
+
+def tables() -> str:
+    """Write the tables of config/README.md."""
+    schema = load_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+    sections = ("defaults", "experiments", "theory", "claims", "figures")
+    top = [
+        (path, node) for path, node in keys(schema, schema) if path.split(".")[0] not in sections
+    ]
+    return (
+        f"**Of the whole run**\n\n{table(top)}\n\n"
+        f"**Of an experiment**\n\n{table(setting_keys(schema))}"
+    )
+
+
+def readme() -> str:
+    """Return config/README.md with its tables as they should be."""
+    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
+
+
+def statistics() -> str:
+    """Write the statistics that a claim may name, for the site's reference."""
+    schema = load_yaml(ROOT / "workflow/schemas/claims.schema.yaml")
+    lines = ["| statistic | what | roles | quantities | options |", "|---|---|---|---|---|"]
+    for name, entry in declared().items():
+        path = MEASUREMENTS / f"{entry.module.rpartition('.')[2]}.py"
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        (function,) = (node for node in tree.body if getattr(node, "name", "") == name)
+        what = (ast.get_docstring(function) or "").split("\n\n")[0].replace("\n", " ")
+        words = (", ".join(part) for part in (entry.roles, entry.quantities, entry.options))
+        lines.append(f"| `{name}` | {what} | {' | '.join(words)} |")
+    options = ["| option | allowed |", "|---|---|"]
+    for name, node in schema["$defs"]["options"].items():
+        options.append(f"| `{name}` | {node['description']} |")
+    return "\n".join([*lines, "", *options])
+
+
+if __name__ == "__main__":
+    README.write_text(readme(), encoding="utf-8")

@@ -1,0 +1,75 @@
+"""The graph of rules, asked of Snakemake and drawn as SVG."""
+
+import re
+import subprocess
+import sys
+from html import escape
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDTH, HEIGHT, GAP_X, GAP_Y = 96, 30, 56, 22  # of a box, and between boxes
+
+Edges = set[tuple[str, str]]
+
+
+def ask() -> Edges:
+    """Ask Snakemake which rule feeds which; the rules that draw one figure each count as one.
+
+    Raises:
+        RuntimeError: with what Snakemake says, if it fails.
+    """
+    command = [sys.executable, "-m", "snakemake", "--rulegraph", "dot", "all"]
+    command += ["--forceall", "--configfile", "config/smoke.yaml"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise RuntimeError(f"snakemake --rulegraph failed:\n{result.stderr}")
+    return read(result.stdout)
+
+
+def read(dot: str) -> Edges:
+    """Read the edges of a graph that Snakemake wrote, by the rules' names."""
+    names = dict(re.findall(r'(?m)^\s*(\d+)\[label = "(\w+)"', dot))
+    names = {node: re.sub(r"^draw_\w+", "draw", name) for node, name in names.items()}
+    pairs = re.findall(r"(?m)^\s*(\d+) -> (\d+)", dot)
+    return {(names[a], names[b]) for a, b in pairs if names[a] != names[b]}
+
+
+def layers(edges: Edges) -> list[list[str]]:
+    """Put every rule right of all that feed it."""
+    depth = dict.fromkeys({name for edge in edges for name in edge}, 0)
+    for _ in depth:
+        for a, b in edges:
+            depth[b] = max(depth[b], depth[a] + 1)
+    return [sorted(n for n in depth if depth[n] == d) for d in range(max(depth.values()) + 1)]
+
+
+def svg(edges: Edges) -> str:
+    """Draw the graph, in the page's own colour."""
+    columns = layers(edges)
+    rows = max(map(len, columns))
+    place = {}
+    for i, column in enumerate(columns):
+        top = (rows - len(column)) * (HEIGHT + GAP_Y) / 2
+        # Every other column is lowered, so that an edge past a column does not cross its box.
+        lowered = top + (i % 2) * (HEIGHT + GAP_Y) / 2
+        for j, name in enumerate(column):
+            place[name] = (i * (WIDTH + GAP_X) + 1, lowered + j * (HEIGHT + GAP_Y) + 1)
+    width = len(columns) * (WIDTH + GAP_X) - GAP_X + 2
+    height = (rows + 0.5) * (HEIGHT + GAP_Y) - GAP_Y + 2
+    parts = []
+    for a, b in sorted(edges):
+        x0, y0 = place[a][0] + WIDTH, place[a][1] + HEIGHT / 2
+        x1, y1 = place[b][0], place[b][1] + HEIGHT / 2
+        middle = (x0 + x1) / 2
+        path = f"M{x0} {y0}C{middle} {y0} {middle} {y1} {x1} {y1}"
+        parts.append(f'<path d="{path}" fill="none" stroke="currentColor" stroke-opacity=".45"/>')
+    for name, (x, y) in place.items():
+        parts.append(
+            f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="none" '
+            f'stroke="currentColor"/><text x="{x + WIDTH / 2}" y="{y + HEIGHT / 2 + 4}" '
+            f'text-anchor="middle" font-size="12" fill="currentColor">{escape(name)}</text>'
+        )
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="graph of rules" '
+        f'style="max-width: 100%; font-family: sans-serif">{"".join(parts)}</svg>'
+    )

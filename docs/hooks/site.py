@@ -1,0 +1,85 @@
+"""What MkDocs adds to the pages in docs/: generated references, and formulas as MathML."""
+
+import os
+import re
+import shutil
+import sys
+from html import unescape
+from pathlib import Path
+
+from latex2mathml.converter import convert
+from mkdocs.structure.files import File
+
+sys.path.insert(0, str(Path(__file__).parent))
+import configuration
+import rulegraph
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "scripts/icl"
+WORKER = Path(__file__).parent / "vendor/iframe-worker.js"  # lets search work from disk
+WORKER_URL = "https://unpkg.com/iframe-worker/shim"
+PACKAGES = {"icl": "Core", "models": "Models", "theory": "Theory"}
+PACKAGES |= {"measurements": "Measurements", "figures": "Figures"}
+
+
+def on_files(files, config):
+    """Add the pages that are made of the schemas, the library and READMEs elsewhere."""
+    pages = {
+        "reference/configuration.md": configuration_page(),
+        "reference/results.md": (ROOT / "results/README.md").read_text(encoding="utf-8"),
+        **{f"reference/library/{name}.md": library_page(name) for name in PACKAGES},
+    }
+    for path, text in pages.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Put the graph of rules where a page asks for it."""
+    if "<!-- rulegraph -->" in markdown:
+        return markdown.replace("<!-- rulegraph -->", rulegraph.svg(rulegraph.ask()))
+    return markdown
+
+
+def on_page_content(html, page, config, files):
+    r"""Turn formulas, which arithmatex left as \(...\) and \[...\], into MathML."""
+
+    def mathml(match):
+        display = "block" if match.group(2).startswith("\\[") else "inline"
+        return convert(unescape(match.group(2)[2:-2]), display=display)
+
+    return re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', mathml, html, flags=re.DOTALL)
+
+
+def on_post_build(config):
+    """Put the one script that the theme takes from the network beside the others."""
+    site = Path(config["site_dir"])
+    local = site / "assets/javascripts" / WORKER.name
+    shutil.copy(WORKER, local)
+    for path in site.rglob("*.html"):
+        html = path.read_text(encoding="utf-8")
+        relative = os.path.relpath(local, path.parent)
+        path.write_text(html.replace(WORKER_URL, relative), encoding="utf-8")
+
+
+def configuration_page() -> str:
+    """Join config/README.md with what claims and statistics may say."""
+    return f"""{configuration.readme()}
+## Statistics of claims
+
+An entry of `claims` in `config/claims.yaml` names one of these and gives all of its roles and
+options; a criterion names one of its quantities. [Add a claim](../howto/add-a-claim.md) shows how
+to add one.
+
+{configuration.statistics()}
+"""
+
+
+def library_page(package: str) -> str:
+    """List the modules of a package of the library, or those beside the packages."""
+    folder = LIBRARY if package == "icl" else LIBRARY / package
+    dotted = "icl" if package == "icl" else f"icl.{package}"
+    names = [p.stem for p in sorted(folder.glob("*.py")) if p.stem != "__init__"]
+    modules = [dotted, *(f"{dotted}.{name}" for name in names)]
+    entries = [f"::: {name}\n    options: {{show_submodules: false}}" for name in modules]
+    return "\n\n".join([f"# {PACKAGES[package]}: `{dotted}`", *entries]) + "\n"

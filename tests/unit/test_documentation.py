@@ -1,0 +1,80 @@
+"""What the documentation is made of is whole, and what is made of it is up to date."""
+
+import re
+from pathlib import Path
+
+import configuration
+import pytest
+import rulegraph
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_tables_of_keys_are_up_to_date():
+    current = configuration.README.read_text(encoding="utf-8")
+    assert current == configuration.readme(), "run `make docs`"
+
+
+@pytest.mark.parametrize("word", ["meaning", "description"])
+def test_a_key_without_words_is_refused(word):
+    node = {"meaning": "m", "description": "d"}
+    del node[word]
+    with pytest.raises(KeyError, match=f"a.b has no {word}"):
+        configuration.table([("a.b", node)])
+
+
+def test_every_setting_is_in_the_table():
+    schema = configuration.load_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+    listed = {path for path, _ in configuration.setting_keys(schema)}
+    for group in ("model", "task", "optimiser", "evaluation", "stop", "seeds"):
+        for name in schema["$defs"][group]["properties"]:
+            key = f"{group}.{name}"
+            assert any(path == key or path.startswith(f"{key}.") for path in listed), key
+
+
+def test_every_statistic_is_described():
+    for line in configuration.statistics().split("\n\n")[0].splitlines()[2:]:
+        assert re.search(r"\| [A-Z][^|]+\. \|", line), line
+
+
+DOT = """digraph snakemake_dag {
+    0[label = "all", color = "x"];
+    1[label = "draw_fig1", color = "x"];
+    2[label = "draw_figA1", color = "x"];
+    3[label = "predict", color = "x"];
+    1 -> 0
+    2 -> 0
+    3 -> 1
+    3 -> 2
+}"""
+
+
+def test_the_graph_of_rules_is_read_and_drawn():
+    edges = rulegraph.read(DOT)
+    assert edges == {("draw", "all"), ("predict", "draw")}
+    assert rulegraph.layers(edges) == [["predict"], ["draw"], ["all"]]
+    drawn = rulegraph.svg(edges)
+    assert drawn.count("<path") == 2
+    assert drawn.count("<rect") == 3
+
+
+def links(text: str) -> list[str]:
+    prose = re.sub(r"(?ms)^```.*?^```$", "", text)
+    return [link for link in re.findall(r"\]\(([^)#]+)", prose) if "://" not in link]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        path
+        for pattern in ("*.md", "config/*.md", "results/*.md", "docs/**/*.md")
+        for path in sorted(ROOT.glob(pattern))
+    ],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_links_between_files_lead_somewhere(page):
+    made = {ROOT / "docs/reference" / name for name in ("configuration.md", "results.md")}
+    for link in links(page.read_text(encoding="utf-8")):
+        target = (page.parent / link).resolve()
+        if "reference/library" not in link and target not in made:
+            assert target.exists(), link
