@@ -18,7 +18,7 @@ from icl.models.layers import Parameters
 from icl.streams import NormalRows, Purpose
 from icl.tasks import Dataset, Sequences
 
-SEQUENCES_AT_ONCE = 250  # of a forward pass alone: bounds its memory
+SEQUENCES_AT_ONCE = 500  # of a forward pass alone: bounds its memory
 # Packs one replicate's items (K, D), times a factor, and labels (K,) into rows (K, P).
 Pack = Callable[[torch.Tensor, torch.Tensor, float, torch.Tensor], None]
 

@@ -21,11 +21,10 @@ def pack_tokens(items, labels, scale, epsilon, rows):  # pragma: no cover - comp
         mean = (scale * total + np.float32(1)) / width
         square = mean * mean + (np.float32(1) - mean) * (np.float32(1) - mean)
         for i in range(item_dim):
-            to[i] = scale * x[i] - mean
-            square += to[i] * to[i]
+            square += (scale * x[i] - mean) * (scale * x[i] - mean)
         norm = np.float32(1) / np.sqrt(square / width + epsilon)
         for i in range(item_dim):
-            to[i] *= norm
+            to[i] = (scale * x[i] - mean) * norm
         to[item_dim] = ((np.float32(1) if labels[k] > 0 else np.float32(0)) - mean) * norm
         for i in range(item_dim + 1, rows.shape[1]):
             to[i] = 0
