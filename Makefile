@@ -18,15 +18,14 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 # With a failed block, draw what can be drawn, with the gap marked, and still end in failure.
 all: $(VENV)/installed
-	$(SNAKEMAKE) all $(SIZE) $(ARGS) || \
-	  { $(SNAKEMAKE) all $(SIZE) config/mark_gaps.yaml $(ARGS); exit 1; }
-	$(SNAKEMAKE) --report results/$(PRESET)/report.html $(SIZE)
+	$(SNAKEMAKE) report $(SIZE) $(ARGS) || \
+	  { $(SNAKEMAKE) report $(SIZE) config/mark_gaps.yaml $(ARGS); exit 1; }
 
 figures: $(VENV)/installed
 	$(SNAKEMAKE) figures $(SIZE) $(ARGS)
 
 report: $(VENV)/installed
-	$(SNAKEMAKE) --report results/$(PRESET)/report.html $(SIZE)
+	$(SNAKEMAKE) report $(SIZE) $(ARGS)
 
 test: $(VENV)/installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

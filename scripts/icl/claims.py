@@ -15,6 +15,15 @@ import xarray as xr
 
 from icl import measurements
 from icl.measurements.base import Estimate, Measurement, NotComputableError, count_diverged
+from icl.wording import (
+    NOT_REPRODUCED,
+    REPRODUCED,
+    UNDECIDED,
+    Band,
+    band_text,
+    measured_text,
+    number_text,
+)
 
 __all__ = [
     "NOT_REPRODUCED",
@@ -28,9 +37,7 @@ __all__ = [
     "table_markdown",
 ]
 
-REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 _WITHIN = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided"}
-Band = tuple[float | None, float | None] | list[float | None]
 
 
 def judge(estimate: Estimate, band: Band) -> str:
@@ -175,29 +182,6 @@ def _digest(decisive: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _number(value: Any) -> str:
-    if value is None:
-        return "not known"
-    if isinstance(value, str):
-        return {"infinity": "∞", "-infinity": "−∞"}.get(value, value)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def _band(band: Band) -> str:
-    low, high = band
-    if low is None:
-        return f"at most {_number(high)}"
-    return f"at least {_number(low)}" if high is None else f"{_number(low)} to {_number(high)}"
-
-
-def _measured(criterion: Mapping[str, Any]) -> str:
-    low, high = criterion["interval"]
-    if criterion["value"] is None:
-        return "not computable"
-    value = f"{_number(criterion['value'])} [{_number(low)}, {_number(high)}]"
-    return f"{value} {criterion['unit']}".rstrip()
-
-
 def table_markdown(verdicts: list[dict[str, Any]]) -> str:
     """Write the verdicts for readers: a table, then a paragraph for each claim."""
     presets = ", ".join(sorted({verdict["preset"] for verdict in verdicts}))
@@ -214,10 +198,10 @@ def table_markdown(verdicts: list[dict[str, Any]]) -> str:
     for verdict in verdicts:
         for row, criterion in enumerate(verdict["criteria"]):
             name, whole = (verdict["id"], f"**{verdict['verdict']}**") if row == 0 else ("", "")
-            paper = _number(verdict["paper_value"]) if row == 0 else ""
+            paper = number_text(verdict["paper_value"]) if row == 0 else ""
             lines.append(
-                f"| {name} | {whole} | {criterion['quantity']} | {_measured(criterion)} | "
-                f"{_band(criterion['band'])} | {_WITHIN[criterion['verdict']]} | {paper} |"
+                f"| {name} | {whole} | {criterion['quantity']} | {measured_text(criterion)} | "
+                f"{band_text(criterion['band'])} | {_WITHIN[criterion['verdict']]} | {paper} |"
             )
     for verdict in verdicts:
         lines += ["", f"## {verdict['id']}: {verdict['verdict']}", "", *_paragraphs(verdict)]
@@ -232,12 +216,12 @@ def _paragraphs(verdict: Mapping[str, Any]) -> list[str]:
         note = f"; {failed} of {options['resamples']} resamples failed" if failed else ""
         lines.append(
             f"- **{criterion['quantity']}**: {criterion['description']}. "
-            f"{_measured(criterion)}; band: {_band(criterion['band'])}{note}."
+            f"{measured_text(criterion)}; band: {band_text(criterion['band'])}{note}."
         )
     judged = {criterion["quantity"] for criterion in verdict["criteria"]}
     for quantity, found in details["estimates"].items():
         if quantity not in judged:
-            lines.append(f"- {quantity} (not judged): {_measured(found)}.")
+            lines.append(f"- {quantity} (not judged): {measured_text(found)}.")
     if verdict["replicates"]:
         lines += [
             "",

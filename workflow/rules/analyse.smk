@@ -4,7 +4,9 @@
 rule analyse:
     input:
         datasets=lambda wildcards: datasets_of("claims", wildcards.claim),
-        code=modules("claims.py", "statistics.py", "fits.py", "measurements/*.py"),
+        code=modules(
+            "claims.py", "wording.py", "statistics.py", "fits.py", "measurements/*.py"
+        ),
     output:
         VERDICT,
     log:
@@ -31,7 +33,7 @@ rule analyse:
 rule summarise:
     input:
         verdicts=expand(VERDICT, claim=config["claims"]),
-        code=modules("claims.py"),
+        code=modules("claims.py", "wording.py"),
     output:
         json=f"{RESULTS}/claims.json",
         markdown=report(

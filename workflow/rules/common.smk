@@ -65,6 +65,8 @@ VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
 FIGURES = f"{RESULTS}/figures/{{figure}}.{{kind}}"
 # What a job asks a scheduler for: as much as the largest job of its experiment needs.
 ASKED = {name: icl_cost.largest(jobs.values()) for name, jobs in JOBS.items()}
+# Captions and first page, absolute: Snakemake would look for them beside its rules.
+DESCRIBED = Path.cwd() / RESULTS / "report"
 MARKING_GAPS = config.get("missing_blocks", "wait") == "mark"
 AFTER_A_FAILURE = (
     "Something failed; what finished is kept, and the same command goes on from there.\n"

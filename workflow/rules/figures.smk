@@ -15,7 +15,7 @@ for figure in drawable():
             pdf=f"{RESULTS}/figures/{figure}.pdf",
             png=report(
                 f"{RESULTS}/figures/{figure}.png",
-                caption=f"../report/{figure}.rst",
+                caption=str(DESCRIBED / f"{figure}.rst"),
                 category="Figures",
                 labels={"figure": figure, "title": config["figures"][figure]["title"]},
             ),

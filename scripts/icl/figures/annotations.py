@@ -38,7 +38,8 @@ def quote(verdict: Mapping[str, Any], quantity: str, digits: int = 2) -> str:
     return f"{show(found['value'], digits)} [{low}, {high}]"
 
 
-def _values(values: np.ndarray) -> str:
+def values_text(values: np.ndarray) -> str:
+    """List distinct values; where they are many, their ends and their number."""
     unique = np.unique(values)
     text = ["∞" if np.isinf(value) else f"{value:,.0f}" for value in unique]
     if len(text) > 6:
@@ -67,8 +68,8 @@ def setting(dataset: xr.Dataset, columns: int) -> str:
         f"size {dataset.attrs['preset']}",
         *([f"attend_to: {attend_to}"] if attend_to else []),
         *([f"LayerNorm {'with' if affine == 'True' else 'without'} affine"] if affine else []),
-        f"N = {_values(dataset['context_length'].values)}",
-        f"K = {_values(dataset['n_items'].values)}",
+        f"N = {values_text(dataset['context_length'].values)}",
+        f"K = {values_text(dataset['n_items'].values)}",
         f"D = {every('model', 'item_dim')}",
         f"d = {every('model', 'hidden_dim')}",
         f"rate {every('optimiser', 'learning_rate')}",

@@ -1,0 +1,56 @@
+"""Write the report's first page and every figure's caption, numbers filled in."""
+
+import json
+from pathlib import Path
+
+from icl import artifacts, captions, entry, files, front_page
+
+with entry.logged(snakemake.log[0]) as log:
+    preset, templates = snakemake.params.preset, snakemake.params.templates
+    datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
+    verdicts = json.loads(Path(snakemake.input.verdicts).read_text(encoding="utf-8"))
+    by_claim = {verdict["id"]: verdict for verdict in verdicts}
+    pictures = {Path(path).stem: path for path in snakemake.input.pictures}
+    figures = []
+    for figure in sorted(snakemake.params.figures, key=captions.paper_order):
+        configured = snakemake.params.figures[figure]
+        data = {role: datasets[name] for role, name in configured["experiments"].items()}
+        template = Path(templates, f"{figure}.rst").read_text(encoding="utf-8")
+        caption = captions.render(template, configured, data, by_claim, preset)
+        files.write_text(caption, Path(snakemake.output.front).with_name(f"{figure}.rst"))
+        figures.append(
+            {
+                "id": figure,
+                "name": captions.printed_name(figure),
+                "title": configured["title"],
+                "caption": front_page.caption_html(caption),
+                "picture": front_page.picture(pictures[figure]),
+            }
+        )
+        log.info("described %s", figure)
+    trained = [data for _, data in sorted(datasets.items()) if "run" in data.dims]
+    experiments = [front_page.experiment_row(dataset) for dataset in trained]
+    provenance = [run for data in trained for run in json.loads(data.attrs["provenance"])]
+    page = front_page.render(
+        Path(templates, "front.html").read_text(encoding="utf-8"),
+        preset=preset,
+        verdicts=verdicts,
+        tally=front_page.tally(verdicts),
+        figures=figures,
+        experiments=experiments,
+        n_runs=sum(row["runs"] for row in experiments),
+        seconds=sum(row["seconds"] for row in experiments),
+        missing=sum(row["missing"] for row in experiments),
+        newest=max((run["started"][:10] for run in provenance), default=""),
+        versions="; ".join(sorted({run["versions"] for run in provenance})) or "none",
+        runtimes=front_page.runtimes(snakemake.params.benchmarks),
+        configuration={
+            path: Path(path).read_text(encoding="utf-8") for path in snakemake.input.configuration
+        },
+        explorer=snakemake.params.explorer,
+    )
+    files.write_text(page, snakemake.output.page)
+    raw = f".. raw:: html\n   :file: {Path(snakemake.output.page).resolve()}\n"
+    files.write_text(raw, snakemake.output.front)
+    # What the nested run that writes the report is configured with: exactly this.
+    files.write_text(json.dumps(snakemake.config, indent=1), snakemake.output.config)

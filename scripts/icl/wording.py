@@ -1,0 +1,37 @@
+"""How verdicts, numbers and bands are worded for readers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
+Band = tuple[float | None, float | None] | list[float | None]
+
+
+def number_text(value: Any) -> str:
+    """Write a number of claims.json for readers."""
+    if value is None:
+        return "not known"
+    if isinstance(value, str):
+        return {"infinity": "∞", "-infinity": "−∞"}.get(value, value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def band_text(band: Band) -> str:
+    """Write a band for readers."""
+    low, high = band
+    if low is None:
+        return f"at most {number_text(high)}"
+    return (
+        f"at least {number_text(low)}"
+        if high is None
+        else f"{number_text(low)} to {number_text(high)}"
+    )
+
+
+def measured_text(criterion: Mapping[str, Any]) -> str:
+    """Write an estimate with its interval and unit."""
+    low, high = criterion["interval"]
+    if criterion["value"] is None:
+        return "not computable"
+    value = f"{number_text(criterion['value'])} [{number_text(low)}, {number_text(high)}]"
+    return f"{value} {criterion['unit']}".rstrip()

@@ -1,0 +1,142 @@
+"""Captions and first page of the report say what the files say."""
+
+import jinja2
+import pytest
+import synthetic
+from docutils.utils import SystemMessage
+from icl import captions, front_page, wording
+
+FIGURE = {"title": "T", "experiments": {"acquisition": "acquisition"}, "claims": ["linear_ticl"]}
+
+
+def verdict(**changes):
+    criterion = {
+        "quantity": "exponent",
+        "description": "slope",
+        "unit": "",
+        "value": 1.168,
+        "interval": [1.0, 1.371],
+        "band": [0.8, 1.3],
+        "verdict": "undecided",
+    }
+    return {
+        "id": "linear_ticl",
+        "statement": "linear <in> N",
+        "source": "Figure 6 b",
+        "paper_value": "linear",
+        "verdict": "undecided",
+        "criteria": [criterion],
+        "replicates": 64,
+        "censored": 3,
+        "diverged": 0,
+        "details": {"estimates": {"exponent": {"value": 1.168, "interval": [1.0, 1.371]}}},
+        **changes,
+    }
+
+
+def rendered(template, found=None):
+    data = {"acquisition": synthetic.acquisition()}
+    return captions.render(template, FIGURE, data, {"linear_ticl": found or verdict()}, "laptop")
+
+
+def test_a_caption_carries_its_numbers():
+    text = rendered("N, size {{ preset }}: {{ quote('linear_ticl', 'exponent') }}.")
+    assert text.startswith("N, size laptop: 1.17 [1.00, 1.37].")
+    assert "*undecided*: exponent 1.17 [1, 1.37], band 0.8 to 1.3. 64 replicates, 3 cen" in text
+    assert "batch 128" in text
+    assert "``acquisition``" in text
+    html = front_page.caption_html(text)
+    assert "1.17 [1.00, 1.37]" in html
+    assert "<li>" in html
+
+
+def test_a_caption_follows_the_verdict():
+    other = verdict(verdict="reproduced", replicates=640)
+    assert "*reproduced*" in rendered("x", other)
+    assert "640 replicates" in rendered("x", other)
+
+
+@pytest.mark.parametrize("template", ["{{ nothing }}", "{{ quote('linear_ticl') }}", "{% if %}"])
+def test_a_caption_that_names_what_there_is_not_is_refused(template):
+    with pytest.raises((jinja2.TemplateError, TypeError)):
+        rendered(template)
+
+
+def test_a_caption_that_is_no_sound_markup_is_refused():
+    with pytest.raises(SystemMessage):
+        front_page.caption_html("An *open emphasis.\n")
+
+
+def test_escaped_text_comes_back_as_written():
+    text = "t_ICL_ and *stars* |bars| `ticks` \\ <1>"
+    html = front_page.caption_html(captions.escape(text))
+    assert "t_ICL_ and *stars* |bars| `ticks` \\ &lt;1&gt;" in html
+
+
+def test_figures_are_named_and_ordered_as_in_the_paper():
+    ids = ["figA4", "fig10", "zipf", "fig6", "figA1", "fig2"]
+    assert sorted(ids, key=captions.paper_order) == [
+        *("fig2", "fig6", "fig10", "figA1", "figA4", "zipf")
+    ]
+    assert captions.printed_name("figA4") == "Figure A.4"
+
+
+def drawing(**changes):
+    return front_page.interval_drawing({**verdict()["criteria"][0], **changes})
+
+
+def numbers(svg, element, *names):
+    import re
+
+    tag = re.search(rf"<{element}[^>]*>", svg)[0]
+    return [float(re.search(rf'\b{name}="([-\d.]+)"', tag)[1]) for name in names]
+
+
+def test_an_interval_is_drawn_over_its_band():
+    svg = drawing()
+    x, width = numbers(svg, 'rect class="band"', "x", "width")
+    start, end = numbers(svg, "line", "x1", "x2")
+    (dot,) = numbers(svg, "circle", "cx")
+    # The band 0.8 to 1.3 starts before the interval 1 to 1.371 and ends inside it.
+    assert x < start < dot < x + width < end
+
+
+def test_an_open_band_and_an_open_interval_reach_the_margin():
+    svg = drawing(band=[None, 1.3], interval=[1.0, "infinity"])
+    assert numbers(svg, 'rect class="band"', "x") == [0]
+    assert numbers(svg, "line", "x2") == [170]
+    assert drawing(value=None, interval=[None, None]) == ""
+
+
+def test_what_users_write_cannot_become_markup():
+    assert "&lt;in&gt;" in front_page.render("{{ text }}", text=verdict()["statement"])
+
+
+def test_tally():
+    kinds = [wording.REPRODUCED, wording.REPRODUCED, wording.UNDECIDED]
+    assert front_page.tally({"verdict": kind} for kind in kinds) == {
+        wording.REPRODUCED: 2,
+        wording.UNDECIDED: 1,
+        wording.NOT_REPRODUCED: 0,
+    }
+
+
+def test_runtimes_are_summed_by_stage(tmp_path):
+    for name, row in {
+        "train/transition/a": "10.5\t300.0",
+        "train/transition/b": "20.5\t-",
+        "summarise": "1.5\t90.0",
+    }.items():
+        path = tmp_path / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\tmax_rss\n{row}\n")
+    first, second = front_page.runtimes(tmp_path)
+    assert first == {
+        "stage": "train transition",
+        "jobs": 2,
+        "total": 31.0,
+        "longest": 20.5,
+        "memory": 300.0,
+    }
+    assert second["stage"] == "summarise"
+    assert front_page.runtimes(tmp_path / "none") == []

@@ -1,0 +1,53 @@
+"""A headless Chromium that reports what a page does wrong."""
+
+import os
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+# What Snakemake's own report says, on whatever it shows.
+KNOWN = ("cdn.tailwindcss.com should not be used", "The input spec uses Vega-Lite v3")
+
+
+def chromium():
+    """Return the path of Chromium (or what CHROMIUM names), or skip."""
+    found = os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if found is None:
+        pytest.skip("no Chromium on the PATH; set CHROMIUM to one")
+    return found
+
+
+@contextmanager
+def opened(path, width=1500, height=950):
+    """Open a file in Chromium; on leaving, no error was logged and nothing was fetched.
+
+    Yields:
+        The page of playwright.
+    """
+    playwright = pytest.importorskip("playwright.sync_api")
+    faults = []
+    with playwright.sync_playwright() as driver:
+        # No sandbox: it cannot be had by root, as in a container.
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_context(offline=True).new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+        page.on("console", lambda message: _note(message, faults))
+        page.on("request", lambda request: _fetched(request, path, faults))
+        page.goto(path.resolve().as_uri(), wait_until="load")
+        yield page
+        browser.close()
+    assert not faults, "\n".join(faults)
+
+
+def _note(message, faults):
+    if message.type in ("error", "warning") and not message.text.startswith(KNOWN):
+        faults.append(f"{message.type}: {message.text}")
+
+
+def _fetched(request, path, faults):
+    if not request.url.startswith(("data:", "blob:", path.resolve().as_uri())):
+        faults.append(f"fetched: {request.url}")

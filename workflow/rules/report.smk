@@ -1,0 +1,73 @@
+# The report: Snakemake's own, on its first page verdicts and figures with their numbers filled in.
+
+
+report: str(DESCRIBED / "front.rst")
+
+
+rule describe:
+    input:
+        datasets=expand(COLLECTED, experiment=filter(has_data, JOBS))
+        + expand(PREDICTED, theory=config["theory"]),
+        verdicts=rules.summarise.output.json,
+        pictures=expand(FIGURES, figure=drawable(), kind="png"),
+        templates=[
+            from_here(path)
+            for path in sorted((Path(workflow.basedir) / "workflow/report").iterdir())
+        ],
+        configuration=config_files(),
+        code=modules("captions.py", "front_page.py", "wording.py"),
+    output:
+        page=f"{RESULTS}/report/front.html",
+        front=f"{RESULTS}/report/front.rst",
+        config=f"{RESULTS}/report/config.json",
+    log:
+        f"{RESULTS}/logs/describe.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/describe.tsv"
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        preset=config["preset"],
+        figures={figure: config["figures"][figure] for figure in drawable()},
+        jobs={experiment: sorted(JOBS[experiment]) for experiment in JOBS},
+        templates=str(Path(workflow.basedir) / "workflow/report"),
+        benchmarks=f"{RESULTS}/benchmarks",
+        explorer=None,
+    message:
+        "Describe every figure and verdict"
+    script:
+        "../../scripts/describe.py"
+
+
+rule report:
+    input:
+        made=rules.summarise.output
+        + expand(FIGURES, figure=drawable(), kind=["pdf", "png"]),
+        page=rules.describe.output.page,
+        config=rules.describe.output.config,
+        style=from_here(Path(workflow.basedir) / "workflow/report/style.css"),
+    output:
+        f"{RESULTS}/report.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        python=sys.executable,
+        snakefile=str(from_here(Path(workflow.main_snakefile))),
+    message:
+        f"Write the report: open {RESULTS}/report.html"
+    script:
+        "../../scripts/report.py"
