@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The reference of the configuration: tables made of the schemas and of what statistics declare.
 
 `python docs/hooks/configuration.py` writes the table of keys into config/README.md.

@@ -95,15 +95,18 @@ def plain(job: Job) -> Arithmetic:
     return Arithmetic(model.embed, autograd_step(job), logits, getattr(model, "item_logits", None))
 
 
+# Models that have such: how their tables are packed, and what computes a part of a batch.
+FUSED = {
+    "one_layer": (fused_one_layer.pack_tokens, fused_one_layer.OneLayer),
+    "two_layer": (fused_one_layer.pack_tokens, fused_two_layer.TwoLayer),
+    "minimal": (fused_minimal.pack_items, fused_minimal.Minimal),
+    "mlp": (fused_minimal.pack_items, fused_minimal.MLPAlone),
+}
+
+
 def _fused(job: Job) -> Arithmetic:
     """Compute by compiled loops and hand-written gradients, on a CPU."""
-    makes = {
-        "one_layer": (fused_one_layer.pack_tokens, fused_one_layer.OneLayer),
-        "two_layer": (fused_one_layer.pack_tokens, fused_two_layer.TwoLayer),
-        "minimal": (fused_minimal.pack_items, fused_minimal.Minimal),
-        "mlp": (fused_minimal.pack_items, fused_minimal.MLPAlone),
-    }
-    pack, computes = makes[job.model.name]
+    pack, computes = FUSED[job.model.name]
     parts = fused.InParts(partial(computes, job))
     of_items = fused.InParts(partial(fused_minimal.MLPAlone, job))
 
@@ -122,4 +125,5 @@ def _fused(job: Job) -> Arithmetic:
 
 def choose(job: Job, device: torch.device) -> Arithmetic:
     """Choose the fastest arithmetic for a job on a device."""
-    return _fused(job) if device.type == "cpu" else plain(job)
+    fused_here = device.type == "cpu" and job.model.name in FUSED
+    return _fused(job) if fused_here else plain(job)

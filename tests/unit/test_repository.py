@@ -1,6 +1,8 @@
 """Facts that are stated in two places agree, and every rule says what a rule must say."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -49,9 +51,45 @@ def test_parsing_the_workflow_imports_nothing_heavy():
     assert result.stdout.split() == []
 
 
-def test_the_version_is_the_same_everywhere():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_the_version_is_in_one_place():
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split("\0")
+    if tracked == [""]:
+        pytest.skip("not a git checkout")
+    number = re.compile(rf"(?<![\d.=]){re.escape(PROJECT['version'])}(?![\d.])")
+    holders = []
+    for name in filter(None, tracked):
+        path = ROOT / name
+        readable = path.is_file() and path.suffix not in (".png", ".pdf", ".nc")
+        if readable and number.search(path.read_text(encoding="utf-8")):
+            holders.append(name)
+    # A change log names versions once they are released.
+    assert [name for name in holders if name != "CHANGELOG.md"] == ["pyproject.toml"]
+
+
+def test_pre_commit_checks_what_lint_checks_at_the_pinned_versions():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    pinned = set((ROOT / "requirements-dev.txt").read_text().split())
+    for hook in hooks:
+        assert set(hook.get("additional_dependencies", ())) <= pinned, hook["id"]
+    lint = (ROOT / "Makefile").read_text().split("lint:")[1].split("\n\n")[0]
+    for tool in ("ruff check", "ruff format", "snakefmt"):
+        assert tool in lint
+        assert any(hook["entry"].startswith(tool) for hook in hooks), tool
+
+
+def test_the_hosted_ci_runs_what_ci_runs():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yaml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    (python,) = (s["with"]["python-version"] for s in job["steps"] if "python" in s.get("uses", ""))
+    assert f">={python}" == PROJECT["requires-python"]
+    assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
 def test_the_literal_profile_name_works_from_a_fresh_checkout():
