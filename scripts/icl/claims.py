@@ -1,7 +1,8 @@
 """Verdicts: a claim is data (config/claims.yaml), its statistic is code, the band decides.
 
 A criterion is `reproduced` only if its whole interval lies in the band, `not reproduced` if it lies
-wholly outside, else `undecided`. The ends of a band belong to it.
+wholly outside, else `undecided`. The ends of a band belong to it. The p of a test has no interval:
+in the band it is `reproduced`, else `undecided`, for a test that does not reject shows nothing.
 """
 
 import hashlib
@@ -53,6 +54,8 @@ def judge(estimate: Estimate, band: Band) -> str:
         return UNDECIDED
     if lowest <= estimate.low and estimate.high <= highest:
         return REPRODUCED
+    if estimate.test:
+        return UNDECIDED
     if estimate.high < lowest or estimate.low > highest:
         return NOT_REPRODUCED
     return UNDECIDED
@@ -118,7 +121,7 @@ def evaluate(
                 "description": criterion["description"],
                 "unit": found.unit,
                 "value": found.value,
-                "interval": [found.low, found.high],
+                "interval": None if found.test else [found.low, found.high],
                 "band": criterion["band"],
                 "verdict": verdict,
             }
@@ -157,7 +160,7 @@ def evaluate(
                 "estimates": {
                     quantity: {
                         "value": found.value,
-                        "interval": [found.low, found.high],
+                        "interval": None if found.test else [found.low, found.high],
                         "unit": found.unit,
                         "failed_resamples": found.failed,
                     }
@@ -172,6 +175,8 @@ def evaluate(
 def _why_undecided(estimate: Estimate) -> str:
     if math.isnan(estimate.value):
         return "the data do not determine it"
+    if estimate.test:
+        return "the test does not reject, which shows nothing"
     text = "its interval reaches over an end of the band"
     return f"{text} ({estimate.failed} resamples failed)" if estimate.failed else text
 

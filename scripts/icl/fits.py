@@ -119,3 +119,40 @@ def fit_trend(x: np.ndarray, y: np.ndarray) -> TrendFit:
     curvature = np.polyfit(np.log(x), np.log(rows).T, 2)[0]
     fits = (slope, intercept, r_squared, exponent, log_prefactor, curvature)
     return TrendFit(*(np.where(usable, values, np.nan) for values in fits))
+
+
+@dataclass(frozen=True)
+class PowerFit:
+    """A straight line through logarithms; (B,) each, NaN where a y is not finite.
+
+    Attributes:
+        slope: the exponent.
+        intercept: log y at x = 1.
+        curvature: coefficient of the square when a quadratic is fitted.
+        residuals: (G,) of the first dataset, log y less the line.
+    """
+
+    slope: np.ndarray
+    intercept: np.ndarray
+    curvature: np.ndarray
+    residuals: np.ndarray
+
+
+def fit_power(log_x: np.ndarray, log_y: np.ndarray, weights: np.ndarray) -> PowerFit:
+    """Fit a power law to many datasets by weighted least squares of the logarithms.
+
+    Args:
+        log_x: (G,) at least two different values; three for the curvature, else NaN.
+        log_y: (B, G).
+        weights: (G,) inverse variances of log y, in any unit.
+    """
+    usable = np.isfinite(log_y).all(axis=1)
+    rows = np.where(usable[:, None], log_y, log_x)  # any that fits; replaced by NaN below
+    root = np.sqrt(weights / weights.max())
+    slope, intercept = np.polyfit(log_x, rows.T, 1, w=root)
+    curvature = np.full(len(rows), np.nan)
+    if len(np.unique(log_x)) > 2:
+        curvature = np.polyfit(log_x, rows.T, 2, w=root)[0]
+    residuals = log_y[0] - slope[0] * log_x - intercept[0]
+    fits = (slope, intercept, curvature)
+    return PowerFit(*(np.where(usable, values, np.nan) for values in fits), residuals)

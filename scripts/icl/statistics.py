@@ -107,6 +107,36 @@ def stratified_resamples(strata: np.ndarray, resamples: int, seed: int) -> np.nd
     return drawn
 
 
+def seed_resamples(strata: np.ndarray, seeds: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Draw bootstrap samples of the seeds, each with its runs in every stratum.
+
+    A seed starts from the same weights at every N and K, so that what it does at one it tends to do
+    at others: its runs are one replicate, and drawing them apart would make an interval too sure.
+
+    Args:
+        strata: (R,) a label for each run, as of its N and K.
+        seeds: (R,) of each run; at most one run of a seed in a stratum.
+        resamples: B.
+        seed: of the draw; equal seeds, equal draws.
+
+    Returns:
+        (B, R) indices of runs; position r holds a run of the stratum of run r: that of the seed
+        drawn in place of its own, or, where that has none (it diverged or is missing), any.
+    """
+    generator = np.random.default_rng(seed)
+    values, of_run = np.unique(seeds, return_inverse=True)
+    replaced = generator.integers(len(values), size=(resamples, len(values)))  # (B, S)
+    drawn = np.empty((resamples, len(strata)), dtype=np.int64)
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        run_of = np.full(len(values), -1)
+        run_of[of_run[members]] = members
+        found = run_of[replaced[:, of_run[members]]]
+        others = generator.choice(members, size=found.shape)
+        drawn[:, members] = np.where(found < 0, others, found)
+    return drawn
+
+
 def interval(values: np.ndarray, level: float) -> tuple[float, float]:
     """Percentile interval of bootstrapped values, wide enough for resamples that failed.
 
@@ -127,6 +157,8 @@ def bca_interval(
     resamples: int,
     seed: int,
     level: float,
+    *,
+    paired: bool = False,
 ) -> tuple[float, float]:
     """Bootstrap interval, bias-corrected and accelerated, resampled within each sample.
 
@@ -139,6 +171,7 @@ def bca_interval(
         resamples: their number.
         seed: of the draw.
         level: of confidence.
+        paired: whether values in the same place belong together and are drawn together.
     """
 
     def shaped(*drawn: np.ndarray, axis: int) -> np.ndarray:
@@ -155,6 +188,7 @@ def bca_interval(
             vectorized=True,
             confidence_level=level,
             method="BCa",
+            paired=paired,
             rng=np.random.default_rng(seed),
         )
     ends = float(found.confidence_interval.low), float(found.confidence_interval.high)

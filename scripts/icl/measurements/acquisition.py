@@ -67,7 +67,9 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
             f"{int((stopped & ~passage.reached).sum())} runs were stopped before t_ICL as it is "
             "defined here: their stop rule is looser than the threshold and its confirmation"
         )
-    drawn = statistics.stratified_resamples(length_of_run, options["resamples"], options["seed"])
+    drawn = statistics.seed_resamples(
+        length_of_run, runs["seed"].values, options["resamples"], options["seed"]
+    )
     members = [np.flatnonzero(length_of_run == length) for length in lengths]
     by_length, notes = [], []
     for length, own in zip(lengths, members, strict=True):
@@ -98,21 +100,68 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
 
 
 @statistic(
-    roles=["acquisition"],
-    quantities=["exponent", "r_squared", "curvature", "slope", "intercept"],
+    roles=["acquisition", "minimal_acquisition", "two_layer"],
+    quantities=[
+        "exponent",
+        "r_squared",
+        "curvature",
+        "slope",
+        "intercept",
+        "minimal_exponent",
+        "minimal_r_squared",
+        "minimal_curvature",
+        "minimal_slope",
+        "minimal_intercept",
+        "two_layer_exponent",
+        "two_layer_r_squared",
+        "two_layer_curvature",
+        "two_layer_slope",
+        "two_layer_intercept",
+    ],
     options=["threshold", "finest_spacing", "confidence", "resamples", "seed", "least_replicates"],
 )
 def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
-    """Measure how the median t_ICL grows with N.
+    """Measure how the median t_ICL grows with N, in each model.
 
     Through the Kaplan-Meier medians: a straight line with intercept, least squares, all N with
     equal weight (its R^2 says how straight); a power law (its exponent says how linear); and a
     quadratic in the logarithms (its curvature says whether one exponent serves). Their intervals
-    are BCa: noise only lowers R^2, and a percentile interval would count that noise twice.
+    are BCa: noise only lowers R^2, and a percentile interval would count that noise twice. Seeds
+    are resampled, each with its runs at every N.
 
-    Source: Figure 6 b.
+    Quantities of the minimal and of the two-layer model have that name before theirs.
+
+    Source: Figures 6 b and A.5.
     """
-    times = _times(data["acquisition"], options)
+    roles = {"acquisition": "", "minimal_acquisition": "minimal_", "two_layer": "two_layer_"}
+    estimates, details, notes, counts = {}, {}, [], np.zeros(3, dtype=int)
+    for role, prefix in roles.items():
+        if role not in data:
+            continue
+        try:
+            found = _trend(data[role], options)
+        except NotComputableError as error:
+            if role == "acquisition":
+                raise
+            notes.append(f"{role}: {error}")
+            continue
+        estimates |= {prefix + name: value for name, value in found.estimates.items()}
+        details[role] = found.details
+        notes += [f"{role}: {note}" if prefix else note for note in found.notes]
+        counts += found.replicates, found.censored, found.diverged
+    return Measurement(
+        estimates=estimates,
+        replicates=int(counts[0]),
+        censored=int(counts[1]),
+        diverged=int(counts[2]),
+        details={**details.pop("acquisition"), **details},
+        notes=notes,
+    )
+
+
+def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
+    """Measure the trend of one model."""
+    times = _times(dataset, options)
     if len(times.lengths) < 3:
         raise NotComputableError(f"{len(times.lengths)} values of N; a trend needs three or more")
     lengths = times.lengths.astype(float)
@@ -130,6 +179,8 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
         name: estimate(getattr(point, name)[0], getattr(resampled, name), options)
         for name in ("exponent", "r_squared", "curvature", "slope", "intercept")
     }
+    seeds = [times.runs["seed"].values[own] for own in times.members]
+    paired = all(np.array_equal(seeds[0], other) for other in seeds)
     for name in ("exponent", "r_squared", "curvature"):
         found = estimates[name]
         if not found.failed and np.isfinite(found.value):
@@ -139,6 +190,7 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
                 options["resamples"],
                 options["seed"],
                 options["confidence"],
+                paired=paired,
             )
             estimates[name] = Estimate(found.value, *ends)
     unfinished = [str(row["context_length"]) for row in times.by_length if np.isinf(row["median"])]

@@ -42,6 +42,7 @@ class Estimate:
         high: upper end.
         unit: in words, "" for a pure number.
         failed: bootstrap resamples that had no value; they count against both ends.
+        test: whether it is the p of a test, which has no interval.
     """
 
     value: float
@@ -49,6 +50,7 @@ class Estimate:
     high: float
     unit: str = ""
     failed: int = 0
+    test: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,22 @@ def sorted_runs(dataset: xr.Dataset) -> xr.Dataset:
 def count_diverged(dataset: xr.Dataset) -> int:
     """Count the runs that diverged."""
     return int((dataset["stop_reason"] == StopReason.DIVERGED).sum())
+
+
+def undiverged(dataset: xr.Dataset) -> xr.Dataset:
+    """Leave out the runs that diverged, which are counted and named elsewhere."""
+    return dataset.isel(run=np.flatnonzero(dataset["stop_reason"] != StopReason.DIVERGED))
+
+
+def require_unstopped(dataset: xr.Dataset, because: str) -> None:
+    """Refuse runs that a stop rule ended.
+
+    Raises:
+        NotComputableError: saying how many, and why that is not allowed.
+    """
+    ended = int(dataset["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).sum())
+    if ended:
+        raise NotComputableError(f"{ended} runs were ended by a stop rule, {because}")
 
 
 def require_replicates(groups: np.ndarray, least: int, name: str) -> None:

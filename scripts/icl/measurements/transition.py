@@ -13,12 +13,13 @@ from icl.measurements.base import (
     count_diverged,
     estimate,
     require_replicates,
+    require_unstopped,
     resolution_note,
     sorted_runs,
     spacing,
     statistic,
+    undiverged,
 )
-from icl.records import StopReason
 
 
 @statistic(
@@ -56,29 +57,21 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     lengths = np.unique(runs["context_length"])
     if len(lengths) != 1:
         raise NotComputableError(f"it is defined at one N, and the data have {lengths.tolist()}")
-    ended = int(runs["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).sum())
-    if ended:
-        raise NotComputableError(
-            f"{ended} runs were ended by a stop rule, which makes a transition sharp by itself"
-        )
-    kept = runs.isel(run=np.flatnonzero(runs["stop_reason"] != StopReason.DIVERGED))
+    require_unstopped(runs, "which makes a transition sharp by itself")
+    kept = undiverged(runs)
     n_items = kept["n_items"].values
-    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
+    values = np.unique(n_items)
     if len(values) < 4:
         raise NotComputableError(f"{len(values)} values of K; a transition needs four or more")
     require_replicates(n_items, options["least_replicates"], "K")
 
     icl = statistics.last_value(kept["icl_accuracy"].values)
     iwl = statistics.last_value(kept["iwl_accuracy"].values)
-    if options["response"] == "fraction_acquired":
-        response, floor, ceiling = (icl > options["acquired_above"]).astype(float), 0.0, (1.0, 1.0)
-    else:
-        response, floor, ceiling = icl, options["floor"], tuple(options["ceiling"])
-    drawn = statistics.stratified_resamples(n_items, options["resamples"], options["seed"])
+    drawn = statistics.seed_resamples(
+        n_items, kept["seed"].values, options["resamples"], options["seed"]
+    )
     order = np.vstack([np.arange(len(icl)), drawn])  # the data first, then the resamples
-    means = np.add.reduceat(response[order], starts, axis=1) / counts
-    log_items = np.log10(values)
-    fit = fits.fit_logistic(log_items, means, counts.astype(float), floor, ceiling)
+    fit = fit_finals(n_items, icl, order, options)
     correlation = statistics.spearman(icl[order], iwl[order])
     tied = statistics.spearman(
         *(np.round(finals / options["resolution"])[order] for finals in (icl, iwl))
@@ -88,7 +81,7 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     threshold = estimate(10 ** fit.midpoint[0], 10 ** fit.midpoint[1:], options, "items")
     notes, gap = [], None
     if np.isfinite(threshold.value):
-        gap = _gap(values, threshold.value)
+        gap = gap_around(values, threshold.value)
         width = Estimate(
             width.value, width.low, width.high + np.log10(gap[1] / gap[0]), width.unit, width.failed
         )
@@ -121,7 +114,7 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
             "fit": {
                 "midpoint": fit.midpoint[0],
                 "width": fit.width[0],
-                "floor": floor,
+                "floor": floor_of(options),
                 "ceiling": fit.ceiling[0],
             },
             "gap": gap,
@@ -130,7 +123,33 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     )
 
 
-def _gap(values: np.ndarray, at: float) -> tuple[float, float]:
+def floor_of(options: dict[str, Any]) -> float:
+    """Return the lower plateau of the response: chance, or none acquired."""
+    return 0.0 if options["response"] == "fraction_acquired" else options["floor"]
+
+
+def fit_finals(
+    n_items: np.ndarray, finals: np.ndarray, order: np.ndarray, options: dict[str, Any]
+) -> fits.LogisticFit:
+    """Fit the logistic in log10 K to final ICL accuracies at one N, resample by resample.
+
+    Args:
+        n_items: (R,) K of each run, ascending.
+        finals: (R,) last ICL accuracies.
+        order: (B, R) the runs of each resample, those at one K in the places of those at it.
+        options: `response`, `acquired_above`, `floor`, `ceiling`.
+    """
+    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
+    response, ceiling = finals, tuple(options["ceiling"])
+    if options["response"] == "fraction_acquired":
+        response, ceiling = (finals > options["acquired_above"]).astype(float), (1.0, 1.0)
+    means = np.add.reduceat(response[order], starts, axis=1) / counts
+    return fits.fit_logistic(
+        np.log10(values), means, counts.astype(float), floor_of(options), ceiling
+    )
+
+
+def gap_around(values: np.ndarray, at: float) -> tuple[float, float]:
     """Return the neighbours in an ascending grid that enclose a value."""
     right = int(np.clip(np.searchsorted(values, at), 1, len(values) - 1))
     return float(values[right - 1]), float(values[right])
@@ -175,7 +194,9 @@ def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     duration = np.where(acquired.reached, high.time - start, np.inf)[timed]
     rise = duration / np.where(acquired.reached, acquired.time, 1.0)[timed]
     n_items = runs["n_items"].values[timed]
-    drawn = statistics.stratified_resamples(n_items, options["resamples"], options["seed"])
+    drawn = statistics.seed_resamples(
+        n_items, runs["seed"].values[timed], options["resamples"], options["seed"]
+    )
     everything = np.ones(drawn.shape, dtype=bool)
     medians = statistics.censored_median(rise[drawn], everything)
     middle = statistics.censored_median(rise, everything[0])

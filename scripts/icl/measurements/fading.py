@@ -1,0 +1,176 @@
+"""How long in-context learning lasts under weight decay (Figures 2 e, 3 c and A.6)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl import hypotheses, statistics
+from icl.measurements.base import (
+    Estimate,
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    require_unstopped,
+    sorted_runs,
+    statistic,
+    undiverged,
+)
+
+UNKNOWN = Estimate(np.nan, np.nan, np.nan)
+
+
+@dataclass(frozen=True)
+class Fading:
+    """When each run acquired ICL and when it lost it again, (R,) each.
+
+    Attributes:
+        runs: the runs, ordered by N, K, settings, seed.
+        decay: lambda, 0 where it is negligible.
+        acquired: whether ICL accuracy ever reached the level of acquisition.
+        t_acquired: theory time of that, or of the last evaluation.
+        faded: whether it fell to the level of fading after that.
+        t_faded: theory time of that, or of the last evaluation.
+    """
+
+    runs: xr.Dataset
+    decay: np.ndarray
+    acquired: np.ndarray
+    t_acquired: np.ndarray
+    faded: np.ndarray
+    t_faded: np.ndarray
+
+
+def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attention") -> Fading:
+    """Time the fading of ICL: the first accuracy at or below `lost` after one at or above `had`.
+
+    Both are confirmed by the next evaluation.
+
+    Args:
+        dataset: runs at several lambda.
+        options: `had`, `lost`, and `negligible_decay`, up to which lambda counts as 0.
+        decayed: "attention", runs in which beta and w (all of the attention) have one decay; "w",
+            those in which beta has none.
+
+    Source: caption of Figure A.6; the confirmation is ours.
+    """
+    runs = undiverged(sorted_runs(dataset))
+    on_w, on_beta = runs["w_decay"].values, runs["beta_decay"].values
+    none = options["negligible_decay"]
+    chosen = (on_beta == on_w) if decayed == "attention" else (on_beta <= none)
+    chosen |= (on_w <= none) & (on_beta <= none)
+    runs = runs.isel(run=np.flatnonzero(chosen))
+    accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
+    # `first_passage` is strict; the levels themselves count here.
+    had = statistics.first_passage(accuracy, clock, np.nextafter(options["had"], 0))
+    after = np.arange(accuracy.shape[1]) > had.index[:, None]
+    shortfall = np.where(after & had.reached[:, None], -accuracy, np.nan)
+    lost = statistics.first_passage(shortfall, clock, -np.nextafter(options["lost"], 1))
+    end = statistics.last_value(np.where(np.isfinite(accuracy), clock, np.nan))
+    decay = runs["w_decay"].values
+    return Fading(
+        runs,
+        np.where(decay <= none, 0.0, decay),
+        had.reached,
+        np.where(had.reached, had.time, end),
+        lost.reached,
+        np.where(lost.reached, lost.time, end),
+    )
+
+
+@statistic(
+    roles=["transience"],
+    quantities=["log_rank_p", "fade_slope", "acquired_at_largest"],
+    options=["had", "lost", "negligible_decay", "confidence", "least_replicates"],
+)
+def transience(
+    data: dict[str, xr.Dataset], options: dict[str, Any], decayed: str = "attention"
+) -> Measurement:
+    """Measure whether ICL fades under weight decay of the attention, and only then.
+
+    A run counts from its acquisition on, all up to one budget, the shortest of any run.
+
+    - `log_rank_p`: log-rank test of the time from acquisition to fading, lambda > 0 against 0.
+      Were the runs without decay to fade sooner, it is 1.
+    - `fade_slope`: slope of log fading time (since the start, as in Figure A.6) on log lambda over
+      the runs with decay that acquired, those that did not fade censored; log-normal times,
+      Wald's interval.
+    - `acquired_at_largest`: how many of the runs at the largest lambda ever acquired. A count of
+      these runs, so that its interval is itself.
+
+    Source: Figures 2 e and A.6.
+    """
+    runs = sorted_runs(data["transience"])
+    require_unstopped(runs, "which ends a run before its ICL can fade")
+    found = fading(runs, options, decayed)
+    decay = found.decay
+    values = np.unique(decay)
+    if values[0] != 0 or len(values) < 2:
+        raise NotComputableError(
+            f"lambda = {values.tolist()}: runs with and runs without decay are needed"
+        )
+    budget = found.runs["theory_time"].max("evaluation").values.min()
+    faded = found.faded & (found.t_faded <= budget)
+    t_faded = np.minimum(found.t_faded, budget)
+    timed = found.acquired & (found.t_acquired < budget)
+    least, notes = options["least_replicates"], []
+    p, earlier, slope, trend = np.nan, 0.0, UNKNOWN, None
+    counts = [int((timed & group).sum()) for group in (decay == 0, decay > 0)]
+    if min(counts) >= least:
+        durations = (t_faded - found.t_acquired)[timed]
+        p, earlier = hypotheses.log_rank(durations, faded[timed], decay[timed] > 0)
+        p = 1.0 if earlier < 0 else p
+    else:
+        notes.append(
+            f"{counts[0]} runs without decay and {counts[1]} with it acquired ICL, "
+            f"{least} of each are needed"
+        )
+    with_decay = timed & (decay > 0)
+    if with_decay.sum() >= least:
+        trend = hypotheses.accelerated_times(
+            t_faded[with_decay],
+            faded[with_decay],
+            np.log(decay[with_decay]),
+            options["confidence"],
+        )
+    if trend is None:
+        notes.append("ICL fades at fewer than two values of lambda: no slope")
+    else:
+        slope = Estimate(trend.slope, trend.low, trend.high)
+    at_largest = decay == values[-1]
+    reached = int(found.acquired[at_largest].sum())
+    by_decay = []
+    for value in values:
+        own = decay == value
+        median = statistics.censored_median(t_faded[own & timed], faded[own & timed])
+        by_decay.append(
+            {
+                "decay": value,
+                "replicates": int(own.sum()),
+                "acquired": int(found.acquired[own].sum()),
+                "faded": int(faded[own].sum()),
+                "median_fade_time": float(median) if (own & timed).any() else np.nan,
+            }
+        )
+    return Measurement(
+        estimates={
+            "log_rank_p": Estimate(p, p, p, test=True),
+            "fade_slope": slope,
+            "acquired_at_largest": Estimate(
+                reached, reached, reached, f"of {int(at_largest.sum())} runs"
+            ),
+        },
+        replicates=len(decay),
+        censored=int((timed & ~faded).sum()),
+        diverged=count_diverged(runs),
+        details={
+            "decayed": decayed,
+            "budget": budget,
+            "levels": [options["had"], options["lost"]],
+            "by_decay": by_decay,
+            "trend": None if trend is None else vars(trend),
+            "earlier_with_decay": earlier > 0,
+        },
+        notes=notes,
+    )

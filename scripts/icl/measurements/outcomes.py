@@ -1,0 +1,228 @@
+"""Whether a run acquires in-context learning at all: near K*, on D' and at its saddle."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl import hypotheses, statistics
+from icl.measurements.base import (
+    Estimate,
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    estimate,
+    require_unstopped,
+    sorted_runs,
+    statistic,
+    undiverged,
+)
+
+UNKNOWN = Estimate(np.nan, np.nan, np.nan)
+
+
+def acquired_share(runs: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, ...]:
+    """Return each K, its number of runs and how many of them ended above `acquired_above`.
+
+    Source: section 4, "the fraction of seeds whose final ICL performance exceeds 75 %".
+    """
+    finals = statistics.last_value(runs["icl_accuracy"].values)
+    values, index = np.unique(runs["n_items"].values, return_inverse=True)
+    counts = np.bincount(index, minlength=len(values))
+    acquired = np.bincount(index[finals > options["acquired_above"]], minlength=len(values))
+    return values, counts, acquired
+
+
+def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the fraction that acquires at each K with its exact interval, as plain data."""
+    values, counts, acquired = acquired_share(undiverged(sorted_runs(dataset)), options)
+    return [
+        {
+            "n_items": value,
+            "replicates": int(count),
+            "acquired": int(number),
+            "fraction": number / count,
+            "interval": hypotheses.proportion_interval(number, count, options["confidence"]),
+        }
+        for value, count, number in zip(values, counts, acquired, strict=True)
+    ]
+
+
+@statistic(
+    roles=["bimodality"],
+    quantities=["dip_p", "intermediates", "early", "fraction_acquired"],
+    options=["threshold", "acquired_above", "near_threshold", "intermediate", "confidence", "resamples", "seed", "least_replicates"],
+)
+def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure whether a seed near K* generalises early or never.
+
+    Of the experiment's K the one whose acquired fraction is nearest to one half is judged, and only
+    if that fraction lies in the option `near_threshold`: elsewhere all seeds do the same, and two
+    kinds cannot show.
+
+    - `dip_p`: p of Hartigan's dip test of the final ICL accuracies, under one mode.
+    - `intermediates`: share of finals within the option `intermediate`; exact interval.
+    - `early`: median t_ICL of the runs that acquire over the budget; bootstrap over seeds.
+
+    Source: Figure 6 c.
+    """
+    everything = sorted_runs(data["bimodality"])
+    require_unstopped(everything, "which makes finals bimodal by itself")
+    runs = undiverged(everything)
+    rows = share_rows(runs, options)
+    row = min(rows, key=lambda row: abs(row["fraction"] - 0.5))
+    lowest, highest = options["near_threshold"]
+    if not lowest <= row["fraction"] <= highest:
+        raise NotComputableError(
+            f"at K = {row['n_items']:,.0f} {row['acquired']} of {row['replicates']} runs acquire "
+            f"ICL: that is not near K*, where {lowest:g} to {highest:g} of them do"
+        )
+    runs = runs.isel(run=np.flatnonzero(runs["n_items"] == row["n_items"]))
+    if runs.sizes["run"] < options["least_replicates"]:
+        raise NotComputableError(
+            f"{runs.sizes['run']} runs at K = {row['n_items']:,.0f}; "
+            f"{options['least_replicates']} are needed"
+        )
+    finals = statistics.last_value(runs["icl_accuracy"].values)
+    clock = runs["theory_time"].values
+    depth, p = hypotheses.dip(finals)
+    low, high = options["intermediate"]
+    between = int(((finals >= low) & (finals <= high)).sum())
+    passage = statistics.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
+    budget = float(np.nanmax(clock))
+    early = UNKNOWN
+    if passage.reached.sum() >= options["least_replicates"]:
+        times = passage.time[passage.reached] / budget
+        drawn = statistics.stratified_resamples(
+            np.zeros(len(times)), options["resamples"], options["seed"]
+        )
+        early = estimate(np.median(times), np.median(times[drawn], axis=1), options, "of budget")
+    return Measurement(
+        estimates={
+            "dip_p": Estimate(p, p, p, test=True),
+            "intermediates": Estimate(
+                between / len(finals),
+                *hypotheses.proportion_interval(between, len(finals), options["confidence"]),
+            ),
+            "early": early,
+            "fraction_acquired": Estimate(row["fraction"], *row["interval"]),
+        },
+        replicates=len(finals),
+        censored=int((~passage.reached).sum()),
+        diverged=count_diverged(everything),
+        details={
+            "context_length": int(runs["context_length"][0]),
+            "n_items": row["n_items"],
+            "dip": depth,
+            "budget": budget,
+            "by_items": rows,
+            "seed": runs["seed"].values,
+            "final": finals,
+            "t_icl": passage.time,
+            "reached": passage.reached,
+        },
+    )
+
+
+@statistic(
+    roles=["unbalanced", "balanced"],
+    quantities=["difference", "fraction_on_d", "fraction_on_d_balanced"],
+    options=["acquired_above", "surely", "confidence"],
+)
+def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure by how much fewer runs acquire ICL on D' than on D, at one N and K.
+
+    Judged at the smallest K of both at which at least the option `surely` of the runs on D
+    acquires: beyond it both may, below it neither. Newcombe's interval.
+
+    Source: Figure 6 e; section 4.
+    """
+    both = {name: sorted_runs(data[name]) for name in ("unbalanced", "balanced")}
+    for runs in both.values():
+        require_unstopped(runs, "whose final accuracy is therefore not what decides")
+    lengths = {int(n) for runs in both.values() for n in np.unique(runs["context_length"])}
+    if len(lengths) != 1:
+        raise NotComputableError(f"it is defined at one N, and the data have {sorted(lengths)}")
+    rows = {name: share_rows(runs, options) for name, runs in both.items()}
+    on_balanced = {row["n_items"]: row for row in rows["balanced"]}
+    shared = [row for row in rows["unbalanced"] if row["n_items"] in on_balanced]
+    sure = [row for row in shared if row["fraction"] >= options["surely"]]
+    if not sure:
+        best = max((row["fraction"] for row in shared), default=0.0)
+        raise NotComputableError(
+            f"at no K of both do {options['surely']:.0%} of the runs on D acquire ICL, "
+            f"at most {best:.0%}"
+        )
+    plain = sure[0]
+    forced = on_balanced[plain["n_items"]]
+    difference = Estimate(
+        forced["fraction"] - plain["fraction"],
+        *hypotheses.difference_interval(
+            (forced["acquired"], plain["acquired"]),
+            (forced["replicates"], plain["replicates"]),
+            options["confidence"],
+        ),
+    )
+    return Measurement(
+        estimates={
+            "difference": difference,
+            "fraction_on_d": Estimate(plain["fraction"], *plain["interval"]),
+            "fraction_on_d_balanced": Estimate(forced["fraction"], *forced["interval"]),
+        },
+        replicates=plain["replicates"] + forced["replicates"],
+        censored=0,
+        diverged=sum(map(count_diverged, both.values())),
+        details={
+            "context_length": lengths.pop(),
+            "n_items": plain["n_items"],
+            "unbalanced": rows["unbalanced"],
+            "balanced": rows["balanced"],
+        },
+    )
+
+
+@statistic(
+    roles=["minimal_balanced"],
+    quantities=["on_predicted_side"],
+    options=["acquired_above", "confidence", "least_replicates"],
+)
+def balanced_saddle(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure the share of minimal models on D' that end on the side beta0 predicts.
+
+    From w0 = 0 the flow reaches ICL exactly if beta0 > 0 (equation 9 has a saddle at the origin).
+    A run whose last ICL accuracy is above `acquired_above` acquired it. ICL is measured on contexts
+    whose labels are free: on D' itself the other solution answers rightly too. Exact interval.
+
+    Source: equation 9; section 3.4.
+    """
+    everything = sorted_runs(data["minimal_balanced"])
+    require_unstopped(everything, "before its side could be seen")
+    runs = undiverged(everything)
+    if "beta" not in runs:
+        raise NotComputableError("beta was not recorded: evaluation.order_parameters is false")
+    beta0, w0 = runs["beta"].values[:, 0], runs["w"].values[:, 0]
+    if np.any(w0 != 0) or not np.isinf(runs["n_items"].values).all():
+        raise NotComputableError("it is about w0 = 0 and K = infinity, and the data have others")
+    if len(beta0) < options["least_replicates"]:
+        raise NotComputableError(f"{len(beta0)} runs; {options['least_replicates']} are needed")
+    acquires = statistics.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
+    right = acquires == (beta0 > 0)
+    agreed = int(right.sum())
+    return Measurement(
+        estimates={
+            "on_predicted_side": Estimate(
+                agreed / len(right),
+                *hypotheses.proportion_interval(agreed, len(right), options["confidence"]),
+            )
+        },
+        replicates=len(right),
+        censored=0,
+        diverged=count_diverged(everything),
+        details={
+            "seed": runs["seed"].values,
+            "beta0": beta0,
+            "acquired": acquires,
+            "last_beta": statistics.last_value(runs["beta"].values),
+            "last_w": statistics.last_value(runs["w"].values),
+        },
+    )

@@ -1,0 +1,306 @@
+"""K* against N, its exponent, and K* with no fitted constant (Figures 6 a and A.7)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl import fits, statistics
+from icl.measurements.base import (
+    Estimate,
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    estimate,
+    require_replicates,
+    require_unstopped,
+    sorted_runs,
+    statistic,
+    undiverged,
+)
+from icl.measurements.finite import finite_over_infinite, largest_ratio
+from icl.measurements.transition import fit_finals, floor_of, gap_around
+
+SATURATED = 0.1  # a mean within this share of a plateau says nothing of where it leaves it
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """K* at each N, the data first, then resamples of the seeds.
+
+    Attributes:
+        lengths: (G,) N.
+        log_items: (1 + B, G) log10 K*, NaN where the data do not cross half height.
+        by_length: for each N, plain data for figures and readers.
+    """
+
+    lengths: np.ndarray
+    log_items: np.ndarray
+    by_length: list[dict[str, Any]]
+
+
+def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
+    """Fit a logistic in log K to the last ICL accuracies at each N, and resample the seeds.
+
+    One draw of the seeds serves every N, since a seed starts from the same weights at each. Where
+    no K has an intermediate response, the data say only that K* lies in a gap of the grid: there a
+    resample's K* is drawn uniformly (in log K) from that gap.
+
+    Args:
+        runs: ordered by N and K, none diverged.
+        options: of the claim.
+    """
+    length, n_items = runs["context_length"].values, runs["n_items"].values
+    finals = statistics.last_value(runs["icl_accuracy"].values)
+    cells = np.unique(np.stack([length, n_items]), axis=1, return_inverse=True)[1].ravel()
+    drawn = statistics.seed_resamples(
+        cells, runs["seed"].values, options["resamples"], options["seed"]
+    )
+    order = np.vstack([np.arange(len(finals)), drawn])
+    lengths = np.unique(length)
+    generator = np.random.default_rng(options["seed"])
+    found = np.full((len(order), len(lengths)), np.nan)
+    by_length = []
+    for column, value in enumerate(lengths):
+        own = np.flatnonzero(length == value)
+        own_order = order[:, own] - own[0]
+        fit = fit_finals(n_items[own], finals[own], own_order, options)
+        at = np.unique(n_items[own])
+        found[:, column] = _within_gaps(
+            fit, n_items[own], finals[own], own_order, options, generator
+        )
+        low, high = statistics.interval(10 ** found[1:, column], options["confidence"])
+        middle = 10 ** fit.midpoint[0]
+        by_length.append(
+            {
+                "context_length": int(value),
+                "threshold": middle,
+                "interval": [low, high],
+                "gap": gap_around(at, middle) if np.isfinite(middle) else None,
+                "replicates": len(own),
+                "n_items": at,
+                "fit": {
+                    "midpoint": fit.midpoint[0],
+                    "width": fit.width[0],
+                    "floor": floor_of(options),
+                    "ceiling": fit.ceiling[0],
+                },
+            }
+        )
+    return Thresholds(lengths.astype(float), found, by_length)
+
+
+def _within_gaps(
+    fit: fits.LogisticFit,
+    n_items: np.ndarray,
+    finals: np.ndarray,
+    order: np.ndarray,
+    options: dict[str, Any],
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Return midpoints, those of saturated resamples drawn from the gap that holds them."""
+    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
+    floor, height = floor_of(options), fit.ceiling - floor_of(options)
+    response = finals
+    if options["response"] == "fraction_acquired":
+        response = (finals > options["acquired_above"]).astype(float)
+    means = np.add.reduceat(response[order], starts, axis=1) / counts
+    share = (means - floor) / height[:, None]
+    between = ((share > SATURATED) & (share < 1 - SATURATED)).any(axis=1)
+    grid = np.log10(values)
+    right = np.clip(np.searchsorted(grid, fit.midpoint), 1, len(grid) - 1)
+    low, high = grid[right - 1], grid[right]
+    inside = low + (high - low) * generator.random(len(order))
+    jittered = np.where(between | ~np.isfinite(fit.midpoint), fit.midpoint, inside)
+    jittered[0] = fit.midpoint[0]
+    return jittered
+
+
+def memorised(
+    dataset: xr.Dataset, options: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, xr.Dataset]:
+    """Return K and log I_K(inf), mean over seeds: (G,), (1 + B, G), the data first; and the runs.
+
+    I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
+    """
+    runs = undiverged(sorted_runs(dataset))
+    n_items = runs["n_items"].values
+    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
+    drawn = statistics.seed_resamples(
+        n_items, runs["seed"].values, options["resamples"], options["seed"] + 1
+    )
+    order = np.vstack([np.arange(len(n_items)), drawn])
+    integral = runs["i_recorded"].values[order]
+    return values, np.log(np.add.reduceat(integral, starts, axis=1) / counts), runs
+
+
+def crossing(log_time: np.ndarray, n_items: np.ndarray, log_integral: np.ndarray) -> np.ndarray:
+    """Solve t_ICL = I_K(inf) for log10 K*, resample by resample: nothing is fitted.
+
+    Args:
+        log_time: (B,) log t_ICL at K = infinity.
+        n_items: (G,) ascending.
+        log_integral: (B, G) log I_K(inf).
+
+    Returns:
+        (B,), linear in the logarithms between the measured K, NaN outside them.
+
+    Source: equation 12.
+    """
+    x = np.log10(n_items)
+    found = np.full(len(log_time), np.nan)
+    for row, (time, integral) in enumerate(zip(log_time, log_integral, strict=True)):
+        increasing = np.maximum.accumulate(integral)
+        if increasing[0] <= time <= increasing[-1]:
+            found[row] = np.interp(time, increasing, x)
+    return found
+
+
+def infinite_medians(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return N and the median t_ICL at K = infinity: (G,), (1 + B, G), the data first."""
+    runs = undiverged(sorted_runs(dataset))
+    runs = runs.isel(run=np.flatnonzero(np.isinf(runs["n_items"])))
+    length = runs["context_length"].values
+    passage = statistics.acquisition_time(
+        runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
+    )
+    drawn = statistics.seed_resamples(
+        length, runs["seed"].values, options["resamples"], options["seed"] + 2
+    )
+    order = np.vstack([np.arange(len(length)), drawn])
+    medians = [
+        statistics.censored_median(
+            passage.time[order[:, length == value]], passage.reached[order[:, length == value]]
+        )
+        for value in np.unique(length)
+    ]
+    return np.unique(length).astype(float), np.stack(medians, axis=1)
+
+
+def predicted_thresholds(
+    acquisition: xr.Dataset, memorisation: xr.Dataset, options: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Predict K* at each N from t_ICL at K = infinity and I_K(inf), measured apart.
+
+    Returns:
+        For each N its predicted K*, interval and what it rests on; NaN where t_ICL lies outside
+        the measured I_K(inf).
+    """
+    lengths, medians = infinite_medians(acquisition, options)
+    n_items, log_integral, _ = memorised(memorisation, options)
+    rows = []
+    for column, length in enumerate(lengths):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = 10 ** crossing(np.log(medians[:, column]), n_items, log_integral)
+        low, high = statistics.interval(found[1:], options["confidence"])
+        rows.append(
+            {
+                "context_length": int(length),
+                "median_t_icl": medians[0, column],
+                "threshold": found[0],
+                "interval": [low, high],
+            }
+        )
+    return rows
+
+
+@statistic(
+    roles=["thresholds", "memorisation", "acquisition"],
+    quantities=["exponent", "difference", "inverse_nu", "nu", "curvature", "nu_curvature", "finite_over_infinite"],
+    options=["response", "acquired_above", "floor", "ceiling", "threshold", "least_seeds_alone", "confidence", "resamples", "seed", "least_replicates"],
+)
+def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure the exponent of K* against N, and compare it with 1/nu.
+
+    `exponent`: slope of log K* on log N, weighted by the inverse variance of each log K* over
+    resamples of the seeds. `nu`: slope of log I_K(inf) on log K over all K of the MLP runs, a range
+    fixed by the configuration, which must hold every K*. `difference`: exponent less 1/nu.
+    `curvature` and `nu_curvature`: coefficient of the square when a quadratic is fitted to the
+    logarithms, half the change of the local exponent for a factor e.
+
+    Beyond the paper, reported: K* predicted with no fitted constant, and t_ICL at finite K over
+    that at K = infinity.
+
+    Source: Figure 6 a; equations 12 and 13.
+    """
+    everything = sorted_runs(data["thresholds"])
+    require_unstopped(everything, "which makes a transition sharp by itself")
+    runs = undiverged(everything)
+    cells = runs["context_length"].values * 1e12 + runs["n_items"].values
+    require_replicates(cells, options["least_replicates"], "N, K")
+    if len(np.unique(runs["context_length"])) < 3:
+        raise NotComputableError("fewer than three values of N; a trend needs three or more")
+    found = thresholds(runs, options)
+    notes = [
+        f"N = {row['context_length']}: K* is not inside the grid of K"
+        for row in found.by_length
+        if not np.isfinite(row["threshold"])
+    ]
+    n_items, log_integral, alone = memorised(data["memorisation"], options)
+    require_replicates(alone["n_items"].values, options["least_seeds_alone"], "K of the MLP alone")
+    log_k = found.log_items * np.log(10)
+    variance = np.nanvar(log_k[1:], axis=0)
+    weights = 1 / np.maximum(variance, 1e-6)
+    power = fits.fit_power(np.log(found.lengths), log_k, weights)
+    alone_fit = fits.fit_power(np.log(n_items), log_integral, np.ones(len(n_items)))
+    inverse = 1 / alone_fit.slope
+    stars = np.array([row["threshold"] for row in found.by_length])
+    outside = [
+        f"{row['context_length']} ({row['threshold']:,.0f})"
+        for row in found.by_length
+        if np.isfinite(row["threshold"]) and not n_items[0] <= row["threshold"] <= n_items[-1]
+    ]
+    difference = power.slope - inverse
+    if outside:
+        notes.append(
+            f"K* at N = {', '.join(outside)} is outside the K of the MLP runs, "
+            f"{n_items[0]:,.0f} to {n_items[-1]:,.0f}: no comparison with 1/nu"
+        )
+        difference = np.full_like(difference, np.nan)
+    prediction, ratios = [], []
+    if "acquisition" in data:
+        prediction = predicted_thresholds(data["acquisition"], data["memorisation"], options)
+        ratios = finite_over_infinite(data["thresholds"], data["acquisition"], options)
+    estimates = {
+        "exponent": estimate(power.slope[0], power.slope[1:], options),
+        "difference": estimate(difference[0], difference[1:], options),
+        "inverse_nu": estimate(inverse[0], inverse[1:], options),
+        "nu": estimate(alone_fit.slope[0], alone_fit.slope[1:], options),
+        "curvature": estimate(power.curvature[0], power.curvature[1:], options),
+        "nu_curvature": estimate(alone_fit.curvature[0], alone_fit.curvature[1:], options),
+    }
+    largest = largest_ratio(ratios)
+    if largest:
+        estimates["finite_over_infinite"] = Estimate(
+            largest["ratio"],
+            *largest["interval"],
+            f"at N = {largest['context_length']}, K = {largest['n_items']:,.0f}",
+        )
+    return Measurement(
+        estimates=estimates,
+        replicates=runs.sizes["run"],
+        censored=0,
+        diverged=count_diverged(everything) + count_diverged(data["memorisation"]),
+        details={
+            "by_length": found.by_length,
+            "power_law": {"exponent": power.slope[0], "log_prefactor": power.intercept[0]},
+            "predicted_slope": inverse[0],
+            # The paper's line: of slope 1/nu through the weighted centre of the measured K*.
+            "predicted_line": {
+                "exponent": inverse[0],
+                "log_prefactor": np.average(np.log(stars), weights=weights)
+                - inverse[0] * np.average(np.log(found.lengths), weights=weights),
+            },
+            "residuals": power.residuals,
+            "memorisation": {
+                "n_items": n_items,
+                "i_infinity": np.exp(log_integral[0]),
+                "residuals": alone_fit.residuals,
+            },
+            "predicted_thresholds": prediction,
+            "finite_over_infinite": ratios,
+            "response": options["response"],
+        },
+        notes=notes,
+    )
