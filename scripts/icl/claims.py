@@ -99,17 +99,20 @@ def evaluate(
         The entry of claims.json, plain data, the same for the same arguments.
     """
     criteria = [c for c in claim["criteria"] if preset in c.get("presets", [preset])]
-    absent = [name for role, name in claim["experiments"].items() if role not in data]
+    optional = measurements.declared()[claim["statistic"]].optional
+    absent = {role: name for role, name in claim["experiments"].items() if role not in data}
+    notes = [f"there are no data of {' and '.join(absent.values())}"] if absent else []
+    reasons = []
     try:
-        if absent:
-            raise NotComputableError(f"there are no data of {' and '.join(absent)}")
+        if set(absent) - set(optional):
+            raise NotComputableError(notes.pop())
         measured = measurements.load(claim["statistic"])(dict(data), dict(claim["options"]))
-        reasons = []
     except NotComputableError as error:
         trained = [dataset for dataset in data.values() if "run" in dataset.dims]
         runs = sum(dataset.sizes["run"] for dataset in trained)
         diverged = sum(map(count_diverged, trained))
-        measured, reasons = Measurement({}, runs, 0, diverged, {}), [str(error)]
+        measured = Measurement({}, runs, 0, diverged, {})
+        reasons.append(str(error))
     judged = []
     for criterion in criteria:
         quantity = criterion["quantity"]
@@ -156,7 +159,7 @@ def evaluate(
             "reason": "; ".join(reasons),
             "details": {
                 **measured.details,
-                "notes": measured.notes,
+                "notes": [*measured.notes, *notes],
                 "estimates": {
                     quantity: {
                         "value": found.value,
@@ -228,11 +231,12 @@ def _paragraphs(verdict: Mapping[str, Any]) -> list[str]:
         if quantity not in judged:
             lines.append(f"- {quantity} (not judged): {measured_text(found)}.")
     if verdict["replicates"]:
+        resamples = options.get("resamples")
+        drawn = f" from {resamples} resamples of the seeds" if resamples else ""
         lines += [
             "",
             f"{verdict['replicates']} replicates, {verdict['censored']} censored, "
-            f"{verdict['diverged']} diverged; intervals at {options['confidence']:.0%} from "
-            f"{options['resamples']} resamples of the seeds.",
+            f"{verdict['diverged']} diverged; intervals at {options['confidence']:.0%}{drawn}.",
         ]
     if verdict["missing_blocks"]:
         lines += ["", f"Missing blocks: {', '.join(verdict['missing_blocks'])}."]

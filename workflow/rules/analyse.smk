@@ -5,7 +5,12 @@ rule analyse:
     input:
         datasets=lambda wildcards: datasets_of("claims", wildcards.claim),
         code=modules(
-            "claims.py", "wording.py", "statistics.py", "fits.py", "measurements/*.py"
+            "claims.py",
+            "wording.py",
+            "statistics.py",
+            "hypotheses.py",
+            "fits.py",
+            "measurements/*.py",
         ),
     output:
         VERDICT,

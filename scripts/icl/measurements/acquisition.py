@@ -119,6 +119,7 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
         "two_layer_intercept",
     ],
     options=["threshold", "finest_spacing", "confidence", "resamples", "seed", "least_replicates"],
+    optional=["minimal_acquisition", "two_layer"],
 )
 def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how the median t_ICL grows with N, in each model.

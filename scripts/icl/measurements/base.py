@@ -17,7 +17,11 @@ class NotComputableError(Exception):
 
 
 def statistic(
-    *, roles: Sequence[str], quantities: Sequence[str], options: Sequence[str]
+    *,
+    roles: Sequence[str],
+    quantities: Sequence[str],
+    options: Sequence[str],
+    optional: Sequence[str] = (),
 ) -> Callable[[Callable], Callable]:
     """Declare a function to be a statistic that claims may name.
 
@@ -27,8 +31,9 @@ def statistic(
         roles: the datasets it takes, `data`'s keys.
         quantities: the keys of its `Measurement.estimates`.
         options: the options it takes; those that share a name share a meaning.
+        optional: the roles that may be absent from `data`, where all their blocks are missing.
     """
-    del roles, quantities, options  # for the reader of the source, and for `declarations`
+    del roles, quantities, options, optional  # for the reader of the source, and for `declarations`
     return lambda function: function
 
 

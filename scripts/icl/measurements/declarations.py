@@ -26,6 +26,7 @@ class Declaration:
         quantities: what it measures, of which a criterion names one.
         options: the claim's `options`, all of them needed; each is a key of `$defs/options` of
             claims.schema.yaml.
+        optional: the roles without whose data it measures what it can.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Declaration:
     roles: tuple[str, ...]
     quantities: tuple[str, ...]
     options: tuple[str, ...]
+    optional: tuple[str, ...] = ()
 
 
 def declared(folder: Path = HERE) -> dict[str, Declaration]:

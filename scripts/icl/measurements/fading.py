@@ -142,15 +142,17 @@ def transience(
     reached = int(found.acquired[at_largest].sum())
     by_decay = []
     for value in values:
-        own = decay == value
-        median = statistics.censored_median(t_faded[own & timed], faded[own & timed])
+        own, at_risk = decay == value, (decay == value) & timed
+        median = np.nan
+        if at_risk.any():
+            median = float(statistics.censored_median(t_faded[at_risk], faded[at_risk]))
         by_decay.append(
             {
                 "decay": value,
                 "replicates": int(own.sum()),
                 "acquired": int(found.acquired[own].sum()),
                 "faded": int(faded[own].sum()),
-                "median_fade_time": float(median) if (own & timed).any() else np.nan,
+                "median_fade_time": median,
             }
         )
     return Measurement(

@@ -51,7 +51,16 @@ def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, A
 @statistic(
     roles=["bimodality"],
     quantities=["dip_p", "intermediates", "early", "fraction_acquired"],
-    options=["threshold", "acquired_above", "near_threshold", "intermediate", "confidence", "resamples", "seed", "least_replicates"],
+    options=[
+        "threshold",
+        "acquired_above",
+        "near_threshold",
+        "intermediate",
+        "confidence",
+        "resamples",
+        "seed",
+        "least_replicates",
+    ],
 )
 def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure whether a seed near K* generalises early or never.

@@ -207,8 +207,28 @@ def predicted_thresholds(
 
 @statistic(
     roles=["thresholds", "memorisation", "acquisition"],
-    quantities=["exponent", "difference", "inverse_nu", "nu", "curvature", "nu_curvature", "finite_over_infinite"],
-    options=["response", "acquired_above", "floor", "ceiling", "threshold", "least_seeds_alone", "confidence", "resamples", "seed", "least_replicates"],
+    quantities=[
+        "exponent",
+        "difference",
+        "inverse_nu",
+        "nu",
+        "curvature",
+        "nu_curvature",
+        "finite_over_infinite",
+    ],
+    options=[
+        "response",
+        "acquired_above",
+        "floor",
+        "ceiling",
+        "threshold",
+        "least_seeds_alone",
+        "confidence",
+        "resamples",
+        "seed",
+        "least_replicates",
+    ],
+    optional=["acquisition"],
 )
 def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the exponent of K* against N, and compare it with 1/nu.
