@@ -9,7 +9,7 @@ for figure in drawable():
             datasets=datasets_of("figures", figure),
             verdicts=expand(VERDICT, claim=config["figures"][figure]["claims"]),
             code=modules(
-                f"figures/{figure}.py", "figures/style.py", "figures/annotations.py"
+                "figures/*.py", "measurements/*.py", "statistics.py", "fits.py"
             ),
         output:
             pdf=f"{RESULTS}/figures/{figure}.pdf",

@@ -3,12 +3,15 @@
 import json
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from icl.config import SETTINGS
+
+LEAST_P = 1e-4  # below it, a p is only said to be below it
 FOOTER_CHARACTERS = {1: 62, 2: 130}  # that fit in a line of the footer
 
 
@@ -40,6 +43,16 @@ def quote(verdict: Mapping[str, Any], quantity: str, digits: int = 2) -> str:
     return f"{show(found['value'], digits)} [{low}, {high}]"
 
 
+def p_value(verdict: Mapping[str, Any], quantity: str) -> str:
+    """Quote the p of a test: "p = 0.012", "p < 0.0001" where it is, or that there is none."""
+    found = verdict["details"]["estimates"].get(quantity)
+    if found is None or found["value"] is None:
+        return "p not computable"
+    if found["value"] < LEAST_P:
+        return f"p < {LEAST_P:.4f}"
+    return f"p = {show(found['value'], 2, 4)}"
+
+
 def values_text(values: np.ndarray) -> str:
     """List distinct values; where they are many, their ends and their number."""
     unique = np.unique(values)
@@ -49,8 +62,8 @@ def values_text(values: np.ndarray) -> str:
     return ", ".join(text)
 
 
-def setting(dataset: xr.Dataset, columns: int) -> str:
-    """Name the setting that data were measured in, for the footer of so many columns' width."""
+def _facts(dataset: xr.Dataset) -> list[str]:
+    """List what a reader must know of data: size, architecture, grid, optimiser, replicates."""
     jobs = json.loads(dataset.attrs["jobs"])
 
     def every(*path: str) -> str:
@@ -63,10 +76,11 @@ def setting(dataset: xr.Dataset, columns: int) -> str:
         return ", ".join(dict.fromkeys(known))
 
     cells = np.stack([dataset["context_length"].values, dataset["n_items"].values])
-    counts = np.unique(np.unique(cells, axis=1, return_counts=True)[1])
+    keys = [cells, *(_ranks(dataset[name].values) for name in SETTINGS if name in dataset.coords)]
+    counts = np.unique(np.unique(np.vstack(keys), axis=1, return_counts=True)[1])
     seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     attend_to, affine = every("model", "attend_to"), every("model", "layernorm_affine")
-    parts = [
+    return [
         f"size {dataset.attrs['preset']}",
         *([f"attend_to: {attend_to}"] if attend_to else []),
         *([f"LayerNorm {'with' if affine == 'True' else 'without'} affine"] if affine else []),
@@ -78,8 +92,39 @@ def setting(dataset: xr.Dataset, columns: int) -> str:
         f"batch {every('optimiser', 'batch_size')}",
         f"{seeds} seeds each",
     ]
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _wrapped(parts: Iterable[str], columns: int) -> str:
     unbroken = "; ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
     return "\n".join(textwrap.wrap(unbroken, FOOTER_CHARACTERS[columns]))
+
+
+def setting(dataset: xr.Dataset, columns: int) -> str:
+    """Name the setting that data were measured in, for the footer of so many columns' width."""
+    return _wrapped(_facts(dataset), columns)
+
+
+def settings(panels: Mapping[str, xr.Dataset], columns: int) -> str:
+    """Name the settings of several panels: once what they share, then what is each one's own.
+
+    Args:
+        panels: the data of each panel, by its letter.
+        columns: of the figure's width.
+    """
+    facts = {letter: _facts(dataset) for letter, dataset in panels.items()}
+    shared = [fact for fact in facts[min(facts)] if all(fact in other for other in facts.values())]
+    own: dict[str, list[str]] = {}
+    for letter, listed in facts.items():
+        text = ", ".join(fact for fact in listed if fact not in shared)
+        own.setdefault(text, []).append(letter)
+    lines = [f"{', '.join(letters)}: {text}" for text, letters in own.items() if text]
+    width = FOOTER_CHARACTERS[columns]
+    wrapped = [line for text in lines for line in textwrap.wrap(text, width)]
+    return "\n".join([_wrapped(shared, columns), *wrapped])
 
 
 def missing(dataset: xr.Dataset) -> list[tuple[int, float]]:
@@ -89,9 +134,11 @@ def missing(dataset: xr.Dataset) -> list[tuple[int, float]]:
     return sorted({(int(m[1]), float(m[2])) for m in found if m})
 
 
-def gap(dataset: xr.Dataset, columns: int) -> str:
-    """Say which blocks are missing, "" if none is."""
-    names = json.loads(dataset.attrs["missing_blocks"])
+def gap(dataset: xr.Dataset | Iterable[xr.Dataset], columns: int) -> str:
+    """Say which blocks are missing from data or from any of several, "" if none is."""
+    datasets = [dataset] if isinstance(dataset, xr.Dataset) else dataset
+    missing_of = (json.loads(one.attrs["missing_blocks"]) for one in datasets)
+    names = list(dict.fromkeys(name for listed in missing_of for name in listed))
     if not names:
         return ""
     short = ", ".join(name.rsplit("_", 1)[0] for name in names)

@@ -1,4 +1,7 @@
-"""Figure 6 b: t_ICL against N at K = infinity; the paper's other panels are not drawn here."""
+"""Figure 6: K* and t_ICL against N, bimodality, the losses' relation, and failure on D'.
+
+Panel f is beyond the paper: the fraction of minimal models that acquires, with nothing fitted.
+"""
 
 from typing import Any
 
@@ -6,108 +9,183 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
 
-from icl import statistics
-from icl.figures import annotations, style
+from icl.figures import annotations, fig6c, panels, style, times
+
+LAYOUT = (("a", "b", "i"), ("a", "b", "c"), ("d", "e", "f"))
+PREDICTION = style.PALETTE[2]
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
     """Draw the figure.
 
     Args:
-        data: role "acquisition", several N at K = infinity.
-        verdicts: of linear_ticl.
+        data: roles "thresholds", "acquisition", "bimodality", "memorisation", "unbalanced"
+            and "balanced".
+        verdicts: of threshold_exponent, linear_ticl, bimodality, balanced_failure
+            and minimal_model.
     """
-    runs, verdict = data["acquisition"], verdicts["linear_ticl"]
-    details = verdict["details"]
-    figure, ax = style.new_figure(1, 3.1)
-    passage = statistics.acquisition_time(
-        runs["icl_accuracy"].values, runs["theory_time"].values, details["options"]["threshold"]
+    figure, axes = style.new_mosaic(LAYOUT, 2, 6.2, height_ratios=(1, 1, 2.1))
+    _thresholds(axes["a"], verdicts["threshold_exponent"])
+    linear = verdicts["linear_ticl"]
+    options = linear["details"]["options"]
+    times.against_length(
+        axes["b"],
+        data["acquisition"],
+        linear["details"],
+        options["threshold"],
+        options["confidence"],
     )
-    lengths = runs["context_length"].values
-    values = np.unique(lengths)
-    spread = 0.16 * np.diff(values).min() if len(values) > 1 else 1.0
-    for value in values:
-        own = np.flatnonzero(lengths == value)
-        own = own[np.argsort(passage.time[own], kind="stable")]
-        x = value + _spread_evenly(len(own), spread)
-        reached = passage.reached[own]
-        ax.plot(x[reached], passage.time[own][reached], "o", ms=2.6, mew=0, alpha=0.6, c=style.ICL)
-        ax.plot(
-            x[~reached], passage.time[own][~reached], "^", ms=3.2, mew=0.7, mfc="w", c=style.GAP
-        )
-    ax.plot([], [], "o", ms=2.6, mew=0, alpha=0.6, color=style.ICL, label="a seed")
-    if not passage.reached.all():
-        label = f"not acquired by then ({(~passage.reached).sum()}, censored)"
-        ax.plot([], [], "^", ms=3.2, mew=0.7, mfc="w", color=style.GAP, label=label)
-    ax.set_xlim(0, values[-1] * 1.08)
-    ax.set_ylim(0, np.nanmax(passage.time) * 1.05)
-    _medians_and_fits(ax, details)
-    for length, _ in annotations.missing(runs):
-        ax.axvline(length, color=style.GAP, lw=3, alpha=0.25, zorder=0)
-    ax.set_xlabel("context length $N$")
-    ax.set_ylabel(r"$t_{\mathrm{ICL}}$ (learning rate × step)")
     style.measured(
-        ax,
-        f"exponent {annotations.quote(verdict, 'exponent', 3)}\n"
-        f"$R^2$ of the line {annotations.quote(verdict, 'r_squared', 3)}",
+        axes["b"],
+        f"exponent {annotations.quote(linear, 'exponent', 3)}\n"
+        f"$R^2$ of the line {annotations.quote(linear, 'r_squared', 3)}",
     )
-    ax.legend(loc="upper left")
-    style.panel_label(ax, "b")
-    style.footer(figure, annotations.setting(runs, 1), annotations.gap(runs, 1))
+    fig6c.draw_panel(axes["i"], axes["c"], data, verdicts["bimodality"])
+    axes["d"].set_axis_off()
+    _fractions(axes["e"], verdicts["balanced_failure"])
+    _prediction(axes["f"], verdicts["minimal_model"])
+    for name, letter in zip("abief", "abcef", strict=True):
+        style.panel_label(axes[name], letter)
+    names = {"a": "thresholds", "b": "acquisition", "c": "bimodality", "e": "balanced"}
+    shown = {letter: data[name] for letter, name in names.items()}
+    style.footer(figure, annotations.settings(shown, 2), annotations.gap(data.values(), 2))
     return figure
 
 
-def _spread_evenly(n: int, width: float) -> np.ndarray:
-    """Offsets for sorted times that put neighbours apart: a golden-ratio sequence, in order."""
-    return style.jitter(n, width)[np.argsort(np.argsort(np.arange(n) * 0.6180339887 % 1))]
-
-
-def _medians_and_fits(ax: Axes, details: dict[str, Any]) -> None:
-    """Draw the medians with their intervals, the straight line and the power law."""
-    rows = details.get("by_length")
-    if rows is None:
+def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
+    """Draw K* against N, the fitted and the predicted slope, and K* with no fitted constant."""
+    details = verdict["details"]
+    rows = [row for row in details.get("by_length", ()) if row["threshold"] is not None]
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("context length $N$")
+    ax.set_ylabel("threshold $K^*$ (items)")
+    if not rows:
+        style.measured(ax, "no threshold fitted")
         return
-    median = np.array([annotations.number(row["median"]) for row in rows])
-    ends = np.array([[annotations.number(x) for x in row["interval"]] for row in rows])
-    shown = np.isfinite(median)
-    top = ax.get_ylim()[1]
-    error = np.abs(np.clip(ends, 0, top) - np.clip(median, 0, top)[:, None]).T
-    lengths = np.array([row["context_length"] for row in rows], dtype=float)
+    predicted = [row for row in details["predicted_thresholds"] if row["threshold"] is not None]
+    _points(ax, rows, "o", style.ICL, "measured $K^*$")
+    lengths = [row["context_length"] for row in rows + predicted]
+    x = np.geomspace(min(lengths) / 1.2, max(lengths) * 1.2, 50)
+    ax.set_xlim(x[0], x[-1])
+    for name, colour, dashes, words in (
+        ("power_law", style.FIT, "-", "fitted slope"),
+        ("predicted_line", style.ALTERNATIVE_FIT, "--", r"predicted slope $1/\nu$"),
+    ):
+        exponent, prefactor = (
+            annotations.number(details[name][key]) for key in ("exponent", "log_prefactor")
+        )
+        if np.isfinite(exponent) and np.isfinite(prefactor):
+            label = f"{words}: {annotations.show(exponent, 3)}"
+            ax.plot(x, np.exp(prefactor) * x**exponent, dashes, color=colour, lw=1, label=label)
+    if predicted:
+        label = r"$t_{\mathrm{ICL}}=I_{K^*}(\infty)$, nothing fitted"
+        _points(ax, predicted, "s", PREDICTION, label)
+    ax.xaxis.set_major_locator(FixedLocator(sorted(set(lengths))))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.xaxis.set_minor_formatter(lambda *_: "")
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** 0.35)  # room for the legend
+    ax.legend(loc="upper left", borderaxespad=0.1)
+    style.measured(
+        ax,
+        f"exponent {annotations.quote(verdict, 'exponent', 3)}\n"
+        f"less $1/\\nu$: {annotations.quote(verdict, 'difference', 2)}",
+    )
+
+
+def _points(ax: Axes, rows: list[dict[str, Any]], marker: str, colour: str, label: str) -> None:
+    """Draw K* at each N with its interval, an end that is not known left out."""
+    x = np.array([row["context_length"] for row in rows], dtype=float)
+    y = np.array([annotations.number(row["threshold"]) for row in rows])
+    ends = np.array([[annotations.number(end) for end in row["interval"]] for row in rows])
+    ends = np.where(np.isfinite(ends), ends, y[:, None])
     ax.errorbar(
-        lengths[shown],
-        median[shown],
-        yerr=error[:, shown],
-        fmt="D",
-        ms=3.6,
+        x,
+        y,
+        yerr=np.abs(ends - y[:, None]).T,
+        fmt=marker,
+        ms=4,
         capsize=2.5,
         lw=1,
-        color=style.FIT,
-        label=f"median, {details['options']['confidence']:.0%} interval",
+        color=colour,
+        mfc=colour if marker == "o" else "w",
+        label=label,
         zorder=4,
     )
-    slope, intercept, exponent, log_prefactor = (
-        annotations.number(details[kind][key])
-        for kind, key in (
-            ("line", "slope"),
-            ("line", "intercept"),
-            ("power_law", "exponent"),
-            ("power_law", "log_prefactor"),
-        )
+
+
+def _fractions(ax: Axes, verdict: dict[str, Any]) -> None:
+    """Draw the fraction that acquires against K, on D and on D'."""
+    details = verdict["details"]
+    kinds = (("unbalanced", "$D$", "o", style.ICL), ("balanced", "$D'$", "s", style.IWL))
+    values = []
+    for name, label, marker, colour in kinds:
+        rows = details.get(name, ())
+        values += [row["n_items"] for row in rows]
+        shift = 1.02 if name == "balanced" else 1 / 1.02
+        _fraction_line(ax, rows, "fraction", "interval", marker, colour, label, shift)
+    _fraction_axis(ax, values)
+    style.measured(
+        ax,
+        f"$D'$ less $D$ at $K$ = {annotations.show(details.get('n_items'), 4)}\n"
+        f"{annotations.quote(verdict, 'difference')}",
     )
-    if not np.isfinite(slope):
+
+
+def _prediction(ax: Axes, verdict: dict[str, Any]) -> None:
+    """Draw the fraction of minimal models that acquires, measured and predicted seed by seed."""
+    found = verdict["details"].get("prediction")
+    if found is None:
+        _fraction_axis(ax, [])
+        style.measured(ax, "minimal model: nothing predicted")
         return
-    x = np.linspace(ax.get_xlim()[0] + 1e-9, ax.get_xlim()[1], 200)
-    sign = "+" if intercept >= 0 else "−"
-    equation = (
-        f"{annotations.show(slope)} $N$ {sign} {annotations.show(abs(intercept), most_places=2)}"
+    rows = found["by_items"]
+    _fraction_line(ax, rows, "measured", "measured_interval", "o", style.ICL, "measured")
+    x, y = ([row[key] for row in rows] for key in ("n_items", "predicted"))
+    label = r"$P(t_{\mathrm{ICL}}<I_K(\infty))$"
+    ax.plot(x, y, "s--", ms=4, mfc="w", lw=1, color=PREDICTION, label=label)
+    _fraction_axis(ax, x)
+    style.measured(
+        ax,
+        f"minimal model, $N$ = {found['context_length']}, nothing fitted\n"
+        f"{found['agreement']:.0%} of {found['runs']} runs as predicted",
     )
-    ax.plot(x, slope * x + intercept, color=style.FIT, lw=1, label=f"straight line: {equation}")
-    ax.plot(
-        x,
-        np.exp(log_prefactor) * x**exponent,
-        color=style.ALTERNATIVE_FIT,
+
+
+def _fraction_line(
+    ax: Axes,
+    rows: list[dict[str, Any]],
+    value: str,
+    interval: str,
+    marker: str,
+    colour: str,
+    label: str,
+    shift: float = 1.0,
+) -> None:
+    if not rows:
+        return
+    x, y = (np.array([row[key] for row in rows], dtype=float) for key in ("n_items", value))
+    ends = np.array([row[interval] for row in rows], dtype=float)
+    ax.errorbar(
+        x * shift,
+        y,
+        yerr=np.abs(ends - y[:, None]).T,
+        fmt=marker + "-",
+        ms=4,
         lw=1,
-        ls="--",
-        label=f"power law: $N^{{{exponent:.2f}}}$",
+        elinewidth=0.7,
+        capsize=2,
+        color=colour,
+        label=label,
     )
+
+
+def _fraction_axis(ax: Axes, values: list[float]) -> None:
+    if len(values):
+        panels.items_axis(ax, np.asarray(values, dtype=float))
+        ax.legend(loc="best")
+    ax.set_ylim(-0.04, 1.04)
+    ax.set_ylabel("fraction of seeds acquiring ICL")

@@ -89,6 +89,25 @@ def new_figure(
     return figure, figure.subplots(rows, columns, **subplots)
 
 
+def new_mosaic(
+    layout: Sequence[Sequence[str]], width_columns: int, height_inches: float, **mosaic: Any
+) -> tuple[Figure, dict[str, Axes]]:
+    """Make a themed figure whose panels have names and may span rows or columns.
+
+    Args:
+        layout: names of panels, as `Figure.subplot_mosaic` takes them.
+        width_columns: 1 or 2.
+        height_inches: height, the footer included.
+        **mosaic: what `Figure.subplot_mosaic` takes.
+
+    Returns:
+        The figure and its axes by name.
+    """
+    apply()
+    figure = Figure(figsize=(COLUMN_INCHES[width_columns], height_inches), layout="constrained")
+    return figure, figure.subplot_mosaic([list(row) for row in layout], **mosaic)
+
+
 def panel_label(ax: Axes, letter: str) -> None:
     """Put the paper's letter above the panel's vertical axis, left of its title."""
     ax.annotate(

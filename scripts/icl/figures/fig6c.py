@@ -1,0 +1,122 @@
+"""Panel c of Figure 6: why a seed near K* generalises early or never, and that it does."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from icl import statistics
+from icl.figures import annotations, panels, style
+from icl.measurements.base import undiverged
+from icl.theory.memorisation import MemorisationRecord
+
+GENERALISES, MEMORISES = style.PALETTE[2], style.PALETTE[3]
+
+
+def draw_panel(
+    top: Axes, bottom: Axes, data: dict[str, xr.Dataset], verdict: dict[str, Any]
+) -> None:
+    """Draw I_K(t) of the MLP alone with seeds on it, and the histogram of t_ICL below.
+
+    Top: each seed's t_ICL at K = infinity, where it crosses I_K(t), is when the theory has it
+    acquire ICL at this K; a seed above I_K(infinity) never does. Bottom: when seeds did, at K.
+
+    Args:
+        top: axes of I_K(t).
+        bottom: axes of the histogram, of the same time.
+        data: roles "bimodality", "memorisation" and "acquisition".
+        verdict: of bimodality.
+    """
+    details, options = verdict["details"], verdict["details"]["options"]
+    runs = undiverged(data["bimodality"])
+    n_items = details.get("n_items") or float(np.median(runs["n_items"].values))
+    runs = runs.isel(run=np.flatnonzero(runs["n_items"] == n_items))
+    clock = runs["theory_time"].values
+    budget = float(np.nanmax(clock))
+    length = int(runs["context_length"][0])
+    _integral(top, data, n_items, length, budget, options["threshold"])
+    passage = statistics.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
+    edges = np.linspace(0, budget, 31)
+    bottom.hist(passage.time[passage.reached], bins=edges, color=GENERALISES, lw=0)
+    never = int((~passage.reached).sum())
+    bottom.bar(1.06 * budget, never, width=0.05 * budget, color=MEMORISES, lw=0)
+    bottom.set_xlim(0, 1.12 * budget)
+    ticks = [tick for tick in MaxNLocator(4).tick_values(0, budget) if tick < 0.9 * budget]
+    bottom.set_xticks([*ticks, 1.06 * budget], [*(f"{tick:g}" for tick in ticks), "never"])
+    bottom.set_xlabel(panels.TIME)
+    bottom.set_ylabel("seeds")
+    bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    bottom.text(
+        0.5,
+        0.96,
+        rf"$t_{{\mathrm{{ICL}}}}$ of {len(passage.time)} seeds, $K$ = {n_items:,.0f}"
+        f"\ndip test {annotations.p_value(verdict, 'dip_p')}"
+        f"\nfinals {options['intermediate'][0]:g} to {options['intermediate'][1]:g}: "
+        f"{annotations.quote(verdict, 'intermediates')}",
+        transform=bottom.transAxes,
+        ha="center",
+        va="top",
+        fontsize=6,
+    )
+
+
+def _integral(
+    ax: Axes,
+    data: dict[str, xr.Dataset],
+    n_items: float,
+    length: int,
+    budget: float,
+    threshold: float,
+) -> None:
+    alone = undiverged(data["memorisation"])
+    values = np.unique(alone["n_items"].values)
+    nearest = values[np.abs(np.log(values / n_items)).argmin()]
+    rows = np.flatnonzero(alone["n_items"].values == nearest)
+    records = []
+    for row in rows:
+        time, c1 = alone["theory_time"].values[row], alone["c1"].values[row]
+        seen = np.isfinite(time) & np.isfinite(c1)
+        records.append(MemorisationRecord(time[seen], np.clip(c1[seen], 0, 1)))
+        end = min(budget, time[seen][-1])
+        clock = np.linspace(0, end, 200)
+        ax.plot(clock, records[-1].integral(clock), color=style.FIT, lw=0.6, alpha=0.6)
+        if end < budget:  # c1 is all but 0 where its record ends
+            ax.hlines(records[-1].integral(end), end, budget, color=style.FIT, lw=0.6, alpha=0.6)
+    totals = [float(record.integral(record.time[-1])) for record in records]
+    ax.axhline(np.mean(totals), color=style.NEUTRAL, lw=0.6, ls="--")
+    infinite = undiverged(data["acquisition"])
+    own = np.isinf(infinite["n_items"].values) & (infinite["context_length"].values == length)
+    seeds = infinite.isel(run=np.flatnonzero(own))
+    top_value = np.mean(totals)
+    if own.any():
+        passage = statistics.acquisition_time(
+            seeds["icl_accuracy"].values, seeds["theory_time"].values, threshold
+        )
+        target = np.sort(passage.time[passage.reached])
+        tau = records[0].acquisition_time(target, beyond="inf")
+        on = np.isfinite(tau) & (tau <= budget)
+        ax.plot(tau[on], target[on], "o", ms=2.6, mew=0, color=GENERALISES)
+        ax.plot(
+            np.full((~on).sum(), 1.06 * budget), target[~on], "o", ms=2.6, mew=0, color=MEMORISES
+        )
+        top_value = max(top_value, target.max())
+    ax.set_xlim(0, 1.12 * budget)
+    ax.set_ylim(0, 1.15 * top_value)
+    ax.set_xticklabels([])
+    ax.set_ylabel("$I_K(t)$")
+    ax.text(
+        0.97,
+        0.06,
+        f"MLP alone, $K$ = {nearest:,.0f}\n"
+        + (
+            rf"dots: $t_{{\mathrm{{ICL}}}}$ at $K=\infty$, $N$ = {length}"
+            if own.any()
+            else f"no run at $K=\\infty$, $N$ = {length}"
+        ),
+        transform=ax.transAxes,
+        ha="right",
+        va="bottom",
+        fontsize=6,
+    )

@@ -1,0 +1,72 @@
+"""Figure 8, beyond the paper: t_ICL at finite K over that at K = infinity, in two models.
+
+In the theory finite K can only delay ICL, for c1 is at most 1/2: a ratio below 1 is where the
+independence of memorisation and ICL ends.
+"""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from icl.figures import annotations, panels, style
+
+MODELS = (
+    ("thresholds", "threshold_exponent", "one-layer transformer"),
+    ("minimal_transition", "minimal_model", "minimal model"),
+)
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+    """Draw the figure.
+
+    Args:
+        data: roles "thresholds" and "minimal_transition".
+        verdicts: of threshold_exponent and minimal_model.
+    """
+    figure, axes = style.new_figure(2, 3.0, 1, 2, sharey=True)
+    for ax, (_, claim, title), letter in zip(axes, MODELS, "ab", strict=True):
+        verdict = verdicts[claim]
+        _ratios(ax, verdict["details"].get("finite_over_infinite", ()))
+        found = verdict["details"]["estimates"].get("finite_over_infinite")
+        quoted = "not computable" if found is None else found["unit"]
+        style.measured(
+            ax, f"{title}\n{annotations.quote(verdict, 'finite_over_infinite')} {quoted}"
+        )
+        style.panel_label(ax, letter)
+    axes[0].set_ylabel(r"median $t_{\mathrm{ICL}}(K)\,/\,$median $t_{\mathrm{ICL}}(\infty)$")
+    shown = {letter: data[role] for letter, (role, *_) in zip("ab", MODELS, strict=True)}
+    style.footer(figure, annotations.settings(shown, 2), annotations.gap(shown.values(), 2))
+    return figure
+
+
+def _ratios(ax: Axes, rows: list[dict[str, Any]]) -> None:
+    known = [row for row in rows if row["ratio"] is not None]
+    lengths = sorted({row["context_length"] for row in known})
+    for colour, length in zip(style.sequence_colours(len(lengths)), lengths, strict=True):
+        own = [row for row in known if row["context_length"] == length]
+        x, y = (np.array([row[key] for row in own], dtype=float) for key in ("n_items", "ratio"))
+        ends = np.array([[annotations.number(end) for end in row["interval"]] for row in own])
+        ends = np.where(np.isfinite(ends), ends, y[:, None])
+        error = np.abs(ends - y[:, None]).T
+        ax.errorbar(
+            x,
+            y,
+            yerr=error,
+            fmt="o-",
+            ms=3.5,
+            lw=1,
+            capsize=2,
+            color=colour,
+            label=f"$N$ = {length}",
+        )
+    ax.axhline(1, color=style.NEUTRAL, lw=0.7, ls=":")
+    if known:
+        panels.items_axis(ax, np.array([row["n_items"] for row in known], dtype=float))
+        ax.legend(loc="best")
+    else:
+        ax.set_xlabel("number of items $K$")
+    low, high = ax.get_ylim()
+    ax.set_ylim(min(0, low), max(1.2, high))

@@ -1,0 +1,51 @@
+"""Figure A.5: t_ICL of the two-layer transformer against N, and its distribution."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from icl import statistics
+from icl.figures import annotations, style, times
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+    """Draw the figure.
+
+    Args:
+        data: role "two_layer", several N at K = infinity.
+        verdicts: of linear_ticl.
+    """
+    runs, verdict = data["two_layer"], verdicts["linear_ticl"]
+    options = verdict["details"]["options"]
+    lengths = runs["context_length"].values
+    values = np.unique(lengths)
+    layout = [["a", f"N{value}"] for value in values]
+    height = max(3.2, 1.15 * len(values) + 0.7)
+    figure, axes = style.new_mosaic(layout, 2, height, width_ratios=(1.15, 1))
+    details = verdict["details"].get("two_layer", {})
+    times.against_length(axes["a"], runs, details, options["threshold"], options["confidence"])
+    style.measured(
+        axes["a"],
+        f"exponent {annotations.quote(verdict, 'two_layer_exponent', 3)}\n"
+        f"$R^2$ of the line {annotations.quote(verdict, 'two_layer_r_squared', 3)}",
+    )
+    passage = statistics.acquisition_time(
+        runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
+    )
+    top = 1.1 * passage.time.max()
+    for value in values:
+        ax, own = axes[f"N{value}"], lengths == value
+        times.histogram(ax, passage.time[own], passage.reached[own], top=top)
+        censored = int((~passage.reached[own]).sum())
+        words = f"$N$ = {value}: {own.sum()} seeds"
+        words += f"\n{censored} censored" if censored else ""
+        ax.text(0.98, 0.95, words, transform=ax.transAxes, ha="right", va="top", fontsize=7)
+        ax.set_ylabel("seeds")
+    axes[f"N{values[-1]}"].set_xlabel(times.T_ICL)
+    style.panel_label(axes["a"], "a")
+    style.panel_label(axes[f"N{values[0]}"], "b")
+    text = "two-layer transformer; " + annotations.setting(runs, 2)
+    style.footer(figure, text, annotations.gap(runs, 2))
+    return figure

@@ -1,0 +1,78 @@
+"""Figure A.6: when ICL fades against the weight decay of the attention."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
+from icl.figures import annotations, panels, style
+from icl.measurements.fading import fading
+
+NEVER = style.PALETTE[3]
+LASTS = style.PALETTE[2]
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+    """Draw the figure.
+
+    Args:
+        data: role "transience", several weight decays.
+        verdicts: of transience.
+    """
+    verdict = verdicts["transience"]
+    details, options = verdict["details"], verdict["details"]["options"]
+    found = fading(data["transience"], options)
+    figure, ax = style.new_figure(1, 3.3)
+    positive = np.unique(found.decay[found.decay > 0])
+    # Zero has no place on a logarithmic axis: it stands a decade below the smallest.
+    zero = positive.min() / 10
+    x = np.where(found.decay > 0, found.decay, zero)
+    for value in np.unique(x):
+        own = np.flatnonzero(x == value)
+        x[own] *= np.exp(style.jitter(len(own), 0.22))
+    kinds = (
+        (found.faded, "o", style.ICL, {"ms": 3, "mew": 0, "alpha": 0.8}, "ICL fades"),
+        (
+            found.acquired & ~found.faded,
+            "x",
+            LASTS,
+            {"ms": 4.5, "mew": 1.3},
+            "acquired, not faded by the end of its run",
+        ),
+        (~found.acquired, "+", NEVER, {"ms": 6, "mew": 1.3}, "never acquires ICL"),
+    )
+    for own, marker, colour, look, label in kinds:
+        if own.any():
+            text = f"{label} ({own.sum()})"
+            ax.plot(x[own], found.t_faded[own], marker, color=colour, ls="", label=text, **look)
+    trend = details.get("trend")
+    if trend is not None:
+        seen = found.decay[found.faded & (found.decay > 0)]
+        span = np.geomspace(seen.min(), seen.max(), 50)
+        time = np.exp(trend["intercept"] + trend["slope"] * np.log(span))
+        label = f"fit: $\\lambda^{{{trend['slope']:.2f}}}$"
+        ax.plot(span, time, color=style.FIT, lw=1, label=label)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ticks = [zero, *10.0 ** np.arange(np.ceil(np.log10(positive.min()) - 1e-9), 1)]
+    ticks = [tick for tick in ticks if tick <= 1.5 * positive.max()]
+    ax.set_xticks(ticks, ["0", *(panels.decay_label(tick) for tick in ticks[1:])])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(lambda time, _: f"{time:,.0f}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** 0.5)  # room for the legend
+    ax.set_xlabel(r"weight decay of the attention $\lambda$")
+    ax.set_ylabel("time of fading (learning rate × step)")
+    ax.legend(loc="upper left", borderaxespad=0.1)
+    style.measured(
+        ax,
+        f"log-rank test, $\\lambda>0$ against 0: {annotations.p_value(verdict, 'log_rank_p')}\n"
+        f"slope {annotations.quote(verdict, 'fade_slope')}",
+    )
+    runs = data["transience"]
+    style.footer(figure, annotations.setting(runs, 1), annotations.gap(runs, 1))
+    return figure

@@ -1,0 +1,43 @@
+"""Figure A.7: the last ICL accuracy against K at each N, with the logistic fits."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from icl.figures import annotations, panels, style
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+    """Draw the figure.
+
+    Args:
+        data: role "thresholds", several N and K.
+        verdicts: of threshold_exponent.
+    """
+    runs, verdict = data["thresholds"], verdicts["threshold_exponent"]
+    lengths = runs["context_length"].values
+    values = np.unique(lengths)
+    columns = 2 if len(values) in (2, 4) else 3
+    rows = -(-len(values) // columns)
+    figure, axes = style.new_figure(2, 1.95 * rows + 0.6, rows, columns, squeeze=False, sharey=True)
+    fits = {row["context_length"]: row for row in verdict["details"].get("by_length", ())}
+    for ax, length in zip(axes.flat, values, strict=False):
+        panels.finals(
+            ax, runs.isel(run=np.flatnonzero(lengths == length)), "icl_accuracy", style.ICL
+        )
+        row = fits.get(int(length))
+        words = "no transition fitted"
+        if row is not None and panels.fitted(ax, row["fit"], row["interval"]):
+            low, high = (annotations.show(end, 3) for end in row["interval"])
+            words = f"$K^*$ = {annotations.show(row['threshold'], 3)} [{low}, {high}]"
+        style.measured(ax, words)
+        ax.set_title(f"$N$ = {length}", loc="left", fontsize=7.5, fontweight="bold")
+        panels.chance(ax)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("final ICL accuracy")
+    for ax in axes.flat[len(values) :]:
+        ax.axis("off")
+    style.footer(figure, annotations.setting(runs, 2), annotations.gap(runs, 2))
+    return figure

@@ -1,0 +1,51 @@
+"""Figure A.8: training on D' at one large K, a curve for every seed."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from icl import statistics
+from icl.figures import annotations, panels, style
+from icl.measurements.base import undiverged
+
+METRICS = (("icl_accuracy", "ICL accuracy"), ("train_loss", "training loss on $D'$ (nat)"))
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+    """Draw the figure.
+
+    Args:
+        data: role "balanced", D' at several K, of which the largest is shown.
+        verdicts: of balanced_failure.
+    """
+    everything = data["balanced"]
+    n_items = float(everything["n_items"].max())
+    chosen = everything.isel(run=np.flatnonzero(everything["n_items"] == n_items))
+    runs = undiverged(chosen)
+    options = verdicts["balanced_failure"]["details"]["options"]
+    acquired = statistics.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
+    figure, axes = style.new_figure(2, 3.0, 1, 2)
+    for ax, (name, label), letter in zip(axes, METRICS, "ab", strict=True):
+        for row in range(runs.sizes["run"]):
+            colour = style.ICL if acquired[row] else style.IWL
+            ax.plot(runs["theory_time"][row], runs[name][row], color=colour, lw=0.8, alpha=0.75)
+        ax.set_xlabel(panels.TIME)
+        ax.set_ylabel(label)
+        ax.set_xlim(left=0)
+        style.panel_label(ax, letter)
+    panels.chance(axes[0])
+    axes[1].set_ylim(bottom=0)
+    axes[1].axhline(np.log(2), color=style.NEUTRAL, lw=0.6, ls=":", zorder=0)
+    number = int(acquired.sum())
+    above = f"{options['acquired_above']:g}"
+    handles = [
+        Line2D([], [], color=style.ICL, label=f"ends above {above} ({number} seeds)"),
+        Line2D([], [], color=style.IWL, label=f"does not ({len(acquired) - number} seeds)"),
+    ]
+    axes[0].legend(handles=handles, loc="best")
+    style.measured(axes[0], f"$D'$, $K$ = {n_items:,.0f}")
+    style.footer(figure, annotations.setting(chosen, 2), annotations.gap(everything, 2))
+    return figure

@@ -1,0 +1,174 @@
+"""Panels of t_ICL at K = infinity: against N (Figures 6 b, A.5 a) and its histogram (A.4, A.5)."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from scipy import stats
+
+from icl import statistics
+from icl.figures import annotations, panels, style
+
+T_ICL = r"$t_{\mathrm{ICL}}$ (learning rate × step)"
+
+
+def against_length(
+    ax: Axes, runs: xr.Dataset, details: dict[str, Any], threshold: float, level: float
+) -> None:
+    """Draw every seed's t_ICL against N, the medians, the straight line and the power law.
+
+    Args:
+        ax: the panel.
+        runs: at K = infinity.
+        details: `by_length`, `line` and `power_law` of linear_ticl, or nothing.
+        threshold: of acquisition.
+        level: of the medians' intervals.
+    """
+    passage = statistics.acquisition_time(
+        runs["icl_accuracy"].values, runs["theory_time"].values, threshold
+    )
+    lengths = runs["context_length"].values
+    values = np.unique(lengths)
+    spread = 0.16 * np.diff(values).min() if len(values) > 1 else 1.0
+    for value in values:
+        own = np.flatnonzero(lengths == value)
+        own = own[np.argsort(passage.time[own], kind="stable")]
+        x = value + _spread_evenly(len(own), spread)
+        reached = passage.reached[own]
+        ax.plot(x[reached], passage.time[own][reached], "o", ms=2.6, mew=0, alpha=0.6, c=style.ICL)
+        ax.plot(
+            x[~reached], passage.time[own][~reached], "^", ms=3.2, mew=0.7, mfc="w", c=style.GAP
+        )
+    ax.plot([], [], "o", ms=2.6, mew=0, alpha=0.6, color=style.ICL, label="a seed")
+    handles = []
+    if not passage.reached.all():
+        label = f"not acquired by then ({(~passage.reached).sum()}, censored)"
+        handles.append(panels.censored_marker(label))
+    ax.set_xlim(0, values[-1] * 1.08)
+    ax.set_ylim(0, np.nanmax(passage.time) * 1.05)
+    _medians_and_fits(ax, details, level)
+    for length, _ in annotations.missing(runs):
+        ax.axvline(length, color=style.GAP, lw=3, alpha=0.25, zorder=0)
+    ax.set_xlabel("context length $N$")
+    ax.set_ylabel(T_ICL)
+    ax.legend(handles=[*ax.get_legend_handles_labels()[0], *handles], loc="upper left")
+
+
+def _spread_evenly(n: int, width: float) -> np.ndarray:
+    """Offsets for sorted times that put neighbours apart: a golden-ratio sequence, in order."""
+    return style.jitter(n, width)[np.argsort(np.argsort(np.arange(n) * 0.6180339887 % 1))]
+
+
+def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
+    """Draw the medians with their intervals, the straight line and the power law."""
+    rows = details.get("by_length")
+    if rows is None:
+        return
+    median = np.array([annotations.number(row["median"]) for row in rows])
+    ends = np.array([[annotations.number(x) for x in row["interval"]] for row in rows])
+    shown = np.isfinite(median)
+    top = ax.get_ylim()[1]
+    error = np.abs(np.clip(ends, 0, top) - np.clip(median, 0, top)[:, None]).T
+    lengths = np.array([row["context_length"] for row in rows], dtype=float)
+    ax.errorbar(
+        lengths[shown],
+        median[shown],
+        yerr=error[:, shown],
+        fmt="D",
+        ms=3.6,
+        capsize=2.5,
+        lw=1,
+        color=style.FIT,
+        label=f"median, {level:.0%} interval",
+        zorder=4,
+    )
+    slope, intercept, exponent, log_prefactor = (
+        annotations.number(details[kind][key])
+        for kind, key in (
+            ("line", "slope"),
+            ("line", "intercept"),
+            ("power_law", "exponent"),
+            ("power_law", "log_prefactor"),
+        )
+    )
+    if not np.isfinite(slope):
+        return
+    x = np.linspace(ax.get_xlim()[0] + 1e-9, ax.get_xlim()[1], 200)
+    sign = "+" if intercept >= 0 else "−"
+    equation = (
+        f"{annotations.show(slope)} $N$ {sign} {annotations.show(abs(intercept), most_places=2)}"
+    )
+    ax.plot(x, slope * x + intercept, color=style.FIT, lw=1, label=f"straight line: {equation}")
+    ax.plot(
+        x,
+        np.exp(log_prefactor) * x**exponent,
+        color=style.ALTERNATIVE_FIT,
+        lw=1,
+        ls="--",
+        label=f"power law: $N^{{{exponent:.2f}}}$",
+    )
+
+
+def histogram(
+    ax: Axes,
+    times: np.ndarray,
+    reached: np.ndarray,
+    fit: dict[str, Any] | None = None,
+    top: float | None = None,
+) -> None:
+    """Draw the histogram of t_ICL, a tick for every seed, and two fits scaled to counts.
+
+    Args:
+        ax: the panel.
+        times: (R,) of acquisition or of censoring.
+        reached: (R,) whether it was acquired.
+        fit: of long_tail at this N, or None.
+        top: of the axis of time, if not by these times.
+    """
+    events = times[reached]
+    top = top or np.nanmax(times) * 1.1 or 1.0
+    ax.set_xlim(0, top)
+    edges = np.linspace(0, top, 16)
+    counts, *_ = ax.hist(events, bins=edges, color=style.ICL, alpha=0.45, lw=0)
+    ax.set_ylim(0, 1.5 * max(counts.max(), 1))  # room for the numbers
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    marks = {"ls": "", "mew": 0.7, "clip_on": False, "transform": ax.get_xaxis_transform()}
+    # A mark that may leave the axes must not move them: an empty one would, to nowhere.
+    marks["in_layout"] = False
+    zero = np.zeros(len(times))
+    ax.plot(events, zero[reached], marker="|", ms=7, color=style.ICL, label="a seed", **marks)
+    if not reached.all():
+        own = {"marker": ">", "ms": 4, "mfc": "w", "color": style.GAP}
+        label = "a seed not acquired by then"
+        ax.plot(times[~reached], zero[~reached] + 0.04, label=label, **own, **marks)
+    if fit is not None:
+        _fits(ax, fit, np.linspace(top / 400, top, 400), len(times) * (edges[1] - edges[0]))
+
+
+def _fits(ax: Axes, fit: dict[str, Any], x: np.ndarray, scale: float) -> None:
+    normal = {key: annotations.number(value) for key, value in fit["normal"].items()}
+    log_normal = {key: annotations.number(value) for key, value in fit["log_normal"].items()}
+    curves = (
+        (
+            stats.lognorm(log_normal["log_sd"], scale=np.exp(log_normal["log_mean"])),
+            "log-normal",
+            style.FIT,
+            "-",
+        ),
+        (stats.norm(normal["mean"], normal["sd"]), "normal", style.ALTERNATIVE_FIT, "--"),
+    )
+    for distribution, label, colour, dashes in curves:
+        ax.plot(x, scale * distribution.pdf(x), color=colour, lw=1, ls=dashes, label=label)
+    low, high = (annotations.show(end) for end in fit["aic_advantage_interval"])
+    ax.text(
+        0.98,
+        0.97,
+        f"skewness {annotations.show(fit['skewness'], most_places=2)}\n"
+        f"ΔAIC {annotations.show(fit['aic_advantage'])} [{low}, {high}]",
+        transform=ax.transAxes,
+        ha="right",
+        va="top",
+        fontsize=6.5,
+    )
