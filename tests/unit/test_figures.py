@@ -1,3 +1,4 @@
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import synthetic
+import synthetic_outcomes
 import yaml
 from icl import claims, figures
 from icl.figures import annotations, style
@@ -15,17 +17,41 @@ CONFIG = yaml.safe_load(
 FIGURES = ["fig2", "fig6", "figA4"]
 
 
-def drawn(name, data):
-    """Draw a figure from one dataset, verdicts as a file would give them back."""
+@functools.cache
+def usual(role):
+    """Synthetic data of a role, as good as any, with their usual verdicts' data."""
+    return synthetic_outcomes.ROLES[role]()
+
+
+@functools.cache
+def usual_verdict(claim_id):
+    return verdict_of(claim_id, {})
+
+
+def verdict_of(claim_id, data):
+    """A claim's verdict as a file would give it back, from data where given, else the usual."""
+    claim = CONFIG["claims"][claim_id]
+    options = {
+        **claim["options"],
+        **({"resamples": 200} if "resamples" in claim["options"] else {}),
+    }
+    all_data = {role: data[role] if role in data else usual(role) for role in claim["experiments"]}
+    verdict = claims.evaluate({**claim, "options": options}, claim_id, all_data, "laptop")
+    return json.loads(json.dumps(verdict, allow_nan=False))
+
+
+def drawn(name, data=None):
+    """Draw a figure, its first role from the data given, all others from the usual ones."""
     spec = CONFIG["figures"][name]
-    role = next(iter(spec["experiments"]))
-    verdicts = {}
-    for claim_id in spec["claims"]:
-        claim = CONFIG["claims"][claim_id]
-        claim = {**claim, "options": {**claim["options"], "resamples": 200}}
-        verdict = claims.evaluate(claim, claim_id, {role: data}, "laptop")
-        verdicts[claim_id] = json.loads(json.dumps(verdict, allow_nan=False))
-    figure = figures.load(name).draw({role: data}, verdicts)
+    given = {} if data is None else {data.attrs["experiment"]: data}
+    verdicts = {
+        claim_id: verdict_of(claim_id, given)
+        if set(given) & set(CONFIG["claims"][claim_id]["experiments"])
+        else usual_verdict(claim_id)
+        for claim_id in spec["claims"]
+    }
+    all_data = {role: given[role] if role in given else usual(role) for role in spec["experiments"]}
+    figure = figures.load(name).draw(all_data, verdicts)
     figure.draw_without_rendering()
     return figure, verdicts
 
@@ -170,3 +196,41 @@ def test_figA4_shows_censored_seeds():
 )
 def test_numbers_as_text(value, digits, text):
     assert annotations.show(value, digits) == text
+
+
+@pytest.mark.parametrize("name", ["fig3", "fig8", "figA5", "figA6", "figA7", "figA8"])
+def test_the_other_figures_name_size_and_replicates(name):
+    text = texts(drawn(name)[0])
+    assert "size laptop" in text
+    assert "seeds each" in text
+
+
+def test_figA6_marks_what_never_acquires_and_what_never_fades():
+    figure, verdicts = drawn("figA6")
+    rows = verdicts["transience"]["details"]["by_decay"]
+    assert points(figure, "o") == sum(row["faded"] for row in rows) == 24
+    assert points(figure, "x") == sum(row["acquired"] - row["faded"] for row in rows) == 8
+    assert points(figure, "+") == sum(row["replicates"] - row["acquired"] for row in rows) == 8
+
+
+def test_fig6_shows_thresholds_fractions_and_what_nothing_was_fitted_to():
+    figure, verdicts = drawn("fig6")
+    text = texts(figure)
+    exponent = verdicts["threshold_exponent"]
+    assert f"exponent {annotations.quote(exponent, 'exponent', 3)}" in text
+    assert "nothing fitted" in text
+    assert annotations.quote(verdicts["balanced_failure"], "difference") in text
+    assert "dip test p < 0.0001" in text
+    assert "100% of 96 runs as predicted" in text
+
+
+def test_figA7_has_k_star_for_each_n():
+    figure, verdicts = drawn("figA7")
+    for row in verdicts["threshold_exponent"]["details"]["by_length"]:
+        assert f"$K^*$ = {annotations.show(row['threshold'], 3)}" in texts(figure)
+
+
+@pytest.mark.parametrize(("p", "text"), [(0.0, "p < 0.0001"), (0.0123, "p = 0.012"), (None, "not")])
+def test_the_p_of_a_test_as_text(p, text):
+    verdict = {"details": {"estimates": {"p": {"value": p, "interval": None}}}}
+    assert text in annotations.p_value(verdict, "p")

@@ -10,22 +10,41 @@ from pathlib import Path
 import pytest
 import xarray as xr
 from icl import artifacts, config
+from icl.validation import load_yaml
 
 pytestmark = pytest.mark.workflow
 RESULTS = "results/smoke"
 
 
-def train_files(checkout):
-    return sorted((checkout.path / RESULTS / "train").rglob("*.nc"))
+def train_files(checkout, experiment="."):
+    return sorted((checkout.path / RESULTS / "train" / experiment).rglob("*.nc"))
+
+
+def entries_of(checkout, kind):
+    """The claims or figures, by id."""
+    return load_yaml(checkout.path / "config/claims.yaml")[kind]
+
+
+def jobs_of(checkout):
+    """All training jobs of the smoke size, by experiment."""
+    settings = load_yaml(checkout.path / "config/smoke.yaml")
+    experiments = settings["experiments"].items()
+    return {name: config.expand(settings["defaults"], entry) for name, entry in experiments}
+
+
+def users_of(checkout, kind, experiment):
+    """The claims or figures that need an experiment."""
+    entries = entries_of(checkout, kind).items()
+    return [name for name, entry in entries if experiment in entry["experiments"].values()]
 
 
 def test_everything_is_made(finished):
     results = finished.path / RESULTS
-    for figure in ("fig1", "fig2", "fig4", "fig6", "figA1", "figA4"):
+    for figure in entries_of(finished, "figures"):
         assert (results / f"figures/{figure}.pdf").read_bytes().startswith(b"%PDF")
         assert (results / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     verdicts = json.loads((results / "claims.json").read_text())
-    assert {verdict["id"] for verdict in verdicts} == set(claims_of(finished))
+    assert {verdict["id"] for verdict in verdicts} == set(entries_of(finished, "claims"))
     table = (results / "claims.md").read_text()
     assert all(verdict["id"] in table for verdict in verdicts)
     assert (results / "report.html").stat().st_size > 100_000
@@ -34,7 +53,7 @@ def test_everything_is_made(finished):
 def test_every_job_has_a_log_and_a_benchmark(finished):
     results = finished.path / RESULTS
     n_jobs = len(train_files(finished))
-    assert n_jobs == 7
+    assert n_jobs == sum(len(jobs) for jobs in jobs_of(finished).values())
     assert len(list((results / "logs/train").rglob("*.log"))) == n_jobs
     assert len(list((results / "benchmarks/train").rglob("*.tsv"))) == n_jobs
 
@@ -58,7 +77,7 @@ def test_a_second_run_redoes_nothing(finished):
 
 def test_editing_a_claim_reruns_that_claim_alone(finished, tmp_path):
     overlay = tmp_path / "overlay.yaml"
-    claims = claims_of(finished)
+    claims = entries_of(finished, "claims")
     criteria = claims["linear_ticl"]["criteria"]
     criteria[0]["band"] = [0.0, 2.0]
     overlay.write_text(json.dumps({"claims": {"linear_ticl": {"criteria": criteria}}}))
@@ -68,12 +87,6 @@ def test_editing_a_claim_reruns_that_claim_alone(finished, tmp_path):
     assert "train" not in planned
     assert "collect" not in planned
     assert planned["analyse"] == 1
-
-
-def claims_of(checkout):
-    from icl.validation import load_yaml
-
-    return load_yaml(checkout.path / "config/claims.yaml")["claims"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +104,7 @@ def test_growing_a_grid_runs_only_the_new_blocks(finished, tmp_path, change, new
     planned = finished.planned("all", str(overlay))
     assert planned["train"] == new_jobs
     assert planned["collect"] == 1
-    assert planned["analyse"] == 2  # the two claims on this experiment
+    assert planned["analyse"] == len(users_of(finished, "claims", "transition"))
 
 
 def test_a_truncated_artifact_is_noticed_and_named(copy_of_finished):
@@ -136,7 +149,7 @@ def test_downloaded_data_that_lack_a_job_are_refused(copy_of_finished):
 
 def test_a_job_that_fails_leaves_the_rest_and_make_marks_the_gap(copy_of_finished):
     """As make all does it: everything else is made, then figures with the gap, then failure."""
-    lost = train_files(copy_of_finished)[-1]
+    lost = train_files(copy_of_finished, "transition")[-1]
     lost.unlink()
     for made in ("collected", "analysis", "figures", "claims.json", "claims.md"):
         path = copy_of_finished.path / RESULTS / made
@@ -172,7 +185,7 @@ def test_a_job_that_fails_leaves_the_rest_and_make_marks_the_gap(copy_of_finishe
 
 
 def test_figures_from_what_finished_with_the_gap_marked(copy_of_finished):
-    lost = train_files(copy_of_finished)[-1]
+    lost = train_files(copy_of_finished, "transition")[-1]
     lost.unlink()
     (copy_of_finished.path / RESULTS / "collected/transition.nc").unlink()
     copy_of_finished.snakemake("all", "config/mark_gaps.yaml")

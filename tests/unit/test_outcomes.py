@@ -1,0 +1,271 @@
+"""Thresholds, fading and outcomes on data whose answers are known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic_outcomes
+import yaml
+from icl import claims, hypotheses, statistics
+from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
+from icl.measurements import fading, finite, thresholds
+from icl.records import StopReason
+from synthetic_outcomes import NU, ROLES
+
+CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config/claims.yaml").read_text())["claims"]
+
+
+def options_of(name, **changes):
+    options = dict(CLAIMS[name]["options"])
+    if "resamples" in options:
+        options["resamples"] = 200
+    return {**options, **changes}
+
+
+def evaluate(name, **data):
+    claim = {**CLAIMS[name], "options": options_of(name)}
+    roles = {role: data[role] if role in data else ROLES[role]() for role in claim["experiments"]}
+    return claims.evaluate(claim, name, roles, "laptop")
+
+
+def within(verdict, quantity):
+    return next(c["verdict"] for c in verdict["criteria"] if c["quantity"] == quantity)
+
+
+def stopped(data, runs=1):
+    reason = data["stop_reason"].copy()
+    reason[:runs] = StopReason.ACQUIRED
+    return data.assign(stop_reason=reason)
+
+
+# Tests and intervals
+
+
+def test_a_test_decides_only_where_it_rejects():
+    band = [None, 0.01]
+    assert claims.judge(Estimate(0.001, 0.001, 0.001, test=True), band) == REPRODUCED
+    assert claims.judge(Estimate(0.5, 0.5, 0.5, test=True), band) == UNDECIDED
+    assert claims.judge(Estimate(np.nan, np.nan, np.nan, test=True), band) == UNDECIDED
+
+
+def test_proportions_have_their_textbook_intervals():
+    assert hypotheses.proportion_interval(0, 10, 0.95) == pytest.approx((0, 1 - 0.025 ** (1 / 10)))
+    # Newcombe 1998, Table II, method 10: 56/70 - 48/80.
+    low, high = hypotheses.difference_interval((56, 48), (70, 80), 0.95)
+    assert (low, high) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_the_log_rank_test_says_which_way():
+    times = np.arange(1.0, 21.0)
+    exposed = times <= 10
+    p, sign = hypotheses.log_rank(times, np.ones(20, dtype=bool), exposed)
+    assert p < 1e-3
+    assert sign == 1
+    assert hypotheses.log_rank(times, np.ones(20, dtype=bool), ~exposed)[1] == -1
+    assert hypotheses.log_rank(times, np.zeros(20, dtype=bool), exposed) == (1.0, 0.0)
+
+
+def test_the_trend_of_censored_times():
+    generator = np.random.default_rng(0)
+    x = np.repeat([0.0, 1.0, 2.0], 100)
+    times = np.exp(3 - 0.5 * x + 0.2 * generator.standard_normal(300))
+    limit = np.exp(3.0)  # censors half of the first group
+    found = hypotheses.accelerated_times(np.minimum(times, limit), times < limit, x, 0.95)
+    assert found.low < -0.5 < found.high
+    assert found.intercept == pytest.approx(3, abs=0.1)
+    assert found.spread == pytest.approx(0.2, abs=0.03)
+    assert hypotheses.accelerated_times(times, x == 1, x, 0.95) is None  # events at one value
+
+
+def test_resampled_seeds_keep_their_runs_together():
+    strata, seeds = np.repeat([0, 1, 2], 4), np.tile([5, 6, 7, 8], 3)
+    drawn = statistics.seed_resamples(strata, seeds, 50, 0)
+    assert (strata[drawn] == strata).all()
+    by_stratum = seeds[drawn].reshape(50, 3, 4)
+    assert (by_stratum == by_stratum[:, :1]).all()
+    assert len({tuple(row) for row in by_stratum[:, 0]}) > 20
+    # A seed that is missing in one stratum is replaced by another of that stratum.
+    kept = np.arange(12) != 4
+    drawn = statistics.seed_resamples(strata[kept], seeds[kept], 50, 0)
+    assert (strata[kept][drawn] == strata[kept]).all()
+
+
+# Transience
+
+
+def test_fading_and_what_never_fades():
+    verdict = evaluate("transience")
+    assert verdict["verdict"] == REPRODUCED
+    slope = verdict["details"]["estimates"]["fade_slope"]
+    assert slope["interval"][1] < 0
+    rows = verdict["details"]["by_decay"]
+    assert [row["faded"] for row in rows] == [0, 8, 8, 8, 0]
+    assert [row["acquired"] for row in rows] == [8, 8, 8, 8, 0]
+
+
+def test_without_fading_nothing_is_shown():
+    verdict = evaluate("transience", transience=synthetic_outcomes.transience(fades=False))
+    assert verdict["verdict"] == UNDECIDED
+    assert verdict["details"]["estimates"]["log_rank_p"]["value"] == 1
+
+
+def test_one_run_that_acquires_at_the_largest_decay_is_enough_to_fail():
+    data = synthetic_outcomes.transience()
+    icl = data["icl_accuracy"].copy()
+    icl[-1] = icl[0]
+    verdict = evaluate("transience", transience=data.assign(icl_accuracy=icl))
+    assert within(verdict, "acquired_at_largest") == NOT_REPRODUCED
+
+
+def test_a_dip_of_one_evaluation_is_no_fading():
+    data = synthetic_outcomes.transience(fades=False)
+    icl = data["icl_accuracy"].copy()
+    icl[:, 200] = 0.5
+    found = fading.fading(data.assign(icl_accuracy=icl), options_of("transience"))
+    assert found.acquired.any()
+    assert not found.faded.any()
+
+
+def test_decay_on_w_alone_and_on_both_are_told_apart():
+    data = synthetic_outcomes.transience(both=True)
+    options = options_of("transience")
+    alone = fading.fading(data, options, "w")
+    both = fading.fading(data, options)
+    assert sorted(set(alone.decay)) == [0, 1e-3, 2e-3, 4e-3, 1e-1]
+    assert sorted(set(both.decay)) == [0, 2e-3]
+
+
+# The threshold's exponent
+
+
+def test_the_exponent_and_the_prediction():
+    generator = np.random.default_rng(1)
+    data = synthetic_outcomes.thresholds(seeds=32, generator=generator)
+    verdict = evaluate("threshold_exponent", thresholds=data)
+    found = verdict["details"]["estimates"]
+    low, high = found["exponent"]["interval"]
+    assert low < 1 / NU < high
+    assert found["nu"]["value"] == pytest.approx(NU, abs=0.01)
+    for row in verdict["details"]["predicted_thresholds"]:
+        star = synthetic_outcomes.star(row["context_length"])
+        assert row["threshold"] == pytest.approx(star, rel=0.4)
+        assert row["interval"][0] < row["threshold"] < row["interval"][1]
+
+
+def test_an_exponent_of_one_fails():
+    data = synthetic_outcomes.thresholds(exponent=0.7, seeds=16)
+    assert evaluate("threshold_exponent", thresholds=data)["verdict"] == NOT_REPRODUCED
+
+
+def test_no_comparison_outside_the_range_of_nu():
+    short = synthetic_outcomes.memorisation(n_items=(400, 800, 1600))
+    verdict = evaluate("threshold_exponent", memorisation=short)
+    assert verdict["details"]["estimates"]["difference"]["value"] is None
+    assert any("outside the K" in note for note in verdict["details"]["notes"])
+
+
+def test_a_saturated_transition_leaves_the_whole_gap_open():
+    data = synthetic_outcomes.thresholds(own=0.0, shared=0.0)
+    options = options_of("threshold_exponent", resamples=400)
+    for row in thresholds.thresholds(data, options).by_length:
+        low, high = row["gap"]
+        assert row["interval"][0] < low * (high / low) ** 0.1
+        assert row["interval"][1] > low * (high / low) ** 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("threshold_exponent", "thresholds"),
+        ("bimodality", "bimodality"),
+        ("balanced_failure", "balanced"),
+        ("transience", "transience"),
+        ("balanced_saddle", "minimal_balanced"),
+    ],
+)
+def test_stop_rules_do_not_decide(name, role):
+    verdict = evaluate(name, **{role: stopped(ROLES[role]())})
+    assert verdict["verdict"] == UNDECIDED
+    assert "stop rule" in verdict["reason"]
+
+
+# Outcomes
+
+
+def test_bimodal_finals_and_others():
+    assert evaluate("bimodality")["verdict"] == REPRODUCED
+    graded = synthetic_outcomes.bimodal(graded=True)
+    verdict = evaluate("bimodality", bimodality=graded)
+    assert verdict["verdict"] == NOT_REPRODUCED
+    assert within(verdict, "dip_p") == UNDECIDED
+    assert within(verdict, "intermediates") == NOT_REPRODUCED
+
+
+def test_away_from_k_star_nothing_is_decided():
+    verdict = evaluate("bimodality", bimodality=synthetic_outcomes.bimodal(fraction=0.95))
+    assert verdict["verdict"] == UNDECIDED
+    assert "not near K*" in verdict["reason"]
+
+
+def test_late_acquisition_is_no_bimodality():
+    late = synthetic_outcomes.bimodal(t_icl=np.full(64, 300.0))
+    assert within(evaluate("bimodality", bimodality=late), "early") == NOT_REPRODUCED
+
+
+def test_failure_on_balanced_contexts():
+    verdict = evaluate("balanced_failure")
+    assert verdict["verdict"] == REPRODUCED
+    assert verdict["details"]["n_items"] == 1300
+    same = synthetic_outcomes.labels("balanced", fractions=(0.5, 1, 1))
+    assert evaluate("balanced_failure", balanced=same)["verdict"] == NOT_REPRODUCED
+    never = synthetic_outcomes.labels("unbalanced", fractions=(0.1, 0.2, 0.3))
+    verdict = evaluate("balanced_failure", unbalanced=never)
+    assert verdict["verdict"] == UNDECIDED
+    assert "at no K" in verdict["reason"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "seeds", "expected"),
+    [(0.0, 128, REPRODUCED), (0.5, 128, NOT_REPRODUCED), (0.0, 40, UNDECIDED)],
+)
+def test_the_side_of_the_saddle(wrong, seeds, expected):
+    data = synthetic_outcomes.saddle(wrong=wrong, seeds=seeds)
+    assert evaluate("balanced_saddle", minimal_balanced=data)["verdict"] == expected
+
+
+# Beyond the paper
+
+
+def test_outcomes_are_predicted_seed_by_seed():
+    data = synthetic_outcomes.seeds_that_decide()
+    found = finite.predicted_fractions(*data_in_order(data), options_of("minimal_model"))
+    assert found["agreement"] == 1
+    assert found["runs"] == 96
+    assert found["seeds_matched_in_mlp_runs"] == 16
+    for row in found["by_items"]:
+        assert row["predicted"] == row["measured"]
+    # Other seeds at K = infinity: nothing to predict from.
+    other = data["minimal_acquisition"].assign_coords(
+        seed=data["minimal_acquisition"]["seed"] + 100
+    )
+    with pytest.raises(finite.NotComputableError, match="no seed"):
+        finite.predicted_fractions(
+            *data_in_order({**data, "minimal_acquisition": other}), options_of("minimal_model")
+        )
+
+
+def data_in_order(data):
+    return (
+        data[role] for role in ("minimal_transition", "minimal_acquisition", "memorisation_raw")
+    )
+
+
+def test_the_ratio_of_times():
+    data = synthetic_outcomes.seeds_that_decide()
+    rows = finite.finite_over_infinite(
+        data["minimal_transition"], data["minimal_acquisition"], options_of("minimal_model")
+    )
+    last = finite.largest_ratio(rows)
+    assert (last["context_length"], last["n_items"]) == (64, 1100)
+    assert last["ratio"] == pytest.approx(1.1, abs=0.06)
+    assert np.isnan(rows[0]["ratio"])  # at the smallest K too few acquire
