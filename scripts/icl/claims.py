@@ -124,7 +124,8 @@ def evaluate(
                 "description": criterion["description"],
                 "unit": found.unit,
                 "value": found.value,
-                "interval": None if found.test else [found.low, found.high],
+                "interval": [found.low, found.high],
+                "test": found.test,
                 "band": criterion["band"],
                 "verdict": verdict,
             }
@@ -163,7 +164,8 @@ def evaluate(
                 "estimates": {
                     quantity: {
                         "value": found.value,
-                        "interval": None if found.test else [found.low, found.high],
+                        "interval": [found.low, found.high],
+                        "test": found.test,
                         "unit": found.unit,
                         "failed_resamples": found.failed,
                     }

@@ -29,9 +29,11 @@ def band_text(band: Band) -> str:
 
 
 def measured_text(criterion: Mapping[str, Any]) -> str:
-    """Write an estimate with its interval and unit."""
+    """Write an estimate with its interval and unit, or the p of a test, which has neither."""
     low, high = criterion["interval"]
     if criterion["value"] is None:
         return "not computable"
+    if criterion.get("test"):
+        return f"p = {number_text(criterion['value'])}"
     value = f"{number_text(criterion['value'])} [{number_text(low)}, {number_text(high)}]"
     return f"{value} {criterion['unit']}".rstrip()

@@ -234,5 +234,5 @@ def test_figA7_has_k_star_for_each_n():
 
 @pytest.mark.parametrize(("p", "text"), [(0.0, "p < 0.0001"), (0.0123, "p = 0.012"), (None, "not")])
 def test_the_p_of_a_test_as_text(p, text):
-    verdict = {"details": {"estimates": {"p": {"value": p, "interval": None}}}}
+    verdict = {"details": {"estimates": {"p": {"value": p, "interval": [p, p], "test": True}}}}
     assert text in annotations.p_value(verdict, "p")

@@ -37,7 +37,7 @@ def quote(verdict: Mapping[str, Any], quantity: str, digits: int = 2) -> str:
     found = verdict["details"]["estimates"].get(quantity)
     if found is None or found["value"] is None:
         return "not computable"
-    if found["interval"] is None:  # the p of a test
+    if found.get("test"):  # its p has no interval
         return show(found["value"], digits)
     low, high = (show(end, digits) for end in found["interval"])
     return f"{show(found['value'], digits)} [{low}, {high}]"
