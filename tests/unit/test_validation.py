@@ -78,7 +78,7 @@ GRID = ("experiments", "transition", "grid", 0)
         (("experiments", "transition", "steps"), 4000.0, "4000.0 is not allowed"),
         (("claims", "linear_ticl", "criteria", 0, "band"), [1.3, 0.8], "lowest value first"),
         (
-            ("figures", "fig3"),
+            ("figures", "fig99"),
             {"title": "t", "experiments": {"a": "transition"}, "claims": []},
             "no",
         ),
