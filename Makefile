@@ -13,13 +13,20 @@ SNAKEMAKE := $(BIN)/snakemake
 SIZE := --configfile config/$(PRESET).yaml $(OVERLAY)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: all figures report test lint format docs clean
+.PHONY: all plan status figures report test lint format docs clean
 .DEFAULT_GOAL := all
 
 # With a failed block, draw what can be drawn, with the gap marked, and still end in failure.
 all: $(VENV)/installed
 	$(SNAKEMAKE) report $(SIZE) $(ARGS) || \
 	  { $(SNAKEMAKE) report $(SIZE) config/mark_gaps.yaml $(ARGS); exit 1; }
+
+# What a size takes, and how far it has come (also while it runs).
+plan: $(VENV)/installed
+	$(SNAKEMAKE) plan $(SIZE) $(ARGS)
+
+status: $(VENV)/installed
+	$(BIN)/python scripts/status.py config/$(PRESET).yaml $(OVERLAY)
 
 figures: $(VENV)/installed
 	$(SNAKEMAKE) figures $(SIZE) $(ARGS)

@@ -9,12 +9,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-import gpu
 import growth
 import jobs
 import report
 import store
 import throughput
+from icl import gpu
 from test_config import job
 
 TOY = throughput.Size(context_length=4, n_items=32, hidden_dim=16, n_replicates=2)

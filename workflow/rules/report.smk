@@ -70,4 +70,4 @@ rule report:
     message:
         f"Write the report: open {RESULTS}/report.html"
     script:
-        "../../scripts/report.py"
+        "../../scripts/write_report.py"

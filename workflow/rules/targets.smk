@@ -32,3 +32,21 @@ for figure in drawable():
             figure_target(figure)
         input:
             expand(FIGURES, figure=figure, kind=["pdf", "png"]),
+
+
+# What a size takes, measured and estimated now; nothing else is run. (While something runs:
+# scripts/status.py.)
+rule plan:
+    log:
+        f"{RESULTS}/logs/plan.log",
+    localrule: True
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    message:
+        "Plan: measure this machine for a few seconds an experiment"
+    script:
+        "../../scripts/plan.py"

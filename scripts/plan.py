@@ -1,0 +1,18 @@
+"""Print what a size takes, experiment by experiment; nothing is run or submitted."""
+
+import os
+import sys
+
+from icl import config, entry, plan
+
+with entry.logged(snakemake.log[0]) as log:
+    values = snakemake.config
+    expanded = {
+        name: config.expand(values["defaults"], experiment)
+        for name, experiment in values["experiments"].items()
+    }
+    text = plan.table(
+        values.get("name", values["preset"]), plan.rows(expanded), len(os.sched_getaffinity(0))
+    )
+    log.info("%s", text)
+    sys.stdout.write(f"\n{text}\n\n")

@@ -1,0 +1,36 @@
+"""Print how far a size has come, while it runs or after.
+
+    python scripts/status.py [config/laptop.yaml [my.yaml ...]]
+
+Reads files alone: it waits for no lock, and disturbs no run.
+"""
+
+import argparse
+import sys
+from functools import reduce
+from pathlib import Path
+
+from icl import config, progress, validation
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMON = (ROOT / "config/theory.yaml", ROOT / "config/claims.yaml")
+
+
+def main() -> None:
+    """Merge the configuration as the Snakefile does, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", default=[ROOT / "config/laptop.yaml"], type=Path)
+    files = [*COMMON, *parser.parse_args().files]
+    try:
+        sources = validation.Sources(files)
+        merged = reduce(config.merge, (data for _, data in sources.files), {})
+        if "preset" not in merged:
+            raise config.ConfigError("none of the files given is a preset; give one first")
+        experiments = validation.check(merged, ROOT / "workflow/schemas", sources)
+    except config.ConfigError as error:
+        sys.exit(f"The configuration cannot be read:\n{error}")
+    print(progress.table(experiments, Path("results", merged.get("name", merged["preset"]))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The plan adds up what its jobs take, and says what is estimated."""
+
+from dataclasses import replace
+
+import pytest
+from icl import gpu, plan
+from icl.config import Evaluation, EvaluationSequences
+from icl.cost import cost
+from test_config import job
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """A machine that does 1e9 operations a second, and whose jobs are counted."""
+    asked = []
+
+    def seconds(job):
+        asked.append(job)
+        return cost(job).operations / plan.replicate_steps(job) / 1e9
+
+    monkeypatch.setattr(plan, "seconds_per_replicate_step", seconds)
+    return asked
+
+
+def test_rows_add_up(measured):
+    small, large = job(), job(model={"hidden_dim": 256})
+    (row,) = plan.rows({"transition": [small, small, large]})
+    assert row.jobs == 3
+    assert row.replicate_steps == 3 * len(small.seeds) * small.steps
+    operations = 2 * cost(small).operations + cost(large).operations
+    assert row.operations == operations
+    assert row.memory_mb == cost(large).memory_mb
+    assert row.core_hours == pytest.approx(operations / 1e9 / 3600)
+    assert row.gpu_hours == pytest.approx(
+        gpu.hours([small, small, large], plan.GPU_SHARE, filled=False)
+    )
+    assert measured == [small, large]  # the ends alone are measured
+
+
+def test_the_time_of_jobs_between_is_interpolated(measured):
+    jobs = [job(model={"hidden_dim": d}) for d in (32, 64, 256)]
+    operations = sum(cost(each).operations for each in jobs)
+    assert plan.core_hours(jobs) == pytest.approx(operations / 1e9 / 3600)
+    assert len(measured) == 2
+
+
+def test_disk_grows_with_what_is_recorded():
+    base = job()
+    more = replace(base, evaluation=Evaluation("linear", 1, None, EvaluationSequences(8, 8, 8), 16))
+    assert plan.disk_bytes(more) > plan.disk_bytes(base) > 0
+
+
+def test_the_table_names_the_card_and_marks_the_estimate(measured):
+    planned = plan.rows({"a": [job()], "b": [job(steps=200)]})
+    text = plan.table("laptop", planned, 2)
+    assert gpu.CARD.name in text
+    assert "estimated, not measured" in text
+    total = next(line for line in text.splitlines() if line.startswith("all"))
+    assert total.split()[1] == "2"
+    assert f"{sum(row.core_hours for row in planned):,.2f}" in total
+
+
+def test_a_rate_is_measured():
+    assert 0 < plan.seconds_per_replicate_step(job()) < 10
