@@ -13,7 +13,9 @@ Edges = set[tuple[str, str]]
 
 
 def ask() -> Edges:
-    """Ask Snakemake which rule feeds which; the rules that draw one figure each count as one.
+    """Ask Snakemake which rule feeds which.
+
+    Rules that draw a figure each count as one, and so do those that train an experiment each.
 
     Raises:
         RuntimeError: with what Snakemake says, if it fails.
@@ -29,7 +31,7 @@ def ask() -> Edges:
 def read(dot: str) -> Edges:
     """Read the edges of a graph that Snakemake wrote, by the rules' names."""
     names = dict(re.findall(r'(?m)^\s*(\d+)\[label = "(\w+)"', dot))
-    names = {node: re.sub(r"^draw_\w+", "draw", name) for node, name in names.items()}
+    names = {node: re.sub(r"^(draw|train)_\w+", r"\1_*", name) for node, name in names.items()}
     pairs = re.findall(r"(?m)^\s*(\d+) -> (\d+)", dot)
     return {(names[a], names[b]) for a, b in pairs if names[a] != names[b]}
 
@@ -65,7 +67,8 @@ def svg(edges: Edges) -> str:
         parts.append(f'<path d="{path}" fill="none" stroke="currentColor" stroke-opacity=".45"/>')
     for name, (x, y) in place.items():
         parts.append(
-            f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="none" '
+            f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6" '
+            f'fill="var(--md-default-bg-color, none)" '
             f'stroke="currentColor"/><text x="{x + WIDTH / 2}" y="{y + HEIGHT / 2 + 4}" '
             f'text-anchor="middle" font-size="12" fill="currentColor">{escape(name)}</text>'
         )
