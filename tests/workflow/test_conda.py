@@ -28,6 +28,6 @@ def test_the_smoke_size_runs_in_conda_environments(checkout):
     reason = conda_forge()
     if reason:
         pytest.skip(reason)
-    checkout.snakemake("figure_6", "claim_linear_ticl", "--sdm", "conda")
+    checkout.snakemake("figure_A4", "--sdm", "conda")
     made = checkout.path / ".snakemake/conda"
     assert len(list(made.glob("*.yaml"))) == 3

@@ -27,6 +27,7 @@ def shrink(checkout: Checkout) -> None:
             name: entry
             for name, entry in claims[kind].items()
             if set(entry["experiments"].values()) <= EXPERIMENTS | set(theory["theory"])
+            and set(entry.get("claims", ())) <= set(claims["claims"])
         }
     checkout.write("config/laptop.yaml", yaml.safe_dump({**smoke, "preset": "laptop"}))
     checkout.write("config/claims.yaml", yaml.safe_dump(claims))
