@@ -36,8 +36,7 @@ def test_an_environment_holds_nothing_that_its_rules_do_not_need(env):
     assert scripts, "no rule uses it"
     used = {recipes.provider(name) for s in scripts for name in reach(s, SCRIPTS).third_party}
     needed = {recipes.conda_name(name) for name in recipes.closure(used)}
-    tests_to_come = {"lifelines", "diptest"} if env.stem == "analysis" else set()
-    assert set(recipes.pins(env)) - {"python"} <= needed | tests_to_come
+    assert set(recipes.pins(env)) - {"python"} <= needed
 
 
 @pytest.mark.parametrize("env", ENVS, ids=lambda path: path.stem)
