@@ -1,0 +1,85 @@
+"""Bad overlays through the real Snakemake: refused before any job, by name, with no traceback."""
+
+import json
+
+import pytest
+from checkout import Checkout
+from icl import artifacts
+
+pytestmark = pytest.mark.workflow
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    return Checkout(tmp_path_factory.mktemp("fresh"))
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        # What Snakemake's own reading of the file would end in a traceback on.
+        ("a: &a {b: *a}", "my.yaml: is nested more than 50 levels deep, or holds itself"),
+        (LAUGHS, "my.yaml: has more than 1000000 values"),
+        ("defaults: {steps: " + "9" * 5000 + "}", "my.yaml: is not valid YAML"),
+        ("defaults: {steps: 2001-99-99}", "my.yaml: is not valid YAML"),
+        ("name: é".encode("latin-1"), "my.yaml: is not valid YAML"),
+        ("defaults: {steps: !!int abc}", "my.yaml: is not valid YAML"),
+        ("a: " + "[" * 900 + "]" * 900, "levels deep"),
+        # What is no configuration.
+        ("", "my.yaml: must be a mapping"),
+        ("- a", "my.yaml: must be a mapping"),
+        ("a: {", "my.yaml: is not valid YAML"),
+        ("yes: 1", "my.yaml: is not valid YAML: key True is not a string"),
+        ("name: !!python/object/apply:os.system ['touch pwned']", "my.yaml: is not valid YAML"),
+        # What is one, with a fault.
+        ("name: ../../escape", "my.yaml: name: '../../escape' is not allowed"),
+        ("name: $(touch pwned)", "my.yaml: name: '$(touch pwned)' is not allowed"),
+        ('name: "mine\\n"', "my.yaml: name: 'mine\\n' is not allowed"),
+        ("experiments: {'a b; touch pwned': {}}", "experiments.a b; touch pwned: this name is not"),
+        ("experiments: {größe: {}}", "my.yaml: experiments.größe: this name is not allowed"),
+        ("claims: {'../x': {}}", "my.yaml: claims.../x: this name is not allowed"),
+        ("defaults: {steps: .inf}", "my.yaml: defaults.steps: inf is not allowed"),
+        ("defaults:", "my.yaml: defaults: None is not allowed; allowed: a mapping"),
+        ("experiments: {transition: {seeds: {count: on}}}", "seeds.count: True is not allowed"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_bad_overlay_is_refused(fresh, overlay, expected):
+    text = overlay if isinstance(overlay, bytes) else overlay.encode()
+    (fresh.path / "my.yaml").write_bytes(text)
+    before = sorted(fresh.path.iterdir())
+    result = fresh.snakemake("--dry-run", "all", "my.yaml", check=False)
+    assert result.returncode != 0
+    assert expected in result.output
+    assert "Traceback" not in result.output
+    assert {path.name for path in fresh.path.iterdir()} - {path.name for path in before} <= {
+        ".snakemake"
+    }
+
+
+def test_hostile_words_are_only_words(fresh):
+    """A description may say anything: it reaches the artifact as it is, and nothing runs it."""
+    words = """$(touch pwned) `touch pwned` "; touch pwned; ' {output} {wildcards.job} ../../x"""
+    (fresh.path / "my.yaml").write_text(
+        json.dumps(
+            {
+                "experiments": {
+                    "transition": {
+                        "description": words,
+                        "grid": [{"context_length": 6, "n_items": 16}],
+                        "steps": 20,
+                        "evaluation": {"every": 10},
+                    }
+                }
+            }
+        )
+    )
+    collected = "results/smoke/collected/transition.nc"
+    fresh.snakemake(collected, "my.yaml")
+    assert artifacts.read(fresh.path / collected).attrs["title"].endswith(words)
+    assert not list(fresh.path.rglob("pwned"))
