@@ -2,6 +2,7 @@
 
 import numpy as np
 import synthetic
+import synthetic_kinetics
 
 NU = 0.7
 
@@ -266,6 +267,7 @@ ROLES = {
     "thresholds": thresholds,
     "memorisation": memorisation,
     "bimodality": bimodal,
+    "loss": synthetic_kinetics.losses,
     "unbalanced": lambda: labels("unbalanced"),
     "balanced": lambda: labels("balanced", fractions=(0, 0.1, 0.3)),
 }

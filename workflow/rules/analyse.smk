@@ -11,6 +11,7 @@ rule analyse:
             "hypotheses.py",
             "fits.py",
             "measurements/*.py",
+            "theory/*.py",
         ),
     output:
         VERDICT,

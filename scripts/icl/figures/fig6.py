@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
-from icl.figures import annotations, fig6c, panels, style, times
+from icl.figures import annotations, fig6c, fig6d, panels, style, times
 
 LAYOUT = (("a", "b", "i"), ("a", "b", "c"), ("d", "e", "f"))
 PREDICTION = style.PALETTE[2]
@@ -21,10 +21,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     """Draw the figure.
 
     Args:
-        data: roles "thresholds", "acquisition", "bimodality", "memorisation", "unbalanced"
-            and "balanced".
-        verdicts: of threshold_exponent, linear_ticl, bimodality, balanced_failure
-            and minimal_model.
+        data: roles "thresholds", "acquisition", "bimodality", "memorisation", "loss",
+            "unbalanced" and "balanced".
+        verdicts: of threshold_exponent, linear_ticl, bimodality, loss_relation,
+            balanced_failure and minimal_model.
     """
     figure, axes = style.new_mosaic(LAYOUT, 2, 6.2, height_ratios=(1, 1, 2.1))
     _thresholds(axes["a"], verdicts["threshold_exponent"])
@@ -43,12 +43,18 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         f"$R^2$ of the line {annotations.quote(linear, 'r_squared', 3)}",
     )
     fig6c.draw_panel(axes["i"], axes["c"], data, verdicts["bimodality"])
-    axes["d"].set_axis_off()
+    fig6d.draw_panel(axes["d"], data, verdicts)
     _fractions(axes["e"], verdicts["balanced_failure"])
     _prediction(axes["f"], verdicts["minimal_model"])
-    for name, letter in zip("abief", "abcef", strict=True):
+    for name, letter in zip("abidef", "abcdef", strict=True):
         style.panel_label(axes[name], letter)
-    names = {"a": "thresholds", "b": "acquisition", "c": "bimodality", "e": "balanced"}
+    names = {
+        "a": "thresholds",
+        "b": "acquisition",
+        "c": "bimodality",
+        "d": "loss",
+        "e": "balanced",
+    }
     shown = {letter: data[name] for letter, name in names.items()}
     style.footer(figure, annotations.settings(shown, 2), annotations.gap(data.values(), 2))
     return figure

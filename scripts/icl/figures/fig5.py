@@ -1,0 +1,106 @@
+"""Figure 5: I_K(inf) of the MLP alone against K, the power law, and how far it is one."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from icl.figures import annotations, style
+from icl.measurements.memorisation import memorising_runs
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+    """Draw the figure.
+
+    Args:
+        data: role "memorisation", the MLP alone at several K, which the power law is fitted to;
+            role "capacity", the same at larger K, shown beside it.
+        verdicts: of memorisation_exponent and not_capacity.
+    """
+    figure, (top, below) = style.new_figure(
+        1, 4.4, 2, 1, sharex=True, height_ratios=(2.6, 1), gridspec_kw={"hspace": 0.04}
+    )
+    verdict = verdicts["memorisation_exponent"]
+    beyond = memorising_runs(data["capacity"])
+    _seeds(top, memorising_runs(data["memorisation"]), {"mfc": style.IWL, "mew": 0}, "a seed")
+    _seeds(top, beyond, {"mfc": "w", "mew": 0.8}, "a seed, beyond the fit")
+    _power_law(top, verdict["details"])
+    _threshold(top, verdicts["not_capacity"])
+    top.set_xscale("log")
+    top.set_yscale("log")
+    top.set_ylabel(r"$I_K(\infty)$ (learning rate × step)")
+    style.measured(
+        top,
+        f"exponent $\\nu$ = {annotations.quote(verdict, 'exponent', 3)}\n"
+        f"curvature {annotations.quote(verdict, 'curvature')}",
+    )
+    top.legend(loc="upper left")
+    _local_exponents(below, verdict)
+    style.footer(
+        figure,
+        annotations.setting(data["memorisation"], 1),
+        annotations.gap(data["memorisation"], 1),
+    )
+    return figure
+
+
+def _seeds(ax: Axes, runs: xr.Dataset, marker: dict[str, Any], label: str) -> None:
+    """Show every seed, its bound on what the record leaves out as a bar upwards."""
+    n_items, recorded = runs["n_items"].values, runs["i_recorded"].values
+    bound = runs["i_tail_bound"].values
+    bound = np.where(np.isfinite(bound), bound, 0.0)
+    spread = np.empty(len(n_items))
+    for value in np.unique(n_items):
+        own = np.flatnonzero(n_items == value)
+        spread[own] = np.exp(style.jitter(len(own), 0.05))
+    x = n_items * spread
+    ax.vlines(x, recorded, recorded + bound, color=style.IWL, lw=0.5, alpha=0.5)
+    ax.plot(x, recorded, "o", ms=3, mec=style.IWL, alpha=0.8, label=label, **marker)
+
+
+def _power_law(ax: Axes, details: dict[str, Any]) -> None:
+    """Draw the mean slope through the mean of the logarithms."""
+    if "exponent" not in details["estimates"]:
+        return
+    exponent = annotations.number(details["estimates"]["exponent"]["value"])
+    prefactor = np.exp(annotations.number(details["log_prefactor"]))
+    items = np.array(details["n_items"], dtype=float)
+    x = np.geomspace(items[0] / 1.3, items[-1] * 1.3, 50)
+    label = f"{annotations.show(prefactor)} $K^{{{exponent:.2f}}}$"
+    ax.plot(x, prefactor * x**exponent, color=style.FIT, lw=1, label=label, zorder=1)
+
+
+def _threshold(ax: Axes, verdict: dict[str, Any]) -> None:
+    """Mark K* of the transformer, where the claim not_capacity found one."""
+    details = verdict["details"]
+    threshold = annotations.number(details.get("threshold"))
+    if np.isfinite(threshold):
+        label = f"$K^*$ at $N$ = {details['context_length']}: {annotations.show(threshold, 3)}"
+        ax.axvline(threshold, color=style.ICL, lw=1, ls=":", label=label, zorder=0)
+
+
+def _local_exponents(ax: Axes, verdict: dict[str, Any]) -> None:
+    """Draw the exponent between neighbouring K, with the band that judges their mean."""
+    low, high = (annotations.number(end) for end in verdict["criteria"][0]["band"])
+    ax.axhspan(low, high, color="0.9", lw=0, zorder=0)
+    for row in verdict["details"].get("local_exponents", []):
+        left, right = row["between"]
+        value = annotations.number(row["value"])
+        ends = [annotations.number(end) for end in row["interval"]]
+        ax.plot([left, right], [value, value], color=style.FIT, lw=1.2)
+        if np.isfinite(ends).all():
+            ax.vlines(np.sqrt(left * right), *ends, color=style.FIT, lw=0.8)
+    ax.set_ylabel("local exponent")
+    ax.set_xlabel("number of items $K$")
+    ax.text(
+        0.99,
+        (low + high) / 2,
+        f"band of $\\nu$: {low:g} to {high:g}",
+        transform=ax.get_yaxis_transform(),
+        ha="right",
+        va="center",
+        fontsize=6,
+        color=style.NEUTRAL,
+    )

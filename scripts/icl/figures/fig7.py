@@ -1,0 +1,132 @@
+"""Figure 7, beyond the paper: items of Zipf's ranks, from I_K(inf) to the transition."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from icl.figures import annotations, style
+from icl.measurements import skewed
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+    """Draw the figure.
+
+    Args:
+        data: role "memorisation", the MLP alone at several alpha and K; role "transition",
+            one-layer runs at one N, several alpha and K.
+        verdicts: of linear_ticl, for t_ICL at K = infinity and this N.
+    """
+    found = skewed.cells(data["memorisation"], data["transition"])
+    length = int(data["transition"]["context_length"].values[0])
+    t_icl, ends = _t_icl(verdicts["linear_ticl"], length)
+    figure, axes = style.new_figure(2, 3.3, 1, 3)
+    alphas = sorted({cell.exponent for cell in found})
+    colours = dict(zip(alphas, style.sequence_colours(len(alphas)), strict=True))
+    _memorisation(axes[0], found)
+    _transitions(axes[1], found, colours, t_icl)
+    _criterion(axes[2], found, colours, t_icl)
+    if np.isfinite(t_icl):
+        label = f"$t_{{\\mathrm{{ICL}}}}$, $K=\\infty$: {annotations.show(t_icl, 3)}"
+        axes[0].axhspan(*ends, color="0.88", lw=0, zorder=0)
+        axes[0].axhline(t_icl, color=style.ICL, lw=1, ls="--", label=label)
+    axes[0].legend(loc="best")
+    for ax, letter in zip(axes, "abc", strict=True):
+        style.panel_label(ax, letter)
+    gaps = [annotations.gap(data[role], 2) for role in ("memorisation", "transition")]
+    style.footer(
+        figure, annotations.setting(data["transition"], 2), "\n".join(gap for gap in gaps if gap)
+    )
+    return figure
+
+
+def _t_icl(verdict: dict[str, Any], length: int) -> tuple[float, list[float]]:
+    """Return the median t_ICL at K = infinity and this N, with its interval; NaN if unmeasured."""
+    for row in verdict["details"].get("by_length", []):
+        if row["context_length"] == length:
+            ends = [annotations.number(end) for end in row["interval"]]
+            return annotations.number(row["median"]), ends
+    return np.nan, [np.nan, np.nan]
+
+
+def _memorisation(ax: Axes, found: list[skewed.Cell]) -> None:
+    """Draw I_K(inf) against alpha, a line for each K; bars upwards bound what records leave out."""
+    measured = [cell for cell in found if len(cell.i_infinity)]
+    values = sorted({cell.n_items for cell in measured})
+    for marker, value in zip("osD^vP*X" * len(values), values, strict=False):
+        own = [cell for cell in measured if cell.n_items == value]
+        alpha = np.array([cell.exponent for cell in own])
+        middle = np.array([np.exp(np.log(cell.i_infinity).mean()) for cell in own])
+        bound = np.array([np.median(cell.tail) for cell in own])
+        known = np.isfinite(bound)
+        bar = np.stack([np.zeros(known.sum()), bound[known]])
+        ax.errorbar(
+            alpha[known], middle[known], bar, fmt="none", elinewidth=0.7, ecolor=style.NEUTRAL
+        )
+        ax.plot(alpha, middle, f"{marker}-", ms=3.5, color=style.IWL, label=f"$K$ = {value:,.0f}")
+        for x, y in zip(alpha[~known], middle[~known], strict=True):
+            arrow = {"arrowstyle": "->", "color": style.IWL, "lw": 0.8}
+            ax.annotate("", (x, y * 1.25), (x, y), arrowprops=arrow)
+    ax.set_yscale("log")
+    ax.set_xlabel(r"Zipf exponent $\alpha$")
+    ax.set_ylabel(r"$I_K(\infty)$ (learning rate × step)")
+
+
+def _transitions(
+    ax: Axes, found: list[skewed.Cell], colours: dict[float, str], t_icl: float
+) -> None:
+    """Draw the fraction acquired against K for each alpha; K*, measured and predicted, above."""
+    lines = []
+    for alpha, colour in colours.items():
+        own = [cell for cell in found if cell.exponent == alpha]
+        shown = [cell for cell in own if len(cell.acquired)]
+        if not shown:
+            continue
+        items = [cell.n_items for cell in shown]
+        ax.plot(
+            items,
+            [cell.acquired.mean() for cell in shown],
+            "o-",
+            ms=3.5,
+            color=colour,
+            label=rf"$\alpha$ = {alpha:g}",
+        )
+        measured, _ = skewed.threshold(own)
+        predicted = skewed.predicted_threshold(own, t_icl)
+        lines.append(rf"$\alpha$ = {alpha:g}: {_within(measured)}; {_within(predicted)}")
+    ax.set_xscale("log")
+    ax.set_ylim(-0.04, 1.04)
+    ax.set_xlabel("number of items $K$")
+    ax.set_ylabel("fraction that acquires ICL")
+    ax.legend(loc="lower right")
+    style.measured(ax, "\n".join(["$K^*$: measured; $I_K(\\infty)=t_{\\mathrm{ICL}}$", *lines]))
+
+
+def _within(threshold: float) -> str:
+    """Write a threshold, or where it lies if not within the grid of K."""
+    if threshold == 0:
+        return "below the grid"
+    if np.isinf(threshold):
+        return "above the grid"
+    return "none" if np.isnan(threshold) else annotations.show(threshold)
+
+
+def _criterion(ax: Axes, found: list[skewed.Cell], colours: dict[float, str], t_icl: float) -> None:
+    """Draw the fraction acquired against I_K(inf)/t_ICL: equation 12 has it rise at 1."""
+    both = [cell for cell in found if len(cell.i_infinity) and len(cell.acquired)]
+    right = 0
+    for cell in both:
+        ratio = np.exp(np.log(cell.i_infinity).mean()) / t_icl
+        fraction = cell.acquired.mean()
+        right += bool((fraction > 0.5) == (ratio > 1))
+        ax.plot(ratio, fraction, "o", ms=4, mew=0, alpha=0.85, color=colours[cell.exponent])
+    ax.axvline(1, color=style.FIT, lw=0.8, ls=":", label="eq. 12")
+    ax.set_xscale("log")
+    ax.set_ylim(-0.04, 1.04)
+    ax.set_xlabel(r"$I_K(\infty)\,/\,t_{\mathrm{ICL}}$")
+    ax.set_ylabel("fraction that acquires ICL")
+    ax.legend(loc="lower right")
+    told = f"{right} of {len(both)}" if np.isfinite(t_icl) and both else "none"
+    style.measured(ax, f"cells on eq. 12's side:\n{told}")

@@ -1,0 +1,77 @@
+"""Figure A.2: c1, c2 and c3 of the MLP alone against time, for each K and every seed."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from icl.figures import annotations, style
+from icl.measurements.memorisation import memorising_runs
+
+PANELS = (
+    ("c1", r"$c_1=\langle\sigma(-\phi^+)\rangle$", "log"),
+    ("c2", r"$c_2=1-\langle\sigma(-\phi^+)^2\rangle/c_1$", "linear"),
+    ("c3", r"$c_3=\langle e^{-\phi^+}\rangle$", "log"),
+)
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+    """Draw the figure.
+
+    Args:
+        data: role "memorisation", the MLP alone at several K.
+        verdicts: of seed_invariance.
+    """
+    runs, verdict = memorising_runs(data["memorisation"]), verdicts["seed_invariance"]
+    figure, axes = style.new_figure(2, 3.0, 1, 3)
+    for ax, (name, label, scale), letter in zip(axes, PANELS, "abc", strict=True):
+        curves(ax, runs, name)
+        ax.set_yscale(scale)
+        ax.set_ylabel(label)
+        ax.set_xlabel("theory time (learning rate × step)")
+        style.panel_label(ax, letter)
+    axes[1].set_ylim(0, 1.02)
+    style.measured(
+        axes[2],
+        "variation of $I_K(\\infty)$ over seeds, largest over $K$\n"
+        f"{annotations.quote(verdict, 'variation')}",
+    )
+    text = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
+    legend(figure, runs, style.footer(figure, *text, room_inches=0.22))
+    return figure
+
+
+def curves(ax: Axes, runs: xr.Dataset, name: str) -> None:
+    """Draw a line for every run, coloured by K, against theory time on a logarithmic axis."""
+    n_items = runs["n_items"].values
+    values = np.unique(n_items)
+    for colour, value in zip(style.sequence_colours(len(values)), values, strict=True):
+        for row in np.flatnonzero(n_items == value):
+            time, curve = runs["theory_time"].values[row], runs[name].values[row]
+            ax.plot(time[1:], curve[1:], color=colour, lw=0.7, alpha=0.75)
+    ax.set_xscale("log")
+
+
+def legend(figure: Figure, runs: xr.Dataset, height: float) -> None:
+    """Name the colour of each K, in a row above the footer.
+
+    Args:
+        figure: the figure.
+        runs: the runs whose K are shown.
+        height: of the footer, as a share of the figure's.
+    """
+    values = np.unique(runs["n_items"].values)
+    colours = style.sequence_colours(len(values))
+    figure.legend(
+        handles=[
+            Line2D([], [], color=colour, label=f"$K$ = {value:,.0f}")
+            for colour, value in zip(colours, values, strict=True)
+        ],
+        loc="lower center",
+        bbox_to_anchor=(0.5, height),
+        ncols=min(len(values), 10),
+        borderaxespad=0.1,
+    )

@@ -1,0 +1,129 @@
+"""The ICL loss against the IWL loss after ICL is acquired (equation 16, Figure 6 d)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl import statistics
+from icl.measurements import replicates
+from icl.measurements.base import (
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    sorted_runs,
+    statistic,
+)
+from icl.theory import transience
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Which evaluations of which runs equation 16 is about, (R, T) each.
+
+    Attributes:
+        acquired: from acquisition until ICL fades, the ICL loss small.
+        faded: after ICL has faded, the IWL loss small.
+        after: all from acquisition on.
+        t_acquired: (R,) when ICL was acquired.
+        t_faded: (R,) when it had faded.
+    """
+
+    acquired: np.ndarray
+    faded: np.ndarray
+    after: np.ndarray
+    t_acquired: statistics.Passage
+    t_faded: statistics.Passage
+
+
+def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
+    """Find the two branches of equation 16.
+
+    ICL is acquired at its first confirmed accuracy above the option `threshold`, and has faded at
+    the first confirmed one below the option `faded_below` after that. Losses are small below the
+    option `small_loss`.
+    """
+    accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
+    acquired = statistics.acquisition_time(accuracy, clock, options["threshold"])
+    index = np.arange(accuracy.shape[1])
+    after = (index >= acquired.index[:, None]) & acquired.reached[:, None]
+    shortfall = np.where(after, 1 - accuracy, np.nan)
+    faded = statistics.first_passage(shortfall, clock, 1 - options["faded_below"])
+    gone = (index >= faded.index[:, None]) & faded.reached[:, None]
+    small = options["small_loss"]
+    icl, iwl = (
+        (runs[name].values > 0) & (runs[name].values < small) for name in ("icl_loss", "iwl_loss")
+    )
+    return Branches(after & ~gone & icl, gone & iwl, after, acquired, faded)
+
+
+@statistic(
+    roles=["loss"],
+    quantities=["ratio_acquired", "ratio_faded"],
+    options=[
+        "threshold",
+        "faded_below",
+        "small_loss",
+        "least_evaluations",
+        "confidence",
+        "resamples",
+        "seed",
+        "least_replicates",
+    ],
+)
+def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure the ratio of the other loss to equation 16 on each branch.
+
+    Evaluations of one run are not independent. So a run counts once on a branch, by the median of
+    its evaluations there (at least the option `least_evaluations`), and the estimate is the median
+    over runs.
+
+    Source: equation 16; Figure 6 d.
+    """
+    everything = sorted_runs(data["loss"])
+    runs = replicates.undiverged(everything)
+    found = branches(runs, options)
+    if not found.after.any():
+        raise NotComputableError("no run acquired ICL: equation 16 is about what follows")
+    laws = {
+        "acquired": ("icl_loss", "iwl_loss", transience.iwl_loss_after_acquisition),
+        "faded": ("iwl_loss", "icl_loss", transience.icl_loss_after_fading),
+    }
+    estimates, notes, details = {}, [], {}
+    for name, (small, other, law) in laws.items():
+        mask = getattr(found, name)
+        counted = np.flatnonzero(mask.sum(axis=1) >= options["least_evaluations"])
+        ratios = np.array(
+            [
+                np.median(runs[other].values[r, mask[r]] / law(runs[small].values[r, mask[r]]))
+                for r in counted
+            ]
+        )
+        enough = len(counted) >= options["least_replicates"]
+        estimates[f"ratio_{name}"] = (
+            replicates.median(ratios, options) if enough else replicates.UNKNOWN
+        )
+        if not enough:
+            notes.append(
+                f"the branch where ICL is {name} has {len(counted)} runs, "
+                f"{options['least_replicates']} are needed"
+            )
+        details[name] = {
+            "seed": runs["seed"].values[counted],
+            "n_items": runs["n_items"].values[counted],
+            "ratio": ratios,
+            "evaluations": mask[counted].sum(axis=1),
+        }
+    return Measurement(
+        estimates=estimates,
+        replicates=runs.sizes["run"],
+        censored=int((~found.t_acquired.reached).sum()),
+        diverged=count_diverged(everything),
+        details={
+            **details,
+            "acquired_runs": int(found.t_acquired.reached.sum()),
+            "faded_runs": int(found.t_faded.reached.sum()),
+        },
+        notes=notes,
+    )

@@ -1,0 +1,308 @@
+"""How the MLP alone memorises: I_K(inf) against K and over seeds (Figures 5, A.2 and A.3)."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl import fits, statistics
+from icl.measurements import replicates
+from icl.measurements.base import (
+    Estimate,
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    require_replicates,
+    sorted_runs,
+    statistic,
+)
+from icl.theory.memorisation import Kinetics, MemorisationRecord
+
+
+def memorising_runs(dataset: xr.Dataset) -> xr.Dataset:
+    """Order the runs of the MLP alone that did not diverge, items drawn alike."""
+    runs = replicates.undiverged(sorted_runs(dataset))
+    return runs.isel(run=np.flatnonzero(runs["zipf_exponent"] == 0))
+
+
+@statistic(
+    roles=["memorisation"],
+    quantities=[
+        "exponent",
+        "curvature",
+        "exponent_with_tail",
+        "local_exponent_first",
+        "local_exponent_last",
+    ],
+    options=["confidence", "least_replicates"],
+)
+def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure nu in I_K(inf) ~ K^nu, and whether one exponent serves.
+
+    The slope of log I_K(inf) on log K is linear in the data, so it is taken for each seed (which
+    at every K starts from the same weights) and averaged; the interval is Student's over seeds and
+    counts whatever a seed's runs share. A power law has no curvature: the coefficient of the
+    quadratic and the local exponents between neighbouring K are measured likewise, for where the
+    exponent moves, the range of K decides its mean.
+
+    I_K(inf) is I_K at the end of the record. `exponent_with_tail` is the slope if each record is
+    lengthened by the bound on what it leaves out.
+
+    Source: Figure 5; section 3.6.
+    """
+    everything = data["memorisation"]
+    runs = memorising_runs(everything)
+    n_items, seeds = runs["n_items"].values, runs["seed"].values
+    values = np.unique(n_items)
+    if len(values) < 3:
+        raise NotComputableError(f"{len(values)} values of K; an exponent needs three or more")
+    rows = {seed: np.flatnonzero(seeds == seed) for seed in np.unique(seeds)}
+    whole = {seed: own for seed, own in rows.items() if len(own) == len(values)}
+    if len(whole) < options["least_replicates"]:
+        raise NotComputableError(
+            f"{len(whole)} seeds have a run at every K; {options['least_replicates']} are needed"
+        )
+    index = np.stack(list(whole.values()))  # (S, G), runs ordered by K
+    recorded, bound = (runs[name].values[index] for name in ("i_recorded", "i_tail_bound"))
+    trend = fits.fit_trend(values, recorded)
+    with_tail = fits.fit_trend(values, recorded + bound)
+    local = np.diff(np.log(recorded), axis=1) / np.diff(np.log(values))  # (S, G-1)
+    locals_ = [replicates.mean(column, options) for column in local.T]
+    estimates = {
+        "exponent": replicates.mean(trend.exponent, options),
+        "curvature": replicates.mean(trend.curvature, options),
+        "exponent_with_tail": replicates.mean(with_tail.exponent, options),
+        "local_exponent_first": locals_[0],
+        "local_exponent_last": locals_[-1],
+    }
+    mean_log = np.log(recorded).mean(axis=0)
+    fitted = trend.log_prefactor.mean() + trend.exponent.mean() * np.log(values)
+    relative = bound / recorded
+    notes = []
+    if len(whole) < len(rows):
+        notes.append(f"{len(rows) - len(whole)} seeds lack a run at some K and are left out")
+    unbounded = int(np.isinf(relative).sum())
+    if unbounded:
+        notes.append(
+            f"{unbounded} of {relative.size} records end too soon, or c1 falls too slowly at "
+            "their end, for a bound on the rest of I_K(inf)"
+        )
+    return Measurement(
+        estimates=estimates,
+        replicates=index.size,
+        censored=unbounded,
+        diverged=count_diverged(everything),
+        details={
+            "n_items": values,
+            "i_infinity": np.exp(mean_log),
+            "seeds": len(whole),
+            "residuals": mean_log - fitted,
+            "spread": np.log(recorded).std(axis=0, ddof=1),
+            "tail_bound": np.median(relative, axis=0),
+            "integration_error": np.median(runs["i_error"].values[index] / recorded, axis=0),
+            "local_exponents": [
+                {"between": pair, "value": e.value, "interval": [e.low, e.high]}
+                for pair, e in zip(pairwise(values), locals_, strict=True)
+            ],
+            "log_prefactor": trend.log_prefactor.mean(),
+        },
+        notes=notes,
+    )
+
+
+@statistic(
+    roles=["memorisation"],
+    quantities=["variation"],
+    options=["c1", "confidence", "least_replicates"],
+)
+def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure how much I_K(inf) differs over seeds, at the K where it differs most.
+
+    The coefficient of variation has the chi-square interval of a log-normal sample at each K. "At
+    every K" is a conjunction, so the largest is judged (`replicates.worst`). How c1, c2 and c3
+    differ over seeds while c1 falls is in the details.
+
+    Source: Figure A.2 ("the variability across seeds is negligible").
+    """
+    everything = data["memorisation"]
+    runs = memorising_runs(everything)
+    n_items = runs["n_items"].values
+    values = np.unique(n_items)
+    require_replicates(n_items, options["least_replicates"], "K")
+    level = options["confidence"]
+    estimates, guarded, by_items = [], [], []
+    for value in values:
+        own = runs.isel(run=np.flatnonzero(n_items == value))
+        recorded = own["i_recorded"].values
+        estimates.append(replicates.variation(recorded, level))
+        guarded.append(replicates.variation(recorded, 1 - (1 - level) / len(values)))
+        found = estimates[-1]
+        by_items.append(
+            {
+                "n_items": value,
+                "variation": found.value,
+                "interval": [found.low, found.high],
+                "seeds": own.sizes["run"],
+                **_variation_of_curves(own, options["c1"]),
+            }
+        )
+    return Measurement(
+        estimates={"variation": replicates.worst(estimates, guarded)},
+        replicates=runs.sizes["run"],
+        censored=0,
+        diverged=count_diverged(everything),
+        details={"by_items": by_items},
+    )
+
+
+def _variation_of_curves(own: xr.Dataset, c1: float) -> dict[str, float]:
+    """Largest coefficient of variation over seeds of c1, c2 and c3 until the mean c1 is small."""
+    curve = own["c1"].values
+    kept = np.isfinite(curve).all(axis=0)
+    kept[kept] &= curve[:, kept].mean(axis=0) >= c1
+    return {
+        f"variation_of_{name}": float(
+            np.max(
+                np.std(own[name].values[:, kept], axis=0, ddof=1)
+                / own[name].values[:, kept].mean(axis=0)
+            )
+        )
+        for name in ("c1", "c2", "c3")
+    }
+
+
+def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
+    """Return the smallest N of a transition and K* there, the midpoint of a logistic in log10 K.
+
+    K* is NaN where the mean final ICL accuracy does not cross half height within the grid.
+
+    Raises:
+        NotComputableError: if there are too few values of K.
+    """
+    runs = replicates.undiverged(sorted_runs(dataset))
+    runs = runs.isel(run=np.flatnonzero(np.isfinite(runs["n_items"])))
+    length = int(runs["context_length"].min()) if runs.sizes["run"] else 0
+    runs = runs.isel(run=np.flatnonzero(runs["context_length"] == length))
+    n_items = runs["n_items"].values
+    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
+    if len(values) < 3:
+        raise NotComputableError(f"{len(values)} values of K in the transition: no K*")
+    final = statistics.last_value(runs["icl_accuracy"].values)
+    means = np.add.reduceat(final, starts) / counts
+    fit = fits.fit_logistic(np.log10(values), means[None], counts.astype(float), 0.5, (0.9, 1.0))
+    return length, float(10 ** fit.midpoint[0])
+
+
+@statistic(
+    roles=["memorisation", "capacity", "transition"],
+    quantities=["accuracy", "gain", "threshold"],
+    options=["multiples", "accuracy", "c1", "lasting", "confidence", "least_replicates"],
+)
+def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure whether the MLP alone memorises K*, 2 K* and 4 K* items, and I_K stays finite.
+
+    K* is that of the role "transition", at its smallest N if it has several; for each of the option
+    `multiples` of it stands the smallest K at or above it that the roles "memorisation" and
+    "capacity" have. (The latter holds K too large for the range of nu.) Judged are the
+    least over those K of the highest accuracy, and the greatest gain: by what share I_K grows
+    between c1 at the option `c1` and the end of the record.
+
+    Where a run ends before it is accurate, or before the option `lasting` times the time that c1
+    took to be that small, nothing is known at that K, unless the law of its record is that of a
+    limit of capacity (`MemorisationRecord.decide`): its accuracy then is what it is.
+
+    Source: abstract; section 3.6.
+    """
+    everything = [data[role] for role in ("memorisation", "capacity")]
+    runs = [run for each in everything for _, run in memorising_runs(each).groupby("run")]
+    n_items = np.array([run["n_items"].item() for run in runs])
+    length, threshold = threshold_of(data["transition"])
+    if np.isnan(threshold):
+        raise NotComputableError("the transition has no K* within its grid")
+    values, chosen = np.unique(n_items), []
+    for multiple in options["multiples"]:
+        above = values[values >= multiple * threshold]
+        if not len(above):
+            raise NotComputableError(
+                f"K* = {threshold:,.0f}, and no K of the MLP alone is at or above {multiple} K*: "
+                f"the largest is {values[-1]:,.0f}"
+            )
+        chosen.append(above[0])
+    require_replicates(n_items[np.isin(n_items, chosen)], options["least_replicates"], "K")
+    level = 1 - (1 - options["confidence"]) / len(chosen)
+    accuracies, gains, by_items, censored = [], [], [], 0
+    for multiple, value in zip(options["multiples"], chosen, strict=True):
+        found = [
+            _memorised(run, options) for run, k in zip(runs, n_items, strict=True) if k == value
+        ]
+        accuracy, gain, tail, kinetics = (np.array(column) for column in zip(*found, strict=True))
+        censored += int((np.isnan(gain) | np.isnan(accuracy)).sum())
+        accuracies.append(_over_seeds(accuracy, options, level))
+        gains.append(_over_seeds(gain, options, level))
+        by_items.append(
+            {
+                "multiple": multiple,
+                "n_items": value,
+                "accuracy": accuracy,
+                "gain": gain,
+                "tail_bound": tail,
+                "kinetics": kinetics,
+            }
+        )
+    plain_a, guarded_a = zip(*accuracies, strict=True)
+    plain_g, guarded_g = zip(*gains, strict=True)
+    least = replicates.worst([_negated(e) for e in plain_a], [_negated(e) for e in guarded_a])
+    return Measurement(
+        estimates={
+            "accuracy": _negated(least),
+            "gain": replicates.worst(plain_g, guarded_g),
+            "threshold": Estimate(threshold, np.nan, np.nan, "items"),
+        },
+        replicates=int(np.isin(n_items, chosen).sum()),
+        censored=censored,
+        diverged=sum(map(count_diverged, everything)),
+        details={"context_length": length, "threshold": threshold, "by_items": by_items},
+        notes=[
+            f"K* = {threshold:,.0f} at N = {length}; K taken: "
+            + ", ".join(f"{v:,.0f}" for v in chosen)
+            + (f"; {censored} runs ended too early" if censored else "")
+        ],
+    )
+
+
+def _memorised(run: xr.Dataset, options: dict[str, Any]) -> tuple[float, float, float, str]:
+    """Return a run's highest accuracy, its gain, its relative tail bound, and its law's name.
+
+    What the record is too short for is NaN.
+    """
+    c1, i_k = (run[name].values.ravel() for name in ("c1", "i_k"))
+    time = run["theory_time"].values.ravel()
+    kept = np.isfinite(c1)
+    c1, i_k, time = c1[kept], i_k[kept], time[kept]
+    accuracy = float(np.nanmax(run["item_accuracy"].values))
+    try:
+        decision = MemorisationRecord(time, c1).decide()
+        kinetics, tail = decision.kinetics, decision.tail_bound / decision.i_recorded
+    except ValueError:  # too few evaluations at its end
+        kinetics, tail = Kinetics.UNDECIDED, np.inf
+    if accuracy < options["accuracy"] and kinetics != Kinetics.CAPACITY:
+        accuracy = np.nan
+    small = np.flatnonzero(c1 < options["c1"])
+    long_enough = len(small) and time[-1] >= options["lasting"] * time[small[0]]
+    gain = i_k[-1] / i_k[small[0]] - 1 if long_enough else np.nan
+    return accuracy, float(gain), float(tail), str(kinetics)
+
+
+def _over_seeds(
+    values: np.ndarray, options: dict[str, Any], guarded_level: float
+) -> tuple[Estimate, Estimate]:
+    """Estimate a mean over seeds, at the level of confidence and guarded; unknown if censored."""
+    if np.isnan(values).any():
+        return replicates.UNKNOWN, replicates.UNKNOWN
+    guarded = {**options, "confidence": guarded_level}
+    return replicates.mean(values, options), replicates.mean(values, guarded)
+
+
+def _negated(e: Estimate) -> Estimate:
+    return Estimate(-e.value, -e.high, -e.low, e.unit, e.failed)

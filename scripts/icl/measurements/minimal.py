@@ -1,0 +1,297 @@
+"""The minimal model against its MLP alone, and against equation 15 once ICL is acquired."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl import statistics
+from icl.measurements import replicates
+from icl.measurements.base import (
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    sorted_runs,
+    statistic,
+)
+from icl.theory import transience
+
+# What a run and the run of its MLP alone must share to have drawn the same targets.
+MATCHED = ("context_length", "n_items", "seed", "learning_rate", "mlp_decay", "zipf_exponent")
+
+
+def pairs(
+    data: dict[str, xr.Dataset],
+) -> Iterator[tuple[xr.Dataset, xr.Dataset]]:
+    """Pair each run of the role "minimal" with the run of its MLP alone on the same targets.
+
+    Yields:
+        The two runs, each over its own evaluations, those without a value left out.
+
+    Raises:
+        NotComputableError: if a run has no such partner.
+    """
+    whole = replicates.undiverged(sorted_runs(data["minimal"]))
+    alone = replicates.undiverged(sorted_runs(data["alone"]))
+    keys = [tuple(run) for run in zip(*(alone[name].values for name in MATCHED), strict=True)]
+    rows = dict(zip(keys, range(len(keys)), strict=True))
+    for r in range(whole.sizes["run"]):
+        key = tuple(whole[name].values[r] for name in MATCHED)
+        if not np.isfinite(whole["n_items"].values[r]):
+            continue
+        if key not in rows:
+            raise NotComputableError(
+                f"N = {key[0]}, K = {key[1]:,.0f}, seed {key[2]}: no run of the MLP alone has the "
+                "same targets"
+            )
+        yield _recorded(whole, r, "icl_accuracy"), _recorded(alone, rows[key], "c1")
+
+
+def _recorded(runs: xr.Dataset, row: int, name: str) -> xr.Dataset:
+    run = runs.isel(run=row)
+    return run.isel(evaluation=np.flatnonzero(np.isfinite(run[name].values)))
+
+
+def _passed(run: xr.Dataset, level: float) -> int | None:
+    """Return the evaluation at which ICL accuracy first passes a level, confirmed."""
+    passage = statistics.first_passage(
+        run["icl_accuracy"].values[None], run["theory_time"].values[None], level
+    )
+    return int(passage.index[0]) if passage.reached[0] else None
+
+
+def _at(alone: xr.Dataset, name: str, time: np.ndarray) -> np.ndarray:
+    """Read a curve of the MLP alone at other times, linear in its logarithm; NaN past its end."""
+    clock = alone["theory_time"].values
+    values = np.exp(np.interp(time, clock, np.log(alone[name].values)))
+    return np.where(time <= clock[-1], values, np.nan)
+
+
+@statistic(
+    roles=["minimal", "alone"],
+    quantities=["deviation", "deviation_without_acquisition"],
+    options=[
+        "accuracy",
+        "close",
+        "memorised",
+        "confidence",
+        "resamples",
+        "seed",
+        "least_replicates",
+    ],
+)
+def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure by how much ICL disturbs memorisation before it is acquired.
+
+    For each run that acquires, the largest relative difference of its c1 from that of its MLP
+    alone on the same targets, over the evaluations up to the first above the option `accuracy`;
+    the estimate is the median over runs. Runs that never get there are measured as far as the MLP
+    alone has not memorised (c1 above the option `memorised`), and not judged.
+
+    Source: section 3.4, equation 6.
+    """
+    deviations, others, details = [], [], []
+    for whole, alone in pairs(data):
+        time = whole["theory_time"].values
+        alone_c1 = _at(alone, "c1", time)
+        end = _passed(whole, options["accuracy"])
+        kept = np.isfinite(alone_c1)
+        kept &= np.arange(len(time)) <= end if end is not None else alone_c1 >= options["memorised"]
+        if end is not None and not np.isfinite(alone_c1[: end + 1]).all():
+            raise NotComputableError("a run of the MLP alone ends before ICL is acquired beside it")
+        largest = np.abs(whole["c1"].values / alone_c1 - 1)[kept].max()
+        (others if end is None else deviations).append(largest)
+        details.append(
+            {
+                "n_items": whole["n_items"].item(),
+                "seed": whole["seed"].item(),
+                "deviation": largest,
+                "acquires": end is not None,
+            }
+        )
+    if len(deviations) < options["least_replicates"]:
+        raise NotComputableError(
+            f"{len(deviations)} runs acquire ICL; {options['least_replicates']} are needed"
+        )
+    deviations = np.array(deviations)
+    return Measurement(
+        estimates={
+            "deviation": replicates.median(deviations, options),
+            "deviation_without_acquisition": replicates.median(np.array(others), options),
+        },
+        replicates=len(deviations),
+        censored=len(others),
+        diverged=count_diverged(data["minimal"]),
+        details={"by_run": details, "largest": deviations.max()},
+        notes=[
+            f"the largest of {len(deviations)} runs that acquire is {deviations.max():.2%}, at a "
+            "share of them "
+            f"{np.mean(deviations <= options['close']):.0%} stay within {options['close']:.0%}"
+        ],
+    )
+
+
+@statistic(
+    roles=["minimal", "alone"],
+    quantities=["ratio"],
+    options=[
+        "threshold",
+        "window",
+        "least_fall",
+        "confidence",
+        "resamples",
+        "seed",
+        "least_replicates",
+    ],
+)
+def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure by how much memorisation slows down once ICL is acquired.
+
+    From acquisition to the option `window` times that, log c3 falls by so much; its rate over the
+    rate at which log c3 of the MLP alone passes the same values is the ratio. Where c3 rose, the
+    ratio is below 0. The rates are of paired runs (same K, seed, targets); the estimate is the
+    median over runs.
+
+    Source: section 3.7 ("memorization slows down dramatically").
+    """
+    ratios, details, censored = [], [], 0
+    for whole, alone in pairs(data):
+        start = _passed(whole, options["threshold"])
+        clock = whole["theory_time"].values
+        if start is None or clock[-1] < options["window"] * clock[start]:
+            censored += 1
+            continue
+        end = int(np.searchsorted(clock, options["window"] * clock[start]))
+        log_c3 = np.log(whole["c3"].values[[start, end]])
+        rate = (log_c3[0] - log_c3[1]) / (clock[end] - clock[start])
+        alone_rate = _rate_between(alone, *sorted(log_c3), options["least_fall"])
+        if not np.isfinite(alone_rate):
+            raise NotComputableError(
+                f"K = {whole['n_items'].item():,.0f}, seed {whole['seed'].item()}: c3 of the MLP "
+                "alone does not fall to where that of the run was after acquisition"
+            )
+        ratios.append(rate / alone_rate)
+        details.append(
+            {
+                "n_items": whole["n_items"].item(),
+                "seed": whole["seed"].item(),
+                "ratio": ratios[-1],
+                "c3": np.exp(log_c3),
+                "w": whole["w"].values[[start, end]],
+            }
+        )
+    if len(ratios) < options["least_replicates"]:
+        raise NotComputableError(
+            f"{len(ratios)} runs acquire ICL with time to spare; "
+            f"{options['least_replicates']} are needed"
+        )
+    return Measurement(
+        estimates={"ratio": replicates.median(np.array(ratios), options)},
+        replicates=len(ratios),
+        censored=censored,
+        diverged=count_diverged(data["minimal"]),
+        details={"by_run": details},
+    )
+
+
+def _rate_between(alone: xr.Dataset, low: float, high: float, least_fall: float) -> float:
+    """Return the mean rate of fall of log c3 from `high` to `low`, NaN if the record ends before.
+
+    A narrower range than `least_fall` is widened to it: a slope cannot be had from one evaluation.
+    """
+    log_c3, clock = np.log(alone["c3"].values), alone["theory_time"].values
+    margin = max(least_fall - (high - low), 0) / 2
+    lowest = np.minimum.accumulate(log_c3)
+    high = min(high + margin, lowest[0])
+    low = min(low - margin, high - least_fall)
+    if lowest[-1] > low:
+        return np.nan
+    # np.interp needs rising abscissae; of equal ones the first counts.
+    fall, first = np.unique(-lowest, return_index=True)
+    begin, end = np.interp([-high, -low], fall, clock[first])
+    return (high - low) / (end - begin)
+
+
+@statistic(
+    roles=["minimal"],
+    quantities=["error", "error_with_lag", "signed_error"],
+    options=[
+        "threshold",
+        "w_faded",
+        "least_evaluations",
+        "confidence",
+        "resamples",
+        "seed",
+        "least_replicates",
+    ],
+)
+def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure how closely w follows W(c3/lambda) from acquisition until it has fallen to 1.
+
+    The relative error of w against equation 15 with the c3 of the same run, median over a run's
+    evaluations (equally spaced in time) and over runs. Runs that do not fade within their record
+    are taken to its end, and counted. Not judged: the error if w is taken to lag behind its balance
+    as equation 44 has it to first order (`transience.tracking_lag`).
+
+    Source: equation 15; section 3.7.
+    """
+    everything = sorted_runs(data["minimal"])
+    runs = replicates.undiverged(everything)
+    decayed = (runs["w_decay"] > 0) & np.isfinite(runs["n_items"])
+    alone = decayed & (runs["beta_decay"] == 0) & (runs["mlp_decay"] < runs["w_decay"])
+    runs = runs.isel(run=np.flatnonzero(alone))
+    errors, lagging, signed, faded, details = [], [], [], 0, []
+    for r in range(runs.sizes["run"]):
+        run = _recorded(runs, r, "w")
+        start = _passed(run, options["threshold"])
+        if start is None:
+            continue
+        w, c3, clock = (run[name].values for name in ("w", "c3", "theory_time"))
+        gone = np.flatnonzero((w <= options["w_faded"]) & (np.arange(len(w)) > start))
+        end = int(gone[0]) if len(gone) else len(w)
+        if end - start < options["least_evaluations"]:
+            continue
+        part, decay = slice(start, end), run["w_decay"].item()
+        balance = transience.w_tracking(c3, decay)
+        rate = -np.gradient(np.log(c3), clock)
+        lag = rate / decay * balance / (1 + balance) ** 2
+        error = w / balance - 1
+        errors.append(np.median(np.abs(error[part])))
+        signed.append(np.median(error[part]))
+        lagging.append(np.median(np.abs(w / (balance + lag) - 1)[part]))
+        faded += bool(len(gone))
+        details.append(
+            {
+                "n_items": run["n_items"].item(),
+                "seed": run["seed"].item(),
+                "w_decay": decay,
+                "error": errors[-1],
+                "signed_error": signed[-1],
+                "faded": bool(len(gone)),
+                "evaluations": end - start,
+            }
+        )
+    if len(errors) < options["least_replicates"]:
+        raise NotComputableError(
+            f"{len(errors)} runs with decay on w alone acquire ICL; "
+            f"{options['least_replicates']} are needed"
+        )
+    notes = []
+    if faded < len(errors):
+        notes.append(
+            f"w falls to {options['w_faded']:g} in {faded} of {len(errors)} runs; the others are "
+            "taken to the end of their record"
+        )
+    return Measurement(
+        estimates={
+            "error": replicates.median(np.array(errors), options),
+            "error_with_lag": replicates.median(np.array(lagging), options),
+            "signed_error": replicates.median(np.array(signed), options),
+        },
+        replicates=len(errors),
+        censored=runs.sizes["run"] - len(errors),
+        diverged=count_diverged(everything),
+        details={"by_run": details, "faded": faded},
+        notes=notes,
+    )

@@ -1,0 +1,98 @@
+"""From one number for each replicate to an estimate with its interval, where replicates are few.
+
+With eight seeds a percentile bootstrap of a mean or of a deviation is too narrow, for it cannot see
+beyond its sample. So a mean has Student's interval, a deviation the chi-square one; only the median
+is bootstrapped. tests/unit/coverage_study.py measures how often each holds the truth.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from icl import statistics
+from icl.measurements.base import Estimate, estimate
+from icl.records import StopReason
+
+UNKNOWN = Estimate(np.nan, np.nan, np.nan)
+
+
+def undiverged(dataset: xr.Dataset) -> xr.Dataset:
+    """Leave out the runs that diverged, which are counted and named elsewhere."""
+    return dataset.isel(run=np.flatnonzero(dataset["stop_reason"] != StopReason.DIVERGED))
+
+
+def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimate:
+    """Estimate the mean over independent replicates, with Student's interval.
+
+    Args:
+        values: (R,) one for each replicate.
+        options: `confidence`.
+        unit: in words.
+
+    Returns:
+        The estimate; its ends are NaN where there are fewer than two replicates.
+    """
+    if len(values) < 2:
+        return Estimate(float(np.mean(values)) if len(values) else np.nan, np.nan, np.nan, unit)
+    if np.ptp(values) == 0:  # no spread, no interval: scipy would warn and give NaN
+        return Estimate(float(values[0]), float(values[0]), float(values[0]), unit)
+    ends = stats.ttest_1samp(values, 0.0).confidence_interval(options["confidence"])
+    return Estimate(float(np.mean(values)), float(ends.low), float(ends.high), unit)
+
+
+def median(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimate:
+    """Estimate the median over independent replicates, with its percentile bootstrap interval.
+
+    Args:
+        values: (R,) one for each replicate.
+        options: `confidence`, `resamples`, `seed`.
+        unit: in words.
+
+    Returns:
+        The estimate; unknown where there is no replicate.
+    """
+    if not len(values):
+        return UNKNOWN
+    drawn = statistics.stratified_resamples(
+        np.zeros(len(values)), options["resamples"], options["seed"]
+    )
+    return estimate(np.median(values), np.median(values[drawn], axis=1), options, unit)
+
+
+def variation(values: np.ndarray, level: float) -> Estimate:
+    """Estimate a coefficient of variation, with the interval of a log-normal sample.
+
+    The deviation s of the logarithms has a chi-square interval; the coefficient of variation of a
+    log-normal is sqrt(e^(s^2) - 1), which for small s is s.
+
+    Args:
+        values: (R,) positive, one for each replicate, at least two.
+        level: of confidence.
+    """
+    freedom = len(values) - 1
+    squares = freedom * np.var(np.log(values), ddof=1)
+    tail = (1 - level) / 2
+    bounds = squares / stats.chi2.ppf([1 - tail, tail], freedom)
+    low, high = np.sqrt(np.expm1(bounds))
+    return Estimate(float(np.sqrt(np.expm1(squares / freedom))), float(low), float(high))
+
+
+def worst(estimates: Sequence[Estimate], guarded: Sequence[Estimate]) -> Estimate:
+    """Estimate the largest of several quantities: "at every K" is a conjunction.
+
+    The upper end is the largest upper end: all lie below it only if every one does. The lower end
+    is the largest lower end of intervals at the level that their number asks for (Bonferroni), as
+    the largest of many noisy ends is high by chance.
+
+    Args:
+        estimates: at the level of confidence.
+        guarded: of the same quantities, at 1 - (1 - level) / their number.
+    """
+    return Estimate(  # NaN, where one is unknown, is the largest
+        float(np.max([e.value for e in estimates])),
+        float(np.max([e.low for e in guarded])),
+        float(np.max([e.high for e in estimates])),
+    )

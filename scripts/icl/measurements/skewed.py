@@ -1,0 +1,112 @@
+"""Items of Zipf's ranks: I_K(inf) and the transition against alpha (beyond the paper)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from icl import fits, statistics
+from icl.measurements import replicates
+from icl.measurements.base import sorted_runs
+from icl.theory.memorisation import critical_diversity_measured
+
+ACQUIRED_ABOVE = 0.75  # final ICL accuracy, as in Figure 6 e
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs at one alpha and K.
+
+    Attributes:
+        exponent: alpha.
+        n_items: K.
+        i_infinity: (S,) I_K at the end of the records of the MLP alone.
+        tail: (S,) the bound on what those leave out; infinite where none is known.
+        acquired: (R,) whether each transformer ended with ICL.
+    """
+
+    exponent: float
+    n_items: float
+    i_infinity: np.ndarray
+    tail: np.ndarray
+    acquired: np.ndarray
+
+
+def cells(memorisation: xr.Dataset, transition: xr.Dataset) -> list[Cell]:
+    """Arrange the runs of the MLP alone and of the transformer by alpha and K.
+
+    Args:
+        memorisation: MLP alone, several alpha and K.
+        transition: one-layer runs at one N, several alpha and K.
+
+    Returns:
+        One cell for each (alpha, K) that either has, ordered.
+    """
+    alone, whole = (
+        replicates.undiverged(sorted_runs(dataset)) for dataset in (memorisation, transition)
+    )
+    final = statistics.last_value(whole["icl_accuracy"].values)
+    found = {
+        (alpha, k): (
+            _rows(alone, alpha, k),
+            _rows(whole, alpha, k),
+        )
+        for runs in (alone, whole)
+        for alpha, k in zip(runs["zipf_exponent"].values, runs["n_items"].values, strict=True)
+        if np.isfinite(k)
+    }
+    return [
+        Cell(
+            float(alpha),
+            float(k),
+            alone["i_recorded"].values[own],
+            alone["i_tail_bound"].values[own],
+            final[runs] > ACQUIRED_ABOVE,
+        )
+        for (alpha, k), (own, runs) in sorted(found.items())
+    ]
+
+
+def _rows(runs: xr.Dataset, alpha: float, n_items: float) -> np.ndarray:
+    chosen = (runs["zipf_exponent"] == alpha) & (runs["n_items"] == n_items)
+    return np.flatnonzero(chosen)
+
+
+def threshold(found: list[Cell]) -> tuple[float, tuple[float, float]]:
+    """Return K* of the cells of one alpha, NaN if the fraction acquired does not cross a half.
+
+    Returns:
+        The midpoint of a logistic in log10 K, and the gap of the grid that holds it.
+    """
+    found = [cell for cell in found if len(cell.acquired)]
+    items = np.array([cell.n_items for cell in found])
+    if len(items) < 3:
+        return np.nan, (np.nan, np.nan)
+    fraction = np.array([cell.acquired.mean() for cell in found])
+    weights = np.array([len(cell.acquired) for cell in found], dtype=float)
+    fit = fits.fit_logistic(np.log10(items), fraction[None], weights, 0.0, (1.0, 1.0))
+    middle = float(10 ** fit.midpoint[0])
+    if np.isnan(middle):
+        return np.nan, (np.nan, np.nan)
+    right = int(np.clip(np.searchsorted(items, middle), 1, len(items) - 1))
+    return middle, (items[right - 1], items[right])
+
+
+def predicted_threshold(found: list[Cell], t_icl: float) -> float:
+    """Return the K at which I_K(inf) passes t_ICL, from the cells of one alpha: equation 12.
+
+    Linear in log K against log I_K(inf), never extrapolated: 0 where every measured I_K(inf) is
+    larger, infinity where every one is smaller, NaN if there is none or they do not rise with K.
+    """
+    found = [cell for cell in found if len(cell.i_infinity)]
+    if not found or not np.isfinite(t_icl):
+        return np.nan
+    items = np.array([cell.n_items for cell in found])
+    measured = np.array([np.exp(np.log(cell.i_infinity).mean()) for cell in found])
+    if t_icl < measured[0]:
+        return 0.0
+    if t_icl > measured.max():
+        return np.inf
+    if (np.diff(measured) <= 0).any():
+        return np.nan
+    return float(critical_diversity_measured(t_icl, items, measured))

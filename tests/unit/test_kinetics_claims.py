@@ -1,0 +1,221 @@
+"""Claims on memorisation and the minimal model, on synthetic data of known answer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+import synthetic_kinetics as made
+import yaml
+from icl import claims, measurements
+from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from icl.measurements import losses, memorisation, minimal, skewed
+
+ROOT = Path(__file__).parents[2]
+CONFIG = yaml.safe_load((ROOT / "config/claims.yaml").read_text(encoding="utf-8"))
+
+
+def evaluate(name, data, **options):
+    claim = CONFIG["claims"][name]
+    options = {**claim["options"], **options}
+    return claims.evaluate({**claim, "options": options}, name, data, "laptop")
+
+
+def alone(**kwargs):
+    return {"memorisation": made.memorisation(**kwargs)}
+
+
+def found(verdict, quantity):
+    return verdict["details"]["estimates"][quantity]["value"]
+
+
+CASES = {
+    "memorisation_exponent": lambda: alone(),
+    "not_capacity": lambda: capacity(),
+    "seed_invariance": lambda: alone(shared=0.0),
+    "loss_relation": lambda: {"loss": made.losses()},
+    "iwl_slowdown": made.minimal_and_alone,
+    "lambert_tracking": lambda: {"minimal": made.tracking()},
+    "independence": made.minimal_and_alone,
+    "order_parameters": lambda: {"order_parameters": made.heads()},
+}
+
+
+def without_decay():
+    return {"minimal": made.tracking().assign_coords(w_decay=("run", np.zeros(8)))}
+
+
+def capacity(threshold=1000, **kwargs):
+    return {
+        "memorisation": made.memorisation(**kwargs),
+        "capacity": made.memorisation(experiment="capacity", items=(9000,), seeds=4, **kwargs),
+        "transition": synthetic.transition(threshold=threshold, width=0.1),
+    }
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_claim_that_holds_is_reproduced_and_measures_what_it_declares(name):
+    verdict = evaluate(name, CASES[name]())
+    assert verdict["verdict"] == REPRODUCED, verdict["reason"]
+    declared = measurements.declared()[CONFIG["claims"][name]["statistic"]]
+    assert set(verdict["details"]["estimates"]) == set(declared.quantities)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("memorisation_exponent", lambda: alone(exponent=0.95)),
+        ("memorisation_exponent", lambda: alone(exponent=0.5)),
+        ("not_capacity", lambda: capacity(floor=0.1)),
+        ("seed_invariance", lambda: alone(spread=0.35)),
+        ("loss_relation", lambda: {"loss": made.losses(ratio=0.3)}),
+        ("loss_relation", lambda: {"loss": made.losses(ratio=2.0)}),
+        ("iwl_slowdown", lambda: made.minimal_and_alone(slowdown=0.5)),
+        ("lambert_tracking", lambda: {"minimal": made.tracking(bias=0.3)}),
+        ("independence", lambda: made.minimal_and_alone(deviation=0.2)),
+        ("order_parameters", lambda: {"order_parameters": made.heads(after=0.5)}),
+        ("order_parameters", lambda: {"order_parameters": made.heads(before=0.5)}),
+    ],
+)
+def test_a_claim_that_does_not_hold_is_not_reproduced(name, data):
+    assert evaluate(name, data())["verdict"] == NOT_REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("memorisation_exponent", lambda: alone(items=(500, 1000)), "2 values of K"),
+        ("memorisation_exponent", lambda: alone(seeds=2), "2 seeds have a run at every K"),
+        ("not_capacity", lambda: capacity(threshold=4000), "no K of the MLP alone is at or above"),
+        ("not_capacity", lambda: capacity(threshold=1e9), "no K* within its grid"),
+        ("not_capacity", lambda: capacity(last_c1=5e-3), "gain: the data do not determine it"),
+        ("seed_invariance", lambda: alone(seeds=6), "fewer than 8 replicates"),
+        ("loss_relation", lambda: {"loss": made.losses(fades=False)}, "ratio_faded"),
+        ("loss_relation", lambda: {"loss": made.losses(t_acquired=1e9)}, "no run acquired ICL"),
+        ("iwl_slowdown", lambda: made.minimal_and_alone(t_icl=700.0), "with time to spare"),
+        ("lambert_tracking", lambda: without_decay(), "0 runs with decay"),
+        ("independence", lambda: made.minimal_and_alone(seeds=2), "2 runs acquire ICL"),
+        ("order_parameters", lambda: {"order_parameters": made.heads(seeds=3)}, "3 of 3 runs"),
+    ],
+)
+def test_what_the_data_do_not_hold_is_undecided(name, data, reason):
+    verdict = evaluate(name, data())
+    assert verdict["verdict"] == UNDECIDED
+    assert reason in verdict["reason"]
+
+
+def test_the_exponent_is_the_mean_over_seeds_and_its_change_is_told():
+    straight = evaluate("memorisation_exponent", alone(exponent=0.7, spread=0.01, shared=0.01))
+    assert found(straight, "exponent") == pytest.approx(0.7, abs=0.02)
+    assert found(straight, "exponent_with_tail") == pytest.approx(0.7, abs=0.03)
+    low, high = straight["details"]["estimates"]["curvature"]["interval"]
+    assert low < 0 < high
+    bent = evaluate("memorisation_exponent", alone(curvature=0.1, spread=0.01, shared=0.01))
+    assert found(bent, "curvature") == pytest.approx(0.1, abs=0.02)
+    first, last = (found(bent, f"local_exponent_{end}") for end in ("first", "last"))
+    assert first < 0.7 < last
+    residuals = bent["details"]["residuals"]
+    assert residuals[0] > 0 > residuals[2]
+
+
+def test_a_seed_without_a_run_at_every_k_is_left_out_and_named():
+    data = made.memorisation()
+    lacking = data.isel(run=np.arange(1, data.sizes["run"]))
+    verdict = evaluate("memorisation_exponent", {"memorisation": lacking})
+    assert "1 seeds lack a run" in " ".join(verdict["details"]["notes"])
+    assert verdict["details"]["seeds"] == 7
+
+
+def test_skewed_items_are_no_part_of_the_exponent():
+    both = made.skewed(items=(500, 1000, 2000))["memorisation"]
+    verdict = evaluate("memorisation_exponent", {"memorisation": both})
+    assert found(verdict, "exponent") == pytest.approx(0.75, abs=0.01)
+
+
+def test_not_capacity_takes_the_next_k_above_each_multiple():
+    verdict = evaluate("not_capacity", capacity())
+    taken = [row["n_items"] for row in verdict["details"]["by_items"]]
+    threshold = verdict["details"]["threshold"]
+    assert 900 < threshold < 1100
+    expected = 1000 if threshold <= 1000 else 2000
+    assert taken[0] == expected
+    assert all(k >= m * threshold for k, m in zip(taken, (1, 2, 4), strict=True))
+
+
+def test_equation_16_with_the_wrong_sign_flips_the_verdict(monkeypatch):
+    data = {"loss": made.losses()}
+    assert evaluate("loss_relation", data)["verdict"] == REPRODUCED
+    for name in ("iwl_loss_after_acquisition", "icl_loss_after_fading"):
+        right = getattr(losses.transience, name)
+        with monkeypatch.context() as patch:
+            patch.setattr(losses.transience, name, lambda loss, right=right: -right(loss))
+            assert evaluate("loss_relation", data)["verdict"] == NOT_REPRODUCED
+
+
+def test_what_lies_between_the_branches_is_on_neither():
+    data = made.losses(seeds=4)
+    branches = losses.branches(data, CONFIG["claims"]["loss_relation"]["options"])
+    assert not (branches.acquired & branches.faded).any()
+    clock = data["theory_time"].values
+    assert (clock[branches.acquired] < 600).all()
+    assert (clock[branches.faded] >= 600).all()
+    assert not branches.after[clock < 100].any()
+
+
+def test_a_slowdown_is_the_ratio_of_rates_at_equal_c3():
+    for slowdown in (0.02, 0.1, 0.15):
+        data = made.minimal_and_alone(slowdown=slowdown, seeds=32)
+        ratio = found(evaluate("iwl_slowdown", data), "ratio")
+        assert ratio == pytest.approx(slowdown, rel=0.1)
+
+
+def test_memorisation_that_is_undone_is_a_ratio_below_zero():
+    ratio = found(evaluate("iwl_slowdown", made.minimal_and_alone(slowdown=-0.1)), "ratio")
+    assert ratio < 0
+
+
+def test_pairs_share_their_targets():
+    data = made.minimal_and_alone()
+    other = data["alone"].assign_coords(seed=data["alone"]["seed"] + 1)
+    verdict = evaluate("independence", {**data, "alone": other})
+    assert verdict["verdict"] == UNDECIDED
+    assert "no run of the MLP alone has the same targets" in verdict["reason"]
+    whole, partner = next(minimal.pairs(data))
+    for name in minimal.MATCHED:
+        assert whole[name].item() == partner[name].item()
+
+
+def test_runs_that_do_not_fade_are_tracked_to_their_end_and_told():
+    verdict = evaluate("lambert_tracking", {"minimal": made.tracking(fades=False)})
+    assert "0 of 8 runs" in " ".join(verdict["details"]["notes"])
+
+
+def test_the_label_block_is_reported():
+    verdict = evaluate("order_parameters", {"order_parameters": made.heads()})
+    assert found(verdict, "value_label_pp") > 1.5
+    assert found(verdict, "value_label_contrast") == pytest.approx(3, abs=0.2)
+
+
+def test_the_threshold_of_the_smallest_n():
+    small = synthetic.transition(threshold=1500, width=0.1)
+    length, threshold = memorisation.threshold_of(small)
+    assert length == 64
+    assert threshold == pytest.approx(1500, rel=0.2)
+
+
+def test_skewed_cells_and_their_thresholds():
+    cells = skewed.cells(*made.skewed().values())
+    assert [(c.exponent, c.n_items) for c in cells] == [
+        (a, k) for a in (0.0, 0.5, 1.0) for k in (500.0, 1000.0, 2000.0)
+    ]
+    own = [c for c in cells if c.exponent == 0]
+    assert all(len(c.acquired) == 4 and len(c.i_infinity) == 4 for c in own)
+    # 500^0.75 is 106, above t_ICL.
+    assert skewed.predicted_threshold(own, 100.0) == 0
+    assert skewed.predicted_threshold(own, 1e9) == np.inf
+    assert 500 < skewed.predicted_threshold(own, 150.0) < 1000
+    assert np.isnan(skewed.threshold(own)[0])
+    mixed = [c for c in skewed.cells(*made.skewed(t_icl=150.0).values()) if c.exponent == 0]
+    middle, gap = skewed.threshold(mixed)
+    assert gap == (500.0, 1000.0)
+    assert 500 < middle < 1000
