@@ -79,12 +79,13 @@ def _facts(dataset: xr.Dataset) -> list[str]:
     keys = [cells, *(_ranks(dataset[name].values) for name in SETTINGS if name in dataset.coords)]
     counts = np.unique(np.unique(np.vstack(keys), axis=1, return_counts=True)[1])
     seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    alone, lengths = every("model", "mlp_input"), values_text(dataset["context_length"].values)
     attend_to, affine = every("model", "attend_to"), every("model", "layernorm_affine")
     return [
         f"size {dataset.attrs['preset']}",
         *([f"attend_to: {attend_to}"] if attend_to else []),
         *([f"LayerNorm {'with' if affine == 'True' else 'without'} affine"] if affine else []),
-        f"N = {values_text(dataset['context_length'].values)}",
+        *([f"MLP alone, {alone} items"] if alone else [f"N = {lengths}"]),
         f"K = {values_text(dataset['n_items'].values)}",
         f"D = {every('model', 'item_dim')}",
         f"d = {every('model', 'hidden_dim')}",

@@ -26,19 +26,16 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         verdicts: of seed_invariance.
     """
     runs, verdict = memorising_runs(data["memorisation"]), verdicts["seed_invariance"]
-    figure, axes = style.new_figure(2, 3.0, 1, 3)
+    figure, axes = style.new_figure(2, 3.1, 1, 3)
     for ax, (name, label, scale), letter in zip(axes, PANELS, "abc", strict=True):
         curves(ax, runs, name)
         ax.set_yscale(scale)
         ax.set_ylabel(label)
-        ax.set_xlabel("theory time (learning rate × step)")
+        ax.set_xlabel("theory time\n(learning rate × step)")
         style.panel_label(ax, letter)
     axes[1].set_ylim(0, 1.02)
-    style.measured(
-        axes[2],
-        "variation of $I_K(\\infty)$ over seeds, largest over $K$\n"
-        f"{annotations.quote(verdict, 'variation')}",
-    )
+    variation = annotations.quote(verdict, "variation")
+    style.measured(axes[2], f"variation of $I_K(\\infty)$ over\nseeds: {variation}")
     text = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
     legend(figure, runs, style.footer(figure, *text, room_inches=0.22))
     return figure

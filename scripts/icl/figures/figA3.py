@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl.figures import annotations, figA2, style
 from icl.measurements.memorisation import memorising_runs
@@ -25,8 +26,11 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     axes[0].set_ylim(0, 0.54)
     figA2.curves(axes[1], runs, "i_k")
     _ends(axes[1], runs)
-    axes[1].set_ylabel(r"$I_K(t)=2\int_0^t c_1\,\mathrm{d}t^\prime$ (learning rate × step)")
+    axes[1].set_ylabel("$I_K(t)$ (learning rate × step)")
     axes[1].set_yscale("log")
+    axes[1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes[1].yaxis.set_major_formatter(lambda y, _: f"{y:,g}")
+    axes[1].yaxis.set_minor_formatter(NullFormatter())
     for ax, letter in zip(axes, "ab", strict=True):
         ax.set_xlabel("theory time (learning rate × step)")
         style.panel_label(ax, letter)
@@ -59,4 +63,4 @@ def _gain(runs: xr.Dataset, small: float) -> str:
     if not len(there):
         return f"$c_1$ stays above {small:g}"
     gains = runs["i_recorded"].values[there] / i_k[there, below[there]] - 1
-    return f"growth of $I_K$ after $c_1$ < {small:g}\nmedian {np.median(gains):.1%} of it"
+    return f"$I_K$ grows by {np.median(gains):.1%}\nafter $c_1$ < {small:g} (median)"
