@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from icl import artifacts, entry, figures
+from icl import artifacts, entry, figures, provenance
 from icl.figures import style
 
 with entry.logged(snakemake.log[0]):
@@ -14,12 +14,21 @@ with entry.logged(snakemake.log[0]):
     drawn = figures.load(snakemake.params.id).draw(
         data, {verdict["id"]: verdict for verdict in verdicts}
     )
+    drawing = provenance.gather()
     facts = {
+        "figure": snakemake.params.id,
+        "preset": snakemake.params.preset,
+        "claims": {verdict["id"]: verdict["verdict"] for verdict in verdicts},
+        "datasets": {name: provenance.summary(data.attrs) for name, data in datasets.items()},
+        # Not when: equal figures are equal files.
+        "drawn": {"commit": provenance.commit(drawing), "versions": drawing["versions"]},
+    }
+    metadata = {
         "Title": f"{snakemake.params.id}: {figure['title']}",
-        "Subject": f"icl-race, preset {snakemake.params.preset}",
+        "Subject": json.dumps(facts, sort_keys=True),
         "Keywords": [
             *(f"{name}.data={dataset.attrs['data_digest']}" for name, dataset in datasets.items()),
             *(f"{verdict['id']}.bands={verdict['band_digest']}" for verdict in verdicts),
         ],
     }
-    style.save(drawn, snakemake.output.pdf, snakemake.output.png, facts)
+    style.save(drawn, snakemake.output.pdf, snakemake.output.png, metadata)

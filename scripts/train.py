@@ -18,10 +18,11 @@ with entry.logged(snakemake.log[0], mode="a") as log:  # earlier attempts' lines
         device=str(device),
         threads=snakemake.threads,
     )
+    of_attempt = {key: value for key, value in facts.items() if key != "git_diff"}
     minutes = snakemake.config.get("checkpoint_minutes", checkpoint.MINUTES)
     folder = checkpoint.folder_of(snakemake.output[0])
     with (
-        checkpoint.Checkpoints(folder, job, minutes, facts) as checkpoints,
+        checkpoint.Checkpoints(folder, job, minutes, of_attempt) as checkpoints,
         entry.progress(job.steps, f"N={job.context_length}", log) as on_progress,
     ):
         record = training.train(job, device, on_progress, checkpoints)

@@ -220,7 +220,7 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
     Returns:
         The joined dataset, which keeps every job's identity and provenance in JSON attributes.
     """
-    parts, jobs, provenance = [], [], []
+    parts, jobs, provenance, diffs = [], [], [], {}
     for dataset in datasets:
         by_run = {"seed": "run", "step": "evaluation"}
         part = dataset.reset_index(["seed", "step"]).reset_coords().rename_dims(by_run)
@@ -238,9 +238,10 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
         }
         parts.append(part.assign(per_run))
         jobs.append(identity)
-        provenance.append(
-            {k: _plain(v) for k, v in dataset.attrs.items() if k not in ("job", "title")}
-        )
+        facts = {k: _plain(v) for k, v in dataset.attrs.items() if k not in ("job", "title")}
+        if "git_diff" in facts:  # once for all jobs that ran with it
+            diffs[facts["git_diff_digest"]] = facts.pop("git_diff")
+        provenance.append(facts)
     joined = xr.concat(parts, dim="run", join="outer", combine_attrs="drop")
     coordinates = [*_SCALAR, *SETTINGS, *_PER_EVALUATION, "seed"]
     joined = joined.set_coords(coordinates).drop_vars("evaluation")
@@ -248,6 +249,7 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
         **attributes,
         "jobs": json.dumps(jobs, sort_keys=True),
         "provenance": json.dumps(provenance, sort_keys=True),
+        **({"git_diffs": json.dumps(diffs, sort_keys=True)} if diffs else {}),
     }
     return joined
 

@@ -102,7 +102,15 @@ def theory_setting(dataset: xr.Dataset) -> str:
 
 _NOT_PARAMETERS = {
     *("title", "theory", "experiment", "preset", "rule", "missing_blocks", "versions", "platform"),
-    *("git_revision", "git_dirty", "git_diff", "started", "device", "wall_seconds"),
+    *(
+        "git_revision",
+        "git_dirty",
+        "git_diff",
+        "git_diff_digest",
+        "started",
+        "device",
+        "wall_seconds",
+    ),
     *("artifact_format", "data_digest", "content_digest"),
 }
 
