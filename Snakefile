@@ -16,7 +16,7 @@ if "preset" not in config:
 
 
 configfile: "config/theory.yaml"
-configfile: "config/claims.yaml"
+configfile: config.get("claims_file", "config/claims.yaml")
 
 
 include: "workflow/rules/common.smk"

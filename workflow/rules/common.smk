@@ -42,7 +42,8 @@ def from_here(path):
 
 def preset_and_overlays():
     """List the configuration's files without those that are common to all sizes."""
-    common = [Path("config/theory.yaml"), Path("config/claims.yaml")]
+    claims_file = config.get("claims_file", "config/claims.yaml")
+    common = [Path("config/theory.yaml"), Path(claims_file)]
     return [path for path in config_files() if path not in common]
 
 
