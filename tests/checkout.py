@@ -15,6 +15,7 @@ class Checkout:
 
     def __init__(self, path: Path):
         self.path = path
+        path.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             source = ROOT / part
             if source.is_symlink():
@@ -42,7 +43,7 @@ class Checkout:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=1800,
             check=False,
         )
         result.output = result.stdout + result.stderr
