@@ -188,7 +188,9 @@ class Cluster:
         """List all jobs that SLURM remembers, one an array's task, as scontrol shows them."""
         shown = self.ask("scontrol", "show", "job", "--oneliner").splitlines()
         return [
-            dict(field.split("=", 1) for field in line.split() if "=" in field) for line in shown
+            dict(field.split("=", 1) for field in line.split() if "=" in field)
+            for line in shown
+            if line.startswith("JobId=")  # and does not say that there are none
         ]
 
     def ask(self, *command: str) -> str:

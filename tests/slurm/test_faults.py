@@ -26,7 +26,7 @@ pytestmark = [
 
 FAULTS = ("cancelled", "requeued", "out of time", "cancelled", "requeued", "node down")
 TRIES = 24
-SECONDS_BETWEEN = (4.0, 14.0)
+SECONDS_BETWEEN = (3.0, 9.0)
 COLLECTED = "results/smoke/collected/transition.nc"
 # Long enough to be interrupted; a checkpoint every other second.
 OVERLAY = """
@@ -34,7 +34,7 @@ checkpoint_minutes: 0.03
 experiments:
   transition:
     grid: [{context_length: 6, n_items: [16, 64, 256, 1024]}]
-    steps: 30000
+    steps: 12000
     evaluation: {every: 500}
 """
 
