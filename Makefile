@@ -1,6 +1,7 @@
 # make all   install what it needs into .venv and run the laptop size: figures, verdicts, report
 # make docs  write the documentation into site/, to be opened at site/index.html
 # make test  install what it needs and run lint, unit and workflow tests
+# make faults  the full campaign of faults, far longer than the tests: kills, broken disks, a SLURM that takes jobs away
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -13,7 +14,7 @@ SNAKEMAKE := $(BIN)/snakemake
 SIZE := --configfile config/$(PRESET).yaml $(OVERLAY)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: all plan status figures report test lint format docs clean
+.PHONY: all plan status figures report test faults lint format docs clean
 .DEFAULT_GOAL := all
 
 # With a failed block, draw what can be drawn, with the gap marked, and still end in failure.
@@ -36,6 +37,9 @@ report: $(VENV)/installed
 
 test: $(VENV)/installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: $(VENV)/installed-dev
+	FAULTS=full OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
