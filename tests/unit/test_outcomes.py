@@ -9,6 +9,7 @@ import yaml
 from icl import claims, hypotheses, statistics
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
 from icl.measurements import fading, finite, thresholds
+from icl.measurements.base import joined
 from icl.records import StopReason
 from synthetic_outcomes import NU, ROLES
 
@@ -269,3 +270,19 @@ def test_the_ratio_of_times():
     assert (last["context_length"], last["n_items"]) == (64, 1100)
     assert last["ratio"] == pytest.approx(1.1, abs=0.06)
     assert np.isnan(rows[0]["ratio"])  # at the smallest K too few acquire
+
+
+def test_the_runs_of_two_roles_are_judged_together():
+    data = synthetic_outcomes.thresholds(seeds=8)
+    last = data["context_length"].values == data["context_length"].values.max()
+    attributes = {"jobs": "[1]", "missing_blocks": "[]", "preset": "p"}
+    first = data.isel(run=np.flatnonzero(~last)).assign_attrs(attributes)
+    second = data.isel(run=np.flatnonzero(last), evaluation=slice(-1, None))
+    parts = {"thresholds": first, "transition": second.assign_attrs(attributes)}
+    both = joined(parts, "thresholds", "transition")
+    assert both.sizes == data.sizes
+    assert both.attrs["jobs"] == "[1, 1]"
+    finals = statistics.last_value(both["icl_accuracy"].values)
+    np.testing.assert_array_equal(
+        np.sort(finals), np.sort(statistics.last_value(data["icl_accuracy"].values))
+    )

@@ -7,16 +7,18 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from icl.figures import annotations, panels, style
+from icl.measurements.base import joined
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
     """Draw the figure.
 
     Args:
-        data: role "thresholds", several N and K.
+        data: roles "thresholds" and "transition", several N and K.
         verdicts: of threshold_exponent.
     """
-    runs, verdict = data["thresholds"], verdicts["threshold_exponent"]
+    runs = joined(data, "thresholds", "transition")
+    verdict = verdicts["threshold_exponent"]
     lengths = runs["context_length"].values
     values = np.unique(lengths)
     columns = 2 if len(values) in (2, 4) else 3

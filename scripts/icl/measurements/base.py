@@ -1,6 +1,7 @@
 """What a measurement is, and what all of them share."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +93,28 @@ def sorted_runs(dataset: xr.Dataset) -> xr.Dataset:
     keys = ("context_length", "n_items", *SETTINGS, "seed")
     ranks = [np.unique(dataset[key].values, return_inverse=True)[1] for key in keys]
     return dataset.isel(run=np.lexsort(ranks[::-1]))
+
+
+def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
+    """Join the runs that play several roles into one dataset.
+
+    Args:
+        data: role -> collected dataset.
+        roles: those that `data` lacks are left out; evaluations are padded with NaN.
+    """
+    given = [data[role] for role in roles if role in data]
+    if len(given) == 1:
+        return given[0]
+    longest = max(dataset.sizes["evaluation"] for dataset in given)
+    parts = [
+        dataset.pad(evaluation=(0, longest - dataset.sizes["evaluation"])) for dataset in given
+    ]
+    together = xr.concat(parts, dim="run", join="exact", combine_attrs="drop")
+    lists = {
+        key: json.dumps([entry for dataset in given for entry in json.loads(dataset.attrs[key])])
+        for key in ("jobs", "missing_blocks")
+    }
+    return together.assign_attrs({**given[0].attrs, **lists})
 
 
 def count_diverged(dataset: xr.Dataset) -> int:

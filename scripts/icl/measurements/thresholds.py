@@ -13,6 +13,7 @@ from icl.measurements.base import (
     NotComputableError,
     count_diverged,
     estimate,
+    joined,
     require_replicates,
     require_unstopped,
     sorted_runs,
@@ -206,7 +207,7 @@ def predicted_thresholds(
 
 
 @statistic(
-    roles=["thresholds", "memorisation", "acquisition"],
+    roles=["thresholds", "transition", "memorisation", "acquisition"],
     quantities=[
         "exponent",
         "difference",
@@ -228,7 +229,7 @@ def predicted_thresholds(
         "seed",
         "least_replicates",
     ],
-    optional=["acquisition"],
+    optional=["transition", "acquisition"],
 )
 def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the exponent of K* against N, and compare it with 1/nu.
@@ -239,12 +240,14 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     `curvature` and `nu_curvature`: coefficient of the square when a quadratic is fitted to the
     logarithms, half the change of the local exponent for a factor e.
 
+    The runs of `transition`, where they are given, join those of `thresholds`: one more N.
+
     Beyond the paper, reported: K* predicted with no fitted constant, and t_ICL at finite K over
     that at K = infinity.
 
     Source: Figure 6 a; equations 12 and 13.
     """
-    everything = sorted_runs(data["thresholds"])
+    everything = sorted_runs(joined(data, "thresholds", "transition"))
     require_unstopped(everything, "which makes a transition sharp by itself")
     runs = undiverged(everything)
     cells = runs["context_length"].values * 1e12 + runs["n_items"].values
@@ -281,7 +284,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     prediction, ratios = [], []
     if "acquisition" in data:
         prediction = predicted_thresholds(data["acquisition"], data["memorisation"], options)
-        ratios = finite_over_infinite(data["thresholds"], data["acquisition"], options)
+        ratios = finite_over_infinite(everything, data["acquisition"], options)
     estimates = {
         "exponent": estimate(power.slope[0], power.slope[1:], options),
         "difference": estimate(difference[0], difference[1:], options),
