@@ -45,7 +45,12 @@ def running(cluster):
     for job in jobs:
         if job["JobState"] == "PENDING" and job["Reason"] == "BeginTime":
             cluster.ask("scontrol", "update", f"JobId={job['JobId']}", "StartTime=now")
-    return [job["JobId"] for job in jobs if job["JobState"] == "RUNNING"]
+    return [
+        # An array's last task has the array's number, by which all its tasks would be meant.
+        f"{job['ArrayJobId']}_{job['ArrayTaskId']}" if "ArrayTaskId" in job else job["JobId"]
+        for job in jobs
+        if job["JobState"] == "RUNNING"
+    ]
 
 
 def inflict(cluster, fault, job):
@@ -65,6 +70,12 @@ def inflict(cluster, fault, job):
         cluster.start_node()
 
 
+def saved_since(checkout, moment):
+    """Tell whether any job has saved a checkpoint since."""
+    found = (checkout.path / "results/smoke/checkpoints").rglob("*.checkpoint")
+    return any(path.stat().st_mtime > moment for path in found)
+
+
 def test_what_slurm_takes_away_is_redone_to_the_same_bits(tmp_path, capsys):
     if reason := slurm.why_not():
         pytest.skip(f"no SLURM: {reason}")
@@ -73,11 +84,16 @@ def test_what_slurm_takes_away_is_redone_to_the_same_bits(tmp_path, capsys):
     with slurm.Cluster(tmp_path / "cluster", kill_wait=10) as cluster:
 
         def campaign():
+            last = time.time()
             while not done.wait(drawn.uniform(*SECONDS_BETWEEN)):
-                if (jobs := running(cluster)) and sum(inflicted.values()) < TRIES:
-                    fault = FAULTS[sum(inflicted.values()) % len(FAULTS)]
+                n = sum(inflicted.values())
+                if n % 2 and not saved_since(disturbed, last):
+                    continue  # every other one hits a job that has something to go on from
+                if (jobs := running(cluster)) and n < TRIES:
+                    fault = FAULTS[n % len(FAULTS)]
                     inflict(cluster, fault, drawn.choice(jobs))
                     inflicted[fault] += 1
+                    last = time.time()
 
         thread = threading.Thread(target=campaign)
         thread.start()
