@@ -37,11 +37,38 @@ rule describe:
         jobs={experiment: sorted(JOBS[experiment]) for experiment in JOBS},
         templates=str(Path(workflow.basedir) / "workflow/report"),
         benchmarks=f"{RESULTS}/benchmarks",
-        explorer=None,
+        explorer="explorer.html",
     message:
         "Describe every figure and verdict"
     script:
         "../../scripts/describe.py"
+
+
+rule explore:
+    input:
+        datasets=expand(COLLECTED, experiment=filter(has_data, JOBS)),
+        template=from_here(Path(workflow.basedir) / "workflow/report/explorer.html"),
+        code=modules("explorer.py"),
+    output:
+        f"{RESULTS}/explorer.html",
+    log:
+        f"{RESULTS}/logs/explore.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/explore.tsv"
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        jobs={experiment: sorted(JOBS[experiment]) for experiment in JOBS},
+        size=config.get("name", config["preset"]),
+    message:
+        f"Write the explorer: open {RESULTS}/explorer.html"
+    script:
+        "../../scripts/explore.py"
 
 
 rule report:
@@ -49,6 +76,7 @@ rule report:
         made=rules.summarise.output
         + expand(FIGURES, figure=drawable(), kind=["pdf", "png"]),
         page=rules.describe.output.page,
+        explorer=rules.explore.output,
         config=rules.describe.output.config,
         style=from_here(Path(workflow.basedir) / "workflow/report/style.css"),
     output:
