@@ -92,6 +92,18 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
     return Thresholds(lengths.astype(float), found, by_length)
 
 
+def inverse_variances(found: Thresholds) -> np.ndarray:
+    """Return the weight of each N: the inverse variance of its log K* over the resamples."""
+    return 1 / np.maximum(np.nanvar(found.log_items[1:] * np.log(10), axis=0), 1e-6)
+
+
+def exponent(found: Thresholds, options: dict[str, Any]) -> Estimate:
+    """Fit log K* on log N, weighted, and resample the seeds."""
+    weights = inverse_variances(found)
+    power = fits.fit_power(np.log(found.lengths), found.log_items * np.log(10), weights)
+    return estimate(power.slope[0], power.slope[1:], options)
+
+
 def _within_gaps(
     fit: fits.LogisticFit,
     n_items: np.ndarray,
@@ -262,10 +274,8 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     ]
     n_items, log_integral, alone = memorised(data["memorisation"], options)
     require_replicates(alone["n_items"].values, options["least_seeds_alone"], "K of the MLP alone")
-    log_k = found.log_items * np.log(10)
-    variance = np.nanvar(log_k[1:], axis=0)
-    weights = 1 / np.maximum(variance, 1e-6)
-    power = fits.fit_power(np.log(found.lengths), log_k, weights)
+    weights = inverse_variances(found)
+    power = fits.fit_power(np.log(found.lengths), found.log_items * np.log(10), weights)
     alone_fit = fits.fit_power(np.log(n_items), log_integral, np.ones(len(n_items)))
     inverse = 1 / alone_fit.slope
     stars = np.array([row["threshold"] for row in found.by_length])
@@ -286,7 +296,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         prediction = predicted_thresholds(data["acquisition"], data["memorisation"], options)
         ratios = finite_over_infinite(everything, data["acquisition"], options)
     estimates = {
-        "exponent": estimate(power.slope[0], power.slope[1:], options),
+        "exponent": exponent(found, options),
         "difference": estimate(difference[0], difference[1:], options),
         "inverse_nu": estimate(inverse[0], inverse[1:], options),
         "nu": estimate(alone_fit.slope[0], alone_fit.slope[1:], options),
