@@ -151,6 +151,20 @@ def interval(values: np.ndarray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def expanded_level(level: float, replicates: int) -> float:
+    """Return the level at which a percentile interval from few replicates holds its truth.
+
+    A bootstrap of n replicates finds a variance (n - 1)/n too small, and takes a normal's quantile
+    where Student's is due. The expanded percentile interval makes up for both.
+
+    Source: Hesterberg 2015, The American Statistician 69:371, section 5.3.
+    """
+    if replicates < 2:
+        return 1.0
+    student = stats.t.ppf((1 + level) / 2, replicates - 1)
+    return float(1 - 2 * stats.norm.cdf(-np.sqrt(replicates / (replicates - 1)) * student))
+
+
 def bca_interval(
     samples: Sequence[np.ndarray],
     statistic: Callable[..., np.ndarray],

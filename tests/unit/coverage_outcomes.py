@@ -60,7 +60,8 @@ def nus(repeats: int, **kwargs) -> Iterator[Estimate]:
         data = synthetic_outcomes.memorisation(generator=np.random.default_rng(repeat), **kwargs)
         n_items, log_integral, _ = thresholds.memorised(data, OPTIONS)
         slope = fits.fit_power(np.log(n_items), log_integral, np.ones(len(n_items))).slope
-        yield Estimate(slope[0], *statistics.interval(slope[1:], LEVEL))
+        level = statistics.expanded_level(LEVEL, len(np.unique(data["seed"])))
+        yield Estimate(slope[0], *statistics.interval(slope[1:], level))
 
 
 def slopes(repeats: int, *, seeds: int, spread: float, censored: bool) -> Iterator[Estimate]:

@@ -93,7 +93,7 @@ def attention_removed(monkeypatch):
 def test_the_rise_is_there_only_without_a_fault(fault, monkeypatch):
     if fault:
         fault(monkeypatch)
-    verdict = verdict_of("abrupt_acquisition", transition=measured())
+    verdict = verdict_of("abrupt_acquisition", transition=measured(lengths=(16,), steps=900))
     assert (verdict["verdict"] == REPRODUCED) == (fault is None), verdict["criteria"]
 
 

@@ -81,10 +81,20 @@ class Measurement:
 
 
 def estimate(
-    value: np.ndarray, resampled: np.ndarray, options: dict[str, Any], unit: str = ""
+    value: np.ndarray,
+    resampled: np.ndarray,
+    options: dict[str, Any],
+    unit: str = "",
+    seeds: int | None = None,
 ) -> Estimate:
-    """Pair a value with the percentile interval of its bootstrap resamples."""
-    low, high = statistics.interval(resampled, options["confidence"])
+    """Pair a value with the percentile interval of its bootstrap resamples.
+
+    Where `seeds` are resampled with all their runs, it is the expanded one, for so many.
+    """
+    level = options["confidence"]
+    if seeds is not None:
+        level = statistics.expanded_level(level, seeds)
+    low, high = statistics.interval(resampled, level)
     return Estimate(float(value), low, high, unit, int(np.isnan(resampled).sum()))
 
 

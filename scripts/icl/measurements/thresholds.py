@@ -34,11 +34,13 @@ class Thresholds:
         lengths: (G,) N.
         log_items: (1 + B, G) log10 K*, NaN where the data do not cross half height.
         by_length: for each N, plain data for figures and readers.
+        seeds: how many were resampled.
     """
 
     lengths: np.ndarray
     log_items: np.ndarray
     by_length: list[dict[str, Any]]
+    seeds: int
 
 
 def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
@@ -62,7 +64,7 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
     lengths = np.unique(length)
     generator = np.random.default_rng(options["seed"])
     found = np.full((len(order), len(lengths)), np.nan)
-    by_length = []
+    seeds, by_length = len(np.unique(runs["seed"])), []
     for column, value in enumerate(lengths):
         own = np.flatnonzero(length == value)
         own_order = order[:, own] - own[0]
@@ -71,7 +73,8 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
         found[:, column] = _within_gaps(
             fit, n_items[own], finals[own], own_order, options, generator
         )
-        low, high = statistics.interval(10 ** found[1:, column], options["confidence"])
+        level = statistics.expanded_level(options["confidence"], seeds)
+        low, high = statistics.interval(10 ** found[1:, column], level)
         middle = 10 ** fit.midpoint[0]
         by_length.append(
             {
@@ -89,7 +92,7 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
                 },
             }
         )
-    return Thresholds(lengths.astype(float), found, by_length)
+    return Thresholds(lengths.astype(float), found, by_length, seeds)
 
 
 def inverse_variances(found: Thresholds) -> np.ndarray:
@@ -101,7 +104,7 @@ def exponent(found: Thresholds, options: dict[str, Any]) -> Estimate:
     """Fit log K* on log N, weighted, and resample the seeds."""
     weights = inverse_variances(found)
     power = fits.fit_power(np.log(found.lengths), found.log_items * np.log(10), weights)
-    return estimate(power.slope[0], power.slope[1:], options)
+    return estimate(power.slope[0], power.slope[1:], options, seeds=found.seeds)
 
 
 def _within_gaps(
@@ -295,13 +298,17 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     if "acquisition" in data:
         prediction = predicted_thresholds(data["acquisition"], data["memorisation"], options)
         ratios = finite_over_infinite(everything, data["acquisition"], options)
+    few = len(np.unique(alone["seed"]))
+    fewest = min(few, found.seeds)
     estimates = {
         "exponent": exponent(found, options),
-        "difference": estimate(difference[0], difference[1:], options),
-        "inverse_nu": estimate(inverse[0], inverse[1:], options),
-        "nu": estimate(alone_fit.slope[0], alone_fit.slope[1:], options),
-        "curvature": estimate(power.curvature[0], power.curvature[1:], options),
-        "nu_curvature": estimate(alone_fit.curvature[0], alone_fit.curvature[1:], options),
+        "difference": estimate(difference[0], difference[1:], options, seeds=fewest),
+        "inverse_nu": estimate(inverse[0], inverse[1:], options, seeds=few),
+        "nu": estimate(alone_fit.slope[0], alone_fit.slope[1:], options, seeds=few),
+        "curvature": estimate(power.curvature[0], power.curvature[1:], options, seeds=found.seeds),
+        "nu_curvature": estimate(
+            alone_fit.curvature[0], alone_fit.curvature[1:], options, seeds=few
+        ),
     }
     largest = largest_ratio(ratios)
     if largest:

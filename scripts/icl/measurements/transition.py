@@ -77,8 +77,9 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         *(np.round(finals / options["resolution"])[order] for finals in (icl, iwl))
     )
 
-    width = estimate(fit.width[0], fit.width[1:], options, "decades of K")
-    threshold = estimate(10 ** fit.midpoint[0], 10 ** fit.midpoint[1:], options, "items")
+    seeds = len(np.unique(kept["seed"]))
+    width = estimate(fit.width[0], fit.width[1:], options, "decades of K", seeds)
+    threshold = estimate(10 ** fit.midpoint[0], 10 ** fit.midpoint[1:], options, "items", seeds)
     notes, gap = [], None
     if np.isfinite(threshold.value):
         gap = gap_around(values, threshold.value)
@@ -98,8 +99,8 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         estimates={
             "width": width,
             "threshold": threshold,
-            "spearman": estimate(correlation[0], correlation[1:], options),
-            "spearman_tied": estimate(tied[0], tied[1:], options),
+            "spearman": estimate(correlation[0], correlation[1:], options, seeds=seeds),
+            "spearman_tied": estimate(tied[0], tied[1:], options, seeds=seeds),
         },
         replicates=kept.sizes["run"],
         censored=0,
