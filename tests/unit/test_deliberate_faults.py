@@ -106,10 +106,10 @@ SADDLE = {
     "n_items": "infinity",
     "lengths": (8,),
     "task": {"item_labels": "balanced", "context_labels": "balanced", "redrawn_items": 128},
-    "evaluation": {"every": 200, "order_parameters": True},
-    "seeds": {"first": 0, "count": 100},
-    "block_size": 100,
-    "steps": 600,
+    "evaluation": {"every": 250, "order_parameters": True},
+    "seeds": {"first": 0, "count": 40},
+    "block_size": 40,
+    "steps": 500,
 }
 
 

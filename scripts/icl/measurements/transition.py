@@ -78,7 +78,7 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     )
 
     seeds = len(np.unique(kept["seed"]))
-    width = estimate(fit.width[0], fit.width[1:], options, "decades of K", seeds)
+    width = estimate(fit.width[0], fit.width[1:], options, "decades of K")
     threshold = estimate(10 ** fit.midpoint[0], 10 ** fit.midpoint[1:], options, "items", seeds)
     notes, gap = [], None
     if np.isfinite(threshold.value):
@@ -99,8 +99,8 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         estimates={
             "width": width,
             "threshold": threshold,
-            "spearman": estimate(correlation[0], correlation[1:], options, seeds=seeds),
-            "spearman_tied": estimate(tied[0], tied[1:], options, seeds=seeds),
+            "spearman": estimate(correlation[0], correlation[1:], options),
+            "spearman_tied": estimate(tied[0], tied[1:], options),
         },
         replicates=kept.sizes["run"],
         censored=0,
