@@ -34,7 +34,7 @@ class Thresholds:
         lengths: (G,) N.
         log_items: (1 + B, G) log10 K*, NaN where the data do not cross half height.
         by_length: for each N, plain data for figures and readers.
-        seeds: how many were resampled.
+        seeds: how many were resampled, the fewest at any N.
     """
 
     lengths: np.ndarray
@@ -64,7 +64,9 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
     lengths = np.unique(length)
     generator = np.random.default_rng(options["seed"])
     found = np.full((len(order), len(lengths)), np.nan)
-    seeds, by_length = len(np.unique(runs["seed"])), []
+    # Runs of two experiments may have other seeds: the fewest at any N are what an interval has.
+    seeds = min(len(np.unique(runs["seed"].values[length == value])) for value in lengths)
+    by_length = []
     for column, value in enumerate(lengths):
         own = np.flatnonzero(length == value)
         own_order = order[:, own] - own[0]
