@@ -101,7 +101,7 @@ def curves(ax: Axes, runs: xr.Dataset, name: str = "icl_accuracy") -> None:
     ax.set_xlim(0, np.nanmax(runs["theory_time"].values))
     ax.set_xlabel(TIME)
     bar = ax.figure.colorbar(lines, ax=ax, pad=0.02, aspect=28)
-    bar.set_label("$K$", rotation=0, labelpad=2)
+    bar.ax.set_xlabel("$K$", labelpad=2)  # below: beside it, it would meet the ticks' labels
     label_items(bar.ax.yaxis, n_items)
     bar.outline.set_linewidth(0.5)
 
@@ -117,8 +117,8 @@ def rise(ax: Axes, details: dict[str, Any], quoted: str) -> None:
 
 def decay_label(value: float) -> str:
     """Write a weight decay: 0, or as 2·10^-3."""
-    if value == 0:
-        return "0"
+    if value in (0, 1):
+        return f"{value:g}"
     exponent = int(np.floor(np.log10(value) + 1e-9))
     factor = value / 10**exponent
     power = f"10^{{{exponent}}}"
@@ -148,6 +148,8 @@ def fading(
         middle = np.median(accuracy[own], axis=0)
         ax.plot(clock[own][0, 1:], middle[1:], dashes, color=colour, lw=1.3, label=label)
     ax.set_xscale("log")
+    if np.nanmax(clock) > 10 * np.nanmin(clock[:, 1:]):  # else minor ticks are all there is
+        ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(TIME)
     ax.set_ylabel("ICL accuracy")
     chance(ax)
