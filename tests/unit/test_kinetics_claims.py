@@ -2,14 +2,21 @@
 
 from pathlib import Path
 
+import coverage_kinetics as coverage
 import numpy as np
 import pytest
 import synthetic
 import synthetic_kinetics as made
+import torch
 import yaml
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from icl.config import expand
 from icl.measurements import losses, memorisation, minimal, skewed
+from icl.models import MODELS
+from icl.sampling import TrainingData
+from icl.streams import Purpose
+from icl.validation import load_yaml
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config/claims.yaml").read_text(encoding="utf-8"))
@@ -219,3 +226,53 @@ def test_skewed_cells_and_their_thresholds():
     middle, gap = skewed.threshold(mixed)
     assert gap == (500.0, 1000.0)
     assert 500 < middle < 1000
+
+
+def test_coverage_of_a_mean_a_median_and_a_variation():
+    assert 0.9 <= coverage.of_mean(500, 3) <= 0.98
+    assert 0.9 <= coverage.of_mean(500, 8) <= 0.98
+    assert 0.9 <= coverage.of_mean(500, 8, coverage.log_normal, np.exp(0.3**2 / 2)) <= 0.98
+    assert 0.9 <= coverage.of_variation(500, 8) <= 0.98
+    assert 0.9 <= coverage.of_worst(500, 8) <= 0.985
+    for n in (5, 8, 16):
+        assert 0.9 <= coverage.of_median(500, n) <= 0.98
+
+
+def test_four_replicates_are_too_few_for_a_median():
+    """Why claims on medians ask for five."""
+    assert coverage.of_median(1000, 4) < 0.91
+    for name in ("loss_relation", "iwl_slowdown", "lambert_tracking", "independence"):
+        assert CONFIG["claims"][name]["options"]["least_replicates"] >= 5
+
+
+def jobs_of(size, experiment):
+    settings = load_yaml(ROOT / f"config/{size}.yaml")
+    return expand(settings["defaults"], settings["experiments"][experiment])
+
+
+@pytest.mark.parametrize("size", ["smoke", "laptop", "paper"])
+def test_each_minimal_model_has_its_mlp_on_the_same_targets(size):
+    def runs(experiment):
+        return {
+            (job.context_length, job.n_items, seed, job.optimiser, job.task)
+            for job in jobs_of(size, experiment)
+            for seed in job.seeds
+        }
+
+    assert runs("minimal_kinetics") <= runs("minimal_alone")
+
+
+def test_the_pair_of_the_smoke_size_draws_the_same_targets_and_starts_from_the_same_mlp():
+    whole, alone = (jobs_of("smoke", name)[0] for name in ("minimal_kinetics", "minimal_alone"))
+    seeds = torch.tensor(whole.seeds)
+    data = [TrainingData(job, seeds, lambda dataset: dataset) for job in (whole, alone)]
+    assert torch.equal(data[0].tables.items, data[1].tables.items)
+    assert torch.equal(data[0].tables.labels, data[1].tables.labels)
+    for step in (0, 1, 999):
+        drawn = [
+            d.batch(seeds, Purpose.TRAINING, step, whole.optimiser.batch_size)[1] for d in data
+        ]
+        assert torch.equal(drawn[0].target, drawn[1].target)
+    weights = [MODELS[job.model.name].initialise(seeds, job.model) for job in (whole, alone)]
+    for name, weight in weights[1].items():
+        assert torch.equal(weights[0][name], weight), name

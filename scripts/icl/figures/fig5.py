@@ -30,6 +30,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     _threshold(top, verdicts["not_capacity"])
     top.set_xscale("log")
     top.set_yscale("log")
+    style.plain_log(top.yaxis)
     top.set_ylabel(r"$I_K(\infty)$ (learning rate × step)")
     style.measured(
         top,
@@ -92,6 +93,7 @@ def _local_exponents(ax: Axes, verdict: dict[str, Any]) -> None:
         ax.plot([left, right], [value, value], color=style.FIT, lw=1.2)
         if np.isfinite(ends).all():
             ax.vlines(np.sqrt(left * right), *ends, color=style.FIT, lw=0.8)
+    style.plain_log(ax.xaxis)
     ax.set_ylabel("local exponent")
     ax.set_xlabel("number of items $K$")
     ax.text(

@@ -32,7 +32,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         label = f"$t_{{\\mathrm{{ICL}}}}$, $K=\\infty$: {annotations.show(t_icl, 3)}"
         axes[0].axhspan(*ends, color="0.88", lw=0, zorder=0)
         axes[0].axhline(t_icl, color=style.ICL, lw=1, ls="--", label=label)
-    axes[0].legend(loc="best")
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(low, high * (high / low) ** 0.6)  # room for the legend
+    axes[0].legend(loc="upper left", ncols=2, columnspacing=1, handlelength=1.4)
+    style.plain_log(axes[0].yaxis)
     for ax, letter in zip(axes, "abc", strict=True):
         style.panel_label(ax, letter)
     gaps = [annotations.gap(data[role], 2) for role in ("memorisation", "transition")]
@@ -79,12 +82,12 @@ def _transitions(
 ) -> None:
     """Draw the fraction acquired against K for each alpha; K*, measured and predicted, above."""
     lines = []
-    for alpha, colour in colours.items():
+    for i, (alpha, colour) in enumerate(colours.items()):
         own = [cell for cell in found if cell.exponent == alpha]
         shown = [cell for cell in own if len(cell.acquired)]
         if not shown:
             continue
-        items = [cell.n_items for cell in shown]
+        items = [cell.n_items * 1.03**i for cell in shown]  # equal fractions stay visible
         ax.plot(
             items,
             [cell.acquired.mean() for cell in shown],
@@ -98,6 +101,7 @@ def _transitions(
         lines.append(rf"$\alpha$ = {alpha:g}: {_within(measured)}; {_within(predicted)}")
     ax.set_xscale("log")
     ax.set_ylim(-0.04, 1.04)
+    style.plain_log(ax.xaxis)
     ax.set_xlabel("number of items $K$")
     ax.set_ylabel("fraction that acquires ICL")
     ax.legend(loc="lower right")
@@ -125,6 +129,7 @@ def _criterion(ax: Axes, found: list[skewed.Cell], colours: dict[float, str], t_
     ax.axvline(1, color=style.FIT, lw=0.8, ls=":", label="eq. 12")
     ax.set_xscale("log")
     ax.set_ylim(-0.04, 1.04)
+    style.plain_log(ax.xaxis)
     ax.set_xlabel(r"$I_K(\infty)\,/\,t_{\mathrm{ICL}}$")
     ax.set_ylabel("fraction that acquires ICL")
     ax.legend(loc="lower right")

@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl.figures import annotations, figA2, style
 from icl.measurements.memorisation import memorising_runs
@@ -28,9 +27,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     _ends(axes[1], runs)
     axes[1].set_ylabel("$I_K(t)$ (learning rate × step)")
     axes[1].set_yscale("log")
-    axes[1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes[1].yaxis.set_major_formatter(lambda y, _: f"{y:,g}")
-    axes[1].yaxis.set_minor_formatter(NullFormatter())
+    style.plain_log(axes[1].yaxis)
     for ax, letter in zip(axes, "ab", strict=True):
         ax.set_xlabel("theory time (learning rate × step)")
         style.panel_label(ax, letter)

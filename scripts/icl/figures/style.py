@@ -11,8 +11,10 @@ import numpy as np
 import seaborn
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl.files import replacing
 
@@ -156,6 +158,20 @@ def footer(figure: Figure, text: str, gap: str = "", room_inches: float = 0.0) -
 def sequence_colours(n: int) -> list[str]:
     """Colours for n ordered values (of K, of N), dark to light, told apart in grey too."""
     return [to_hex(colormaps["viridis"](x)) for x in np.linspace(0, 0.9, n)]
+
+
+def plain_log(axis: Axis) -> None:
+    """Label a logarithmic axis in plain numbers: 1, 2, 5 of each decade, or decades if many.
+
+    Args:
+        axis: its limits must be set already.
+    """
+    low, high = axis.get_view_interval()
+    few = high < 500 * low
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    if few:
+        axis.set_major_formatter(lambda x, _: f"{x:,g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def jitter(n: int, width: float) -> np.ndarray:
