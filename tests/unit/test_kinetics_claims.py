@@ -254,8 +254,9 @@ def jobs_of(size, experiment):
 def test_each_minimal_model_has_its_mlp_on_the_same_targets(size):
     def runs(experiment):
         return {
-            (job.context_length, job.n_items, seed, job.optimiser, job.task)
+            (job.context_length, job.n_items, seed, job.task, sgd.learning_rate, sgd.batch_size)
             for job in jobs_of(size, experiment)
+            for sgd in (job.optimiser,)
             for seed in job.seeds
         }
 
