@@ -23,6 +23,7 @@ from icl.compiled import (
     exponential,
     inline_loop,
     prefetch,
+    scratch,
 )
 
 ROWS_AHEAD = 12
@@ -107,7 +108,7 @@ def attention(width: int) -> Attention:
         n_replicates, n_sequences, n_components = tokens.shape
         length, padded, e = context.shape[2], weights.shape[2] - 1, n_components - 1
         rows = table.reshape(-1)
-        q, total = np.zeros(width, np.float32), np.zeros(width, np.float32)
+        q, total = scratch(width), scratch(width)
         for r in range(n_replicates):
             base = np.uint64(r * table.shape[1] * width)
             places = context[r].reshape(-1)
@@ -146,8 +147,8 @@ def attention(width: int) -> Attention:
         n_replicates, n_sequences, n_components = tokens.shape
         length, padded, e = context.shape[2], weights.shape[2] - 1, n_components - 1
         rows = table.reshape(-1)
-        g, total = np.zeros(width, np.float32), np.zeros(width, np.float32)
-        factors = np.empty(ROWS_TOGETHER, np.float32)
+        g, total = scratch(width), scratch(width)
+        factors = scratch(ROWS_TOGETHER)
         for r in range(n_replicates):
             base = np.uint64(r * table.shape[1] * width)
             places = context[r].reshape(-1)
@@ -190,9 +191,8 @@ def attention(width: int) -> Attention:
         length = context.shape[2]
         padded = -(-length // 4) * 4
         rows = table.reshape(-1)
-        x = np.zeros(width, np.float32)
-        overlaps, labels = np.empty(padded, np.float32), np.empty(padded, np.float32)
-        a = np.empty(padded + 1, np.float32)
+        x = scratch(width)
+        overlaps, labels, a = scratch(padded), scratch(padded), scratch(padded + 1)
         for r in range(n_replicates):
             base = np.uint64(r * table.shape[1] * width)
             places = context[r].reshape(-1)

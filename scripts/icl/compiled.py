@@ -12,6 +12,9 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES = 16  # float32 numbers of a cache line, and of the widest vectors
+# Left free around what loops write: where a loop's arrays lie closer together than it takes steps,
+# it is not vectorised, and its sums would be rounded otherwise than in the next run.
+MARGIN = 256
 NEVER = np.float32(-1e30)  # the score of a row that must not be attended to
 # Sums may be reordered, so that they vectorise; infinities and NaN keep their meaning, for they
 # tell that a replicate has diverged.
@@ -35,6 +38,12 @@ inline_loop = numba.njit(inline="always", error_model="numpy", fastmath=set(FAST
 def padded_width(n: int) -> int:
     """Round the width of a row up to whole vectors."""
     return -(-n // LANES) * LANES
+
+
+@inline_loop
+def scratch(n):  # pragma: no cover - compiled
+    """Make n zeros with a margin around them."""
+    return np.zeros(n + 2 * MARGIN, np.float32)[MARGIN : MARGIN + n]
 
 
 def _vector(n: int) -> ir.VectorType:

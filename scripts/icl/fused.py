@@ -6,13 +6,13 @@ tests hold the two together.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import prod, sqrt
 
 import numpy as np
 import torch
 
 from icl import kernels, tasks
-from icl.compiled import padded_width
+from icl.compiled import MARGIN, padded_width
 from icl.config import Job, Model
 from icl.models.layers import Parameters
 from icl.streams import NormalRows, Purpose
@@ -24,8 +24,9 @@ Pack = Callable[[torch.Tensor, torch.Tensor, float, torch.Tensor], None]
 
 
 def buffer(*shape: int) -> torch.Tensor:
-    """Make a float32 tensor to be filled and kept."""
-    return torch.empty(shape, dtype=torch.float32)
+    """Make a float32 tensor to be filled and kept, with a margin around it."""
+    n = prod(shape)
+    return torch.empty(n + 2 * MARGIN, dtype=torch.float32)[MARGIN : MARGIN + n].view(shape)
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class FusedMLP:
             pass_on: whether u depends on parameters.
         """
         if self.hidden_gradient is None:
-            self.hidden_gradient = torch.empty_like(self.hidden1)
+            self.hidden_gradient = buffer(*self.hidden1.shape)
         sgd = (np.float32(keep), np.float32(rate))
         kernels.train_readout(
             self.hidden2.numpy(),

@@ -120,9 +120,9 @@ class OneLayer:
     def step(self, p: Parameters, tables: Rows, sequences: Sequences) -> None:
         """Train the parameters on one batch, in place."""
         if self.read_gradient is None:
-            self.read_gradient, self.query_gradient = (torch.empty_like(self.raw) for _ in range(2))
-            self.product_gradient = torch.empty_like(self.product)
-            self.key_gradient = torch.empty_like(self.product)
+            self.read_gradient, self.query_gradient = (buffer(*self.raw.shape) for _ in range(2))
+            self.product_gradient = buffer(*self.product.shape)
+            self.key_gradient = buffer(*self.product.shape)
         self._forward(p, tables, sequences, 0)
         self.mlp.train(p, self.keep_mlp, self.rate)
         self._train_attention(p, tables, sequences)

@@ -145,14 +145,14 @@ class TwoLayer:
         """Train the parameters on one batch, in place."""
         if self.outputs_gradient is None:
             self.outputs_gradient, self.attended_gradient = (
-                torch.empty_like(self.raw) for _ in range(2)
+                buffer(*self.raw.shape) for _ in range(2)
             )
             self.hidden1_gradient, self.hidden2_gradient = (
-                torch.empty_like(self.hidden1) for _ in range(2)
+                buffer(*self.hidden1.shape) for _ in range(2)
             )
-            self.weights_gradient = torch.empty_like(self.weights)
+            self.weights_gradient = buffer(*self.weights.shape)
             self.read2_gradient, self.asked2_gradient = (
-                torch.empty_like(self.asked2[0]) for _ in range(2)
+                buffer(*self.asked2[0].shape) for _ in range(2)
             )
         for r in range(len(sequences.target)):
             own = {name: value[r] for name, value in p.items()}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icl.compiled import compile_loop, exponential
+from icl.compiled import compile_loop, exponential, scratch
 
 
 @compile_loop
@@ -147,7 +147,7 @@ def add_bias_relu(hidden, bias):  # pragma: no cover - compiled
 @compile_loop
 def relu_backward(gradient, hidden, bias, keep, rate):  # pragma: no cover - compiled
     """Mask the gradient (R, B, d) of activations, in place, and train the layer's bias (R, d)."""
-    total = np.empty(bias.shape[1], np.float32)
+    total = scratch(bias.shape[1])
     for r in range(gradient.shape[0]):
         total[:] = 0
         for b in range(gradient.shape[1]):
@@ -193,8 +193,8 @@ def train_readout(
         logit_gradient: (R, B), filled.
     """
     n_replicates, n_sequences, n_hidden = hidden.shape
-    readout_gradient = np.empty(n_hidden, np.float32)
-    bias_gradient = np.empty(n_hidden, np.float32)
+    readout_gradient = scratch(n_hidden)
+    bias_gradient = scratch(n_hidden)
     for r in range(n_replicates):
         readout_gradient[:] = 0
         bias_gradient[:] = 0
