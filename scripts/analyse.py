@@ -1,7 +1,5 @@
 """Decide one claim from the collected data of its experiments."""
 
-import json
-
 from icl import artifacts, claims, entry, files
 
 with entry.logged(snakemake.log[0]) as log:
@@ -10,5 +8,5 @@ with entry.logged(snakemake.log[0]) as log:
     roles = claim["experiments"].items()
     data = {role: datasets[name] for role, name in roles if name in datasets}
     verdict = claims.evaluate(claim, snakemake.wildcards.claim, data, snakemake.params.preset)
-    files.write_text(json.dumps(verdict, indent=1, sort_keys=True), snakemake.output[0])
+    files.write_json(verdict, snakemake.output[0])
     log.info("%s: %s", snakemake.wildcards.claim, verdict["verdict"])

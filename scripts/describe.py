@@ -8,7 +8,7 @@ from icl import artifacts, captions, entry, files, front_page
 with entry.logged(snakemake.log[0]) as log:
     preset, templates = snakemake.params.preset, snakemake.params.templates
     datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
-    verdicts = json.loads(Path(snakemake.input.verdicts).read_text(encoding="utf-8"))
+    verdicts = files.read_json(snakemake.input.verdicts)
     by_claim = {verdict["id"]: verdict for verdict in verdicts}
     pictures = {Path(path).stem: path for path in snakemake.input.pictures}
     figures = []

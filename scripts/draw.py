@@ -1,16 +1,13 @@
 """Draw one figure from collected data and the verdicts that it quotes."""
 
-import json
-from pathlib import Path
-
-from icl import artifacts, entry, figures, provenance
+from icl import artifacts, entry, figures, files, provenance
 from icl.figures import style
 
 with entry.logged(snakemake.log[0]):
     figure = snakemake.params.figure
     datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
     data = {role: datasets[name] for role, name in figure["experiments"].items()}
-    verdicts = [json.loads(Path(p).read_text(encoding="utf-8")) for p in snakemake.input.verdicts]
+    verdicts = [files.read_json(path) for path in snakemake.input.verdicts]
     drawn = figures.load(snakemake.params.id).draw(
         data, {verdict["id"]: verdict for verdict in verdicts}
     )

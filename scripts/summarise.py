@@ -1,13 +1,10 @@
 """Put all verdicts into one table, for machines and for readers."""
 
 import json
-from pathlib import Path
 
 from icl import claims, entry, files
 
 with entry.logged(snakemake.log[0]):
-    verdicts = [
-        json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.verdicts
-    ]
+    verdicts = [files.read_json(path) for path in snakemake.input.verdicts]
     files.write_text(json.dumps(verdicts, indent=1, sort_keys=True), snakemake.output.json)
     files.write_text(claims.table_markdown(verdicts), snakemake.output.markdown)

@@ -21,11 +21,11 @@ from icl.config import SETTINGS, Job, build, job_name, settings_of
 from icl.records import SUMMARIES, Record, StopReason, metrics_of
 
 FORMAT_VERSION = 1
-STAMP = "content_digest"
+STAMP = files.STAMP
 
 
-class ArtifactError(RuntimeError):
-    """A file is missing, damaged, incomplete or not what it is taken for."""
+class ArtifactError(files.DamagedError):
+    """A dataset is missing, damaged, incomplete or not what it is taken for."""
 
 
 def data_digest(dataset: xr.Dataset) -> str:
@@ -96,18 +96,17 @@ def read(path: str | os.PathLike) -> xr.Dataset:
         ArtifactError: if it is missing, truncated, unstamped, or its contents do not match its
             digest; the message names the file and what to do.
     """
-    remedy = "restore it from a copy, or delete it and let its rule make it anew"
     if not Path(path).is_file():
         raise ArtifactError(f"{path}: there is no such file")
     try:
         dataset = xr.load_dataset(path, engine="netcdf4")
     except Exception as error:  # the libraries below raise many kinds for a damaged file
-        raise ArtifactError(f"{path}: cannot be read ({error}); {remedy}") from error
+        raise ArtifactError(f"{path}: cannot be read ({error}); {files.REMEDY}") from error
     stamp = dataset.attrs.get(STAMP)
     if stamp is None:
-        raise ArtifactError(f"{path}: has no stamp of completeness ({STAMP}); {remedy}")
+        raise ArtifactError(f"{path}: has no stamp of completeness ({STAMP}); {files.REMEDY}")
     if stamp != content_digest(dataset):
-        raise ArtifactError(f"{path}: its contents do not match its digest; {remedy}")
+        raise ArtifactError(f"{path}: its contents do not match its digest; {files.REMEDY}")
     return dataset
 
 

@@ -44,7 +44,7 @@ def progress(total: int, description: str, log: logging.Logger) -> Iterator[Call
     Yields:
         A function of the steps done and the replicates left.
     """
-    start, last = time.monotonic(), 0.0
+    start, last, first = time.monotonic(), 0.0, None
     with tqdm(
         total=total,
         desc=description,
@@ -55,13 +55,16 @@ def progress(total: int, description: str, log: logging.Logger) -> Iterator[Call
     ) as bar:
 
         def report(done: int, left: int) -> None:
-            nonlocal last
+            nonlocal last, first
+            first = done if first is None else first  # above 0 in a job that is resumed
             bar.update(done - bar.n)
             bar.set_postfix(replicates=left, refresh=False)
             now = time.monotonic()
             if now - last >= LINE_INTERVAL or done == total:
                 last = now
-                meter = tqdm.format_meter(done, total, now - start, unit="step", ncols=0)
+                meter = tqdm.format_meter(
+                    done, total, now - start, unit="step", ncols=0, initial=first
+                )
                 log.info("%s, %d replicates left", meter, left)
 
         yield report

@@ -1,6 +1,8 @@
 """Files that are written whole or not at all: a reader sees the old state or the new."""
 
 import errno
+import hashlib
+import json
 import os
 import re
 import socket
@@ -8,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 # A temporary file names its writer, so that one left by a process that was killed can be told from
 # one that is being written.
@@ -16,8 +19,43 @@ _PART = re.compile(r"\..+\.(?P<host>\w+)-(?P<pid>\d+)\.part")
 ABANDONED = 24 * 3600.0  # seconds after which another machine's temporary file is nobody's
 
 
+STAMP = "content_digest"
+REMEDY = "restore it from a copy, or delete it and let its rule make it anew"
+
+
 class WriteError(OSError):
     """A file could not be written; what stood there before is untouched."""
+
+
+class DamagedError(RuntimeError):
+    """A file is missing, damaged, incomplete or not what it is taken for."""
+
+
+def write_json(data: dict[str, Any], path: str | os.PathLike) -> None:
+    """Write a mapping as JSON, stamped with the digest of its contents, all or nothing."""
+    stamped = {**data, STAMP: _digest(data)}
+    write_text(json.dumps(stamped, indent=1, sort_keys=True), path)
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Read a mapping that `write_json` wrote, stamp and all, or a list of such.
+
+    Raises:
+        DamagedError: if it is missing, cut short, or its contents do not match its digest.
+    """
+    try:
+        read = json.loads(Path(path).read_text(encoding="utf-8"))
+        for stamped in read if isinstance(read, list) else [read]:
+            contents = {key: value for key, value in stamped.items() if key != STAMP}
+            if stamped.get(STAMP) != _digest(contents):
+                raise DamagedError(f"{path}: its contents do not match its digest; {REMEDY}")
+    except (OSError, ValueError, AttributeError) as error:
+        raise DamagedError(f"{path}: cannot be read ({error}); {REMEDY}") from error
+    return read
+
+
+def _digest(data: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def write_text(text: str, path: str | os.PathLike) -> None:

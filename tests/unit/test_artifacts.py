@@ -1,12 +1,14 @@
 """Artifacts survive the round trip, and a damaged one is refused by name."""
 
 import json
+import os
+import subprocess
 
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from icl import artifacts
+from icl import artifacts, files
 from icl.config import SETTINGS, expand
 from icl.records import METRICS, Record, StopReason
 from test_config import DEFAULTS, experiment
@@ -147,3 +149,44 @@ def test_collected_runs_have_their_settings_as_coordinates(tmp_path):
     assert joined.learning_rate.values.tolist() == [first.learning_rate] * 4
     assert joined.w_decay.values.tolist() == [first.weight_decay.attention] * 2 + [1e-3] * 2
     assert joined.context_labels.values.tolist() == ["random"] * 2 + ["balanced"] * 2
+
+
+def test_verdicts_carry_the_digest_of_their_contents(tmp_path):
+    path = tmp_path / "verdict.json"
+    files.write_json({"id": "a_claim", "value": 0.5}, path)
+    assert files.read_json(path)["value"] == 0.5
+    whole = path.read_text()
+    path.write_text(f"[{whole}]")  # the table of them all
+    assert files.read_json(path)[0]["value"] == 0.5
+    changed = whole.replace("0.5", "0.6")
+    for damaged in (changed, f"[{changed}]", whole[:-10], "", "[1]", '{"id": "a_claim"}'):
+        path.write_text(damaged)
+        with pytest.raises(files.DamagedError, match=r"verdict\.json: .*let its rule make it"):
+            files.read_json(path)
+    with pytest.raises(files.DamagedError, match="No such file"):
+        files.read_json(tmp_path / "none.json")
+
+
+def test_what_dead_writers_left_is_swept_and_what_others_write_is_not(tmp_path):
+    dead = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
+    host, dead = files._HOST, dead.stdout.strip()
+    old = [f".a.nc.{host}-{dead}.part", ".b.nc.elsewhere-1.part", ".c.nc.x7.part"]
+    new = [f".d.nc.{host}-{os.getppid()}.part", ".e.nc.elsewhere-1.part", "mine.part"]
+    for name in (*old, *new):
+        (tmp_path / name).write_text("")
+    for name in old[1:]:  # another machine's, or of no known form: by their age
+        os.utime(tmp_path / name, (1, 1))
+    files.write_text("done", tmp_path / "claims.md")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*new, "claims.md"])
+
+
+def test_a_refusing_file_system_is_named_with_what_to_do(path, dataset, monkeypatch):
+    before = path.read_bytes()
+
+    def full(*_, **__):
+        raise RuntimeError("NetCDF: HDF error")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
+    with pytest.raises(files.WriteError, match=r"HDF error, with [\d,]+ bytes free.*job\.nc"):
+        artifacts.write(dataset, path)
+    assert path.read_bytes() == before

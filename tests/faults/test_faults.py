@@ -1,0 +1,148 @@
+"""The campaign: a few tries of every fault in each test run, hundreds in `make faults`."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import kill_snakemake
+import pytest
+from campaign import tries
+from icl import artifacts, training
+from icl.config import job_from_identity
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize(
+    ("how", "few", "many"), [("SIGKILL", 8, 200), ("SIGTERM", 2, 40), ("SIGUSR1", 2, 40)]
+)
+def test_a_training_job_killed_at_random_moments(how, few, many, campaign, tmp_path):
+    begun = time.monotonic()
+    found = campaign.run("kill_training.py", how, tries(few, many), tmp_path)
+    remark = f"{found['in_a_save']} in a save; {found['finished']} jobs reached their end"
+    campaign.note(f"{how} of a training job", found["kills"], found["losses"], begun, remark)
+    assert found["resumed"]
+
+
+def test_snakemake_killed_at_random_moments(campaign, tmp_path):
+    begun = time.monotonic()
+    found = campaign.run("kill_snakemake.py", tries(1, 50), tmp_path)
+    remark = f"{found['ends']} runs reached their end"
+    campaign.note("SIGKILL of Snakemake", found["kills"], found["losses"], begun, remark)
+
+
+@pytest.fixture(scope="session")
+def broken_disk(tmp_path_factory):
+    """A library that breaks the disk; skips where none can be compiled."""
+    compiler, here = shutil.which("cc"), Path(__file__).parent
+    if compiler is None:
+        pytest.skip("no C compiler")
+    library = tmp_path_factory.mktemp("disk") / "disk.so"
+    command = [compiler, "-Wall", "-O1", "-shared", "-fPIC", "-o", library, here / "disk.c", "-ldl"]
+    subprocess.run(command, check=True)
+    return {"LD_PRELOAD": str(library)}
+
+
+def test_every_operation_of_a_save_broken(campaign, broken_disk, tmp_path):
+    begun = time.monotonic()
+    found = campaign.run("break_disk.py", tries(60, 1), tmp_path, environment=broken_disk)
+    for name, of in found.items():
+        fault = f"a crash, ENOSPC or EIO in a save: {name}"
+        remark = f"{of['operations']} operations in 6 ways; {of['reported']} failures, all reported"
+        campaign.note(fault, of["tries"], of["losses"], begun, remark)
+        begun = time.monotonic()
+
+
+def test_single_bits_flipped(campaign, tmp_path):
+    begun = time.monotonic()
+    found = campaign.run("flip_bits.py", tries(40, 1000), tmp_path)
+    for name, of in found.items():
+        remark = f"{of['noticed']} refused, {of['changed no value']} changed no value"
+        campaign.note(f"a bit flipped: {name}", of["tries"], of["losses"], begun, remark)
+        begun = time.monotonic()
+    assert found["checkpoint"]["noticed"] == found["checkpoint"]["tries"]
+
+
+def in_namespace(folder: Path, mount: str, *command) -> subprocess.CompletedProcess:
+    """Run a command where a folder is mounted otherwise; skip where that is not allowed."""
+    if subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    script = f'{mount} && shift && exec "$@"'
+    return subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script, "sh", folder, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_disk_that_is_really_full(campaign, tmp_path):
+    """A tmpfs of some kilobytes; after the failure it is made larger."""
+    if subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    begun = time.monotonic()
+    found = campaign.run("fill_disk.py", tries(2, 24), tmp_path, namespace=True)
+    remark = f"{found['failed']} ended in failure, {found['resumed']} of which were resumed"
+    campaign.note("a full disk", found["tries"], found["losses"], begun, remark)
+
+
+def wait_for(condition, process, seconds=300):
+    """Wait until something is so while a process runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "it ended too early"
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_two_at_once_an_interruption_a_read_only_disk_and_a_move(campaign, tmp_path):
+    """What may befall one run, one after the other, through the real Snakemake."""
+    begun = time.monotonic()
+    checkout = kill_snakemake.prepare(tmp_path / "here")
+    results = checkout.path / "results"
+    with open(tmp_path / "log", "w") as log:
+        first = kill_snakemake.start(checkout, log)
+        wait_for(lambda: list(results.rglob("*.checkpoint")), first)
+
+        # Another in the same folder is refused.
+        with open(tmp_path / "second", "w") as second:
+            assert kill_snakemake.start(checkout, second).wait() != 0
+        assert "cannot be locked" in (tmp_path / "second").read_text()
+
+        # Ctrl-C: the job saves where it stands, and Snakemake keeps it.
+        wait_for(lambda: list(results.rglob("*.checkpoint")), first)
+        os.killpg(first.pid, signal.SIGINT)
+        assert first.wait() != 0
+    assert "interrupted by SIGINT after step" in (tmp_path / "log").read_text()
+    (saved,) = {path.parent for path in results.rglob("*.checkpoint")}
+    done = kill_snakemake.finished(checkout)
+
+    # On a disk that cannot be written to nothing is done, and nothing is lost.
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    command = kill_snakemake.command()
+    read_only = 'cd "$1"/.. && mount --bind results results && mount -o remount,bind,ro results'
+    refused = in_namespace(results, read_only, *command)
+    assert refused.returncode != 0
+    assert "Read-only file system" in refused.stdout + refused.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    kill_snakemake.unlock(checkout)
+
+    # The results are moved to another checkout and continued there.
+    elsewhere = kill_snakemake.prepare(tmp_path / "elsewhere")
+    results.rename(elsewhere.path / "results")
+    with open(tmp_path / "log", "w") as log:
+        assert kill_snakemake.start(elsewhere, log).wait() == 0, (tmp_path / "log").read_text()
+    resumed = next(path for path in elsewhere.path.rglob(f"{saved.name}.nc"))
+    attempts = json.loads(artifacts.read(resumed).attrs["attempts"])
+    assert [attempt["from_step"] > 0 for attempt in attempts] == [False, True]
+    ended = kill_snakemake.finished(elsewhere)
+    assert done.items() <= ended.items()
+    for path in elsewhere.path.rglob("train/**/*.nc"):
+        job = job_from_identity(json.loads(artifacts.read(path).attrs["job"]))
+        expected = artifacts.data_digest(artifacts.job_dataset(training.train(job), job, {}))
+        assert ended[path.name] == expected
+    campaign.note("two at once, Ctrl-C, read-only results, moved", 4, [], begun)

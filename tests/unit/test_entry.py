@@ -1,0 +1,127 @@
+"""Logs and progress of entry scripts."""
+
+import logging
+import sys
+import warnings
+
+import pytest
+from icl import entry
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    """Leave logging as it was found: `logged` sets up a process that has nothing else to do."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.captureWarnings(False)
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers, root.level = handlers, level
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "logs/of/a/rule.log"
+
+
+def test_records_and_warnings_go_to_the_rules_log(path):
+    with entry.logged(path) as log:
+        log.info("%d runs", 3)
+        logging.getLogger("icl.training").warning("seed 4 diverged")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(True)
+            warnings.warn("this is old", DeprecationWarning, stacklevel=1)
+    lines = path.read_text().splitlines()
+    assert "INFO icl: 3 runs" in lines[0]
+    assert "WARNING icl.training: seed 4 diverged" in lines[1]
+    assert "this is old" in lines[2]
+
+
+def test_a_failure_is_logged_with_its_traceback_and_goes_on_up(path):
+    with pytest.raises(ValueError, match="no such K"), entry.logged(path):
+        raise ValueError("no such K")
+    text = path.read_text()
+    assert "ERROR icl: failed" in text
+    assert "Traceback" in text
+    assert "ValueError: no such K" in text
+
+
+def test_a_log_starts_afresh_unless_earlier_attempts_are_to_stay(path):
+    for mode, expected in (("w", ["one"]), ("w", ["two"]), ("a", ["two", "three"])):
+        with entry.logged(path, mode) as log:
+            log.info(expected[-1])
+        assert [line.split(": ")[1] for line in path.read_text().splitlines()] == expected
+
+
+class Terminal:
+    """A stderr that says whether it is a terminal."""
+
+    def __init__(self, is_terminal):
+        self.is_terminal, self.text = is_terminal, ""
+
+    def isatty(self):
+        return self.is_terminal
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that is set by hand; it starts far from zero, as the real one does."""
+    times = [1000.0]
+    monkeypatch.setattr(entry.time, "monotonic", lambda: times[0])
+
+    def advance(seconds):
+        times[0] += seconds
+
+    return advance
+
+
+def lines_of(caplog):
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_progress_is_logged_at_intervals_and_at_the_end(caplog, clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal(False))
+    log = logging.getLogger("icl")
+    with caplog.at_level(logging.INFO), entry.progress(100, "N=4", log) as report:
+        report(0, 8)
+        clock(entry.LINE_INTERVAL / 2)
+        report(10, 8)
+        clock(entry.LINE_INTERVAL / 2)
+        report(20, 7)
+        clock(1)
+        report(100, 5)
+    lines = lines_of(caplog)
+    assert [line.rsplit(", ", 1)[1] for line in lines] == [
+        "8 replicates left",
+        "7 replicates left",
+        "5 replicates left",
+    ]
+    assert "20/100" in lines[1]
+    assert "100/100" in lines[2]
+
+
+def test_the_rate_of_a_resumed_job_is_that_of_this_attempt(caplog, clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal(False))
+    log = logging.getLogger("icl")
+    with caplog.at_level(logging.INFO), entry.progress(1000, "N=4", log) as report:
+        report(900, 8)
+        clock(50)
+        report(950, 8)
+    assert "1.00step/s" in lines_of(caplog)[-1]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_bar_is_drawn_on_a_terminal_alone(is_terminal, monkeypatch):
+    stderr = Terminal(is_terminal)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with entry.progress(100, "N=4", logging.getLogger("icl")) as report:
+        report(100, 8)
+    assert ("N=4" in stderr.text) == is_terminal
