@@ -1,7 +1,9 @@
 """netCDF in and out: one file per job, one per experiment, each of which proves itself complete.
 
 Each carries a digest of its contents, which every reader
-checks: a file that opens but was cut short, edited or mixed up is refused by name.
+checks: a file that opens but was cut short, edited or mixed up is refused by name. After its last
+byte comes a digest of all of them, checked before the file is opened: with one bit of its structure
+changed, HDF5 may never return. (Other readers of netCDF do not look past its end.)
 """
 
 import errno
@@ -20,8 +22,12 @@ from icl import files
 from icl.config import SETTINGS, Job, build, job_name, settings_of
 from icl.records import SUMMARIES, Record, StopReason, metrics_of
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no digest after its end
 STAMP = files.STAMP
+
+
+_SEAL = b"\nsha256 of all before: "
+_SEAL_SIZE = len(_SEAL) + 64
 
 
 class ArtifactError(files.DamagedError):
@@ -87,6 +93,9 @@ def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
         except RuntimeError as error:  # all that the library below says of a full or broken disk
             free = shutil.disk_usage(Path(temporary).parent).free
             raise OSError(errno.EIO, f"{error}, with {free:,} bytes free on the disk") from error
+        data = Path(temporary).read_bytes()
+        with open(temporary, "ab") as file:
+            file.write(_seal(data))
 
 
 def read(path: str | os.PathLike) -> xr.Dataset:
@@ -98,6 +107,12 @@ def read(path: str | os.PathLike) -> xr.Dataset:
     """
     if not Path(path).is_file():
         raise ArtifactError(f"{path}: there is no such file")
+    data = Path(path).read_bytes()
+    is_sealed = data[-_SEAL_SIZE:].startswith(_SEAL)
+    if is_sealed and data[-_SEAL_SIZE:] != _seal(memoryview(data)[:-_SEAL_SIZE]):
+        raise ArtifactError(
+            f"{path}: is damaged: its bytes do not match their digest; {files.REMEDY}"
+        )
     try:
         dataset = xr.load_dataset(path, engine="netcdf4")
     except Exception as error:  # the libraries below raise many kinds for a damaged file
@@ -107,7 +122,13 @@ def read(path: str | os.PathLike) -> xr.Dataset:
         raise ArtifactError(f"{path}: has no stamp of completeness ({STAMP}); {files.REMEDY}")
     if stamp != content_digest(dataset):
         raise ArtifactError(f"{path}: its contents do not match its digest; {files.REMEDY}")
+    if not is_sealed and dataset.attrs["artifact_format"] != 1:
+        raise ArtifactError(f"{path}: lacks the digest after its end; {files.REMEDY}")
     return dataset
+
+
+def _seal(data: bytes | memoryview) -> bytes:
+    return _SEAL + hashlib.sha256(data).hexdigest().encode()
 
 
 def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[str, xr.Dataset]:

@@ -70,6 +70,31 @@ def test_a_changed_value_is_refused(path):
         artifacts.read(path)
 
 
+def test_a_changed_bit_is_noticed_before_the_file_is_opened(path, monkeypatch):
+    """HDF5 does not always return from a damaged file."""
+    monkeypatch.setattr(xr, "load_dataset", lambda *_, **__: pytest.fail("it was opened"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(artifacts.ArtifactError, match=r"job\.nc: is damaged"):
+        artifacts.read(path)
+
+
+def test_a_file_that_lost_the_digest_after_its_end_is_refused(path):
+    data = path.read_bytes()
+    path.write_bytes(data[: -artifacts._SEAL_SIZE])
+    with pytest.raises(artifacts.ArtifactError, match="lacks the digest after its end"):
+        artifacts.read(path)
+
+
+def test_a_file_of_the_first_format_is_read(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(artifacts, "FORMAT_VERSION", 1)
+    monkeypatch.setattr(artifacts, "_seal", lambda data: b"")
+    artifacts.write(dataset, tmp_path / "old.nc")
+    monkeypatch.undo()
+    assert artifacts.read(tmp_path / "old.nc").attrs["artifact_format"] == 1
+
+
 def test_a_changed_attribute_is_refused(path):
     with netCDF4.Dataset(path, "a") as file:
         file.git_revision = "abd"
