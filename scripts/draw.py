@@ -1,5 +1,7 @@
 """Draw one figure from collected data and the verdicts that it quotes."""
 
+import json
+
 from icl import artifacts, entry, figures, files, provenance
 from icl.figures import style
 
