@@ -71,6 +71,8 @@ DESCRIBED = Path.cwd() / RESULTS / "report"
 MARKING_GAPS = config.get("missing_blocks", "wait") == "mark"
 AFTER_A_FAILURE = (
     "Something failed; what finished is kept, and the same command goes on from there.\n"
+    "If it then says that the directory cannot be locked, though no other snakemake runs in it: "
+    "snakemake --unlock, then the same command.\n"
     "To draw figures and decide claims now, with the gaps marked: snakemake all --configfile "
     + " ".join([*map(str, preset_and_overlays()), "config/mark_gaps.yaml"])
 )
