@@ -33,6 +33,7 @@ class DamagedError(RuntimeError):
 
 def write_json(data: dict[str, Any], path: str | os.PathLike) -> None:
     """Write a mapping as JSON, stamped with the digest of its contents, all or nothing."""
+    data = json.loads(json.dumps(data))  # as it will be read, keys as strings
     stamped = {**data, STAMP: _digest(data)}
     write_text(json.dumps(stamped, indent=1, sort_keys=True), path)
 

@@ -192,6 +192,13 @@ def test_verdicts_carry_the_digest_of_their_contents(tmp_path):
         files.read_json(tmp_path / "none.json")
 
 
+def test_a_verdict_is_known_again_whatever_json_makes_of_it(tmp_path):
+    path = tmp_path / "verdict.json"
+    # Numbers are sorted as numbers, and as the strings that JSON makes of them otherwise.
+    files.write_json({"by_size": {2: [float("nan")], 10: (1.5, float("inf"))}}, path)
+    assert files.read_json(path)["by_size"]["10"] == [1.5, float("inf")]
+
+
 def test_what_dead_writers_left_is_swept_and_what_others_write_is_not(tmp_path):
     dead = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
     host, dead = files._HOST, dead.stdout.strip()
