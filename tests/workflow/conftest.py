@@ -6,6 +6,13 @@ import pytest
 from checkout import Checkout
 
 
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file on one worker, and those of the finished smoke size on one."""
+    for item in items:
+        group = "finished" if "finished" in getattr(item, "fixturenames", ()) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def checkout(tmp_path):
     return Checkout(tmp_path)
