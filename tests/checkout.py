@@ -4,7 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "Makefile", "workflow", "config", "scripts", "envs", "profiles", "slurm")
@@ -65,6 +68,24 @@ class Checkout:
             elif reading and not words:
                 break
         return counts
+
+    def shrink(self, experiments: Collection[str], preset: str = "smoke") -> None:
+        """Make a preset the smoke size, cut to some experiments and what they alone decide."""
+        smoke, claims, theory = (
+            yaml.safe_load((self.path / f"config/{name}.yaml").read_text(encoding="utf-8"))
+            for name in ("smoke", "claims", "theory")
+        )
+        smoke["experiments"] = {name: smoke["experiments"][name] for name in sorted(experiments)}
+        known = set(experiments) | set(theory["theory"])
+        for kind in ("claims", "figures"):
+            claims[kind] = {
+                name: entry
+                for name, entry in claims[kind].items()
+                if set(entry["experiments"].values()) <= known
+                and set(entry.get("claims", ())) <= set(claims["claims"])
+            }
+        self.write(f"config/{preset}.yaml", yaml.safe_dump({**smoke, "preset": preset}))
+        self.write("config/claims.yaml", yaml.safe_dump(claims))
 
     def write(self, name: str, text: str) -> str:
         """Write a file; return its name."""

@@ -7,10 +7,10 @@ from checkout import Checkout
 
 
 def pytest_collection_modifyitems(items):
-    """Keep the tests of a file on one worker, and those of the finished smoke size on one."""
+    """Keep the tests of a file on one worker, and those of one finished checkout on one."""
     for item in items:
-        group = "finished" if "finished" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        shared = {"finished", "small"} & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group(shared.pop() if shared else str(item.path)))
 
 
 @pytest.fixture
@@ -26,11 +26,20 @@ def finished(tmp_path_factory):
     return checkout
 
 
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A checkout in which a few experiments of the smoke size have run. Do not change it."""
+    checkout = Checkout(tmp_path_factory.mktemp("small"))
+    checkout.shrink({"transition", "acquisition", "transience"})
+    checkout.snakemake("all")
+    return checkout
+
+
 @pytest.fixture
-def copy_of_finished(finished, tmp_path):
-    """A copy of the finished checkout, to be changed at will."""
+def copy_of_small(small, tmp_path):
+    """A copy of that checkout, to be changed at will."""
     target = tmp_path / "copy"
-    shutil.copytree(finished.path, target, symlinks=True)
+    shutil.copytree(small.path, target, symlinks=True)
     copy = object.__new__(Checkout)
     copy.path = target
     return copy

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pages
 import pytest
-import yaml
 from checkout import ROOT, Checkout
 
 PAGES = [ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/howto").glob("*.md"))]
@@ -14,30 +13,11 @@ PAGES = [ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/howto").glob("*.md"))]
 EXPERIMENTS = {"transition", "acquisition"}  # what the pages speak of
 
 
-def shrink(checkout: Checkout) -> None:
-    """Make the laptop size as small as smoke, and both to what the pages speak of."""
-    folder = checkout.path / "config"
-    smoke, claims, theory = (
-        yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
-        for name in ("smoke", "claims", "theory")
-    )
-    smoke["experiments"] = {name: smoke["experiments"][name] for name in sorted(EXPERIMENTS)}
-    for kind in ("claims", "figures"):
-        claims[kind] = {
-            name: entry
-            for name, entry in claims[kind].items()
-            if set(entry["experiments"].values()) <= EXPERIMENTS | set(theory["theory"])
-            and set(entry.get("claims", ())) <= set(claims["claims"])
-        }
-    checkout.write("config/laptop.yaml", yaml.safe_dump({**smoke, "preset": "laptop"}))
-    checkout.write("config/claims.yaml", yaml.safe_dump(claims))
-
-
 @pytest.fixture(scope="module")
 def finished_laptop(tmp_path_factory):
     """A checkout whose laptop size, shrunk, has run."""
     checkout = Checkout(tmp_path_factory.mktemp("laptop"))
-    shrink(checkout)
+    checkout.shrink(EXPERIMENTS, preset="laptop")
     checkout.snakemake("all", preset="laptop")
     return checkout
 

@@ -107,60 +107,60 @@ def test_growing_a_grid_runs_only_the_new_blocks(finished, tmp_path, change, new
     assert planned["analyse"] == len(users_of(finished, "claims", "transition"))
 
 
-def test_a_truncated_artifact_is_noticed_and_named(copy_of_finished):
-    path = train_files(copy_of_finished)[0]
+def test_a_truncated_artifact_is_noticed_and_named(copy_of_small):
+    path = train_files(copy_of_small)[0]
     path.write_bytes(path.read_bytes()[:-1000])
-    result = copy_of_finished.snakemake("all", check=False)
+    result = copy_of_small.snakemake("all", check=False)
     assert result.returncode != 0
     assert re.search(rf"ArtifactError: \S*{re.escape(path.name)}", result.output)
 
 
-def test_figures_from_downloaded_data_without_training(copy_of_finished):
+def test_figures_from_downloaded_data_without_training(copy_of_small):
     for folder in ("train", "figures", "analysis"):
-        shutil.rmtree(copy_of_finished.path / RESULTS / folder)
-    shutil.rmtree(copy_of_finished.path / ".snakemake")  # a download has no history
-    planned = copy_of_finished.planned("figures")
+        shutil.rmtree(copy_of_small.path / RESULTS / folder)
+    shutil.rmtree(copy_of_small.path / ".snakemake")  # a download has no history
+    planned = copy_of_small.planned("figures")
     assert "train" not in planned
     assert "collect" not in planned
-    copy_of_finished.snakemake("figures")
-    assert (copy_of_finished.path / RESULTS / "figures/fig2.pdf").is_file()
+    copy_of_small.snakemake("figures")
+    assert (copy_of_small.path / RESULTS / "figures/fig2.pdf").is_file()
 
 
-def test_data_of_another_configuration_are_refused(copy_of_finished):
-    shutil.rmtree(copy_of_finished.path / ".snakemake")  # a download has no history
-    shutil.rmtree(copy_of_finished.path / RESULTS / "train")
-    shutil.rmtree(copy_of_finished.path / RESULTS / "analysis")
-    overlay = copy_of_finished.write("my.yaml", "experiments: {transition: {steps: 500}}")
-    result = copy_of_finished.snakemake("claim_sharp_transition", overlay, check=False)
+def test_data_of_another_configuration_are_refused(copy_of_small):
+    shutil.rmtree(copy_of_small.path / ".snakemake")  # a download has no history
+    shutil.rmtree(copy_of_small.path / RESULTS / "train")
+    shutil.rmtree(copy_of_small.path / RESULTS / "analysis")
+    overlay = copy_of_small.write("my.yaml", "experiments: {transition: {steps: 500}}")
+    result = copy_of_small.snakemake("claim_sharp_transition", overlay, check=False)
     assert result.returncode != 0
     assert "not this configuration's" in " ".join(result.output.split())
 
 
-def test_downloaded_data_that_lack_a_job_are_refused(copy_of_finished):
+def test_downloaded_data_that_lack_a_job_are_refused(copy_of_small):
     for folder in (".snakemake", f"{RESULTS}/train", f"{RESULTS}/analysis"):
-        shutil.rmtree(copy_of_finished.path / folder)
+        shutil.rmtree(copy_of_small.path / folder)
     grid = [{"context_length": 6, "n_items": [16, 64, 256, 1024, 2048]}]
     overlay = json.dumps({"experiments": {"transition": {"grid": grid}}})
-    file = copy_of_finished.write("my.yaml", overlay)
-    result = copy_of_finished.snakemake("claim_sharp_transition", file, check=False)
+    file = copy_of_small.write("my.yaml", overlay)
+    result = copy_of_small.snakemake("claim_sharp_transition", file, check=False)
     assert result.returncode != 0
     assert "lack 1 of this configuration's 5 jobs" in " ".join(result.output.split())
 
 
-def test_a_job_that_fails_leaves_the_rest_and_make_marks_the_gap(copy_of_finished):
+def test_a_job_that_fails_leaves_the_rest_and_make_marks_the_gap(copy_of_small):
     """As make all does it: everything else is made, then figures with the gap, then failure."""
-    lost = train_files(copy_of_finished, "transition")[-1]
+    lost = train_files(copy_of_small, "transition")[-1]
     lost.unlink()
     for made in ("collected", "analysis", "figures", "claims.json", "claims.md"):
-        path = copy_of_finished.path / RESULTS / made
+        path = copy_of_small.path / RESULTS / made
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     # A folder where the job's log should go: the job fails, as on a broken file system.
-    log = copy_of_finished.path / RESULTS / "logs/train/transition" / f"{lost.stem}.log"
+    log = copy_of_small.path / RESULTS / "logs/train/transition" / f"{lost.stem}.log"
     log.unlink()
     log.mkdir()
     (log / "in the way").write_text("")
-    (copy_of_finished.path / ".venv").mkdir()
-    (copy_of_finished.path / ".venv/installed").write_text("")
+    (copy_of_small.path / ".venv").mkdir()
+    (copy_of_small.path / ".venv/installed").write_text("")
     made = subprocess.run(
         [
             "make",
@@ -170,7 +170,7 @@ def test_a_job_that_fails_leaves_the_rest_and_make_marks_the_gap(copy_of_finishe
             "PRESET=smoke",
             f"BIN={Path(sys.executable).parent}",
         ],
-        cwd=copy_of_finished.path,
+        cwd=copy_of_small.path,
         capture_output=True,
         text=True,
         check=False,
@@ -178,21 +178,21 @@ def test_a_job_that_fails_leaves_the_rest_and_make_marks_the_gap(copy_of_finishe
     )
     assert made.returncode != 0
     assert "config/mark_gaps.yaml" in made.stdout + made.stderr
-    results = copy_of_finished.path / RESULTS
+    results = copy_of_small.path / RESULTS
     assert lost.stem in (results / "claims.md").read_text()
     assert (results / "figures/fig2.pdf").is_file()
     assert not lost.exists()
 
 
-def test_figures_from_what_finished_with_the_gap_marked(copy_of_finished):
-    lost = train_files(copy_of_finished, "transition")[-1]
+def test_figures_from_what_finished_with_the_gap_marked(copy_of_small):
+    lost = train_files(copy_of_small, "transition")[-1]
     lost.unlink()
-    (copy_of_finished.path / RESULTS / "collected/transition.nc").unlink()
-    copy_of_finished.snakemake("all", "config/mark_gaps.yaml")
-    collected = artifacts.read(copy_of_finished.path / RESULTS / "collected/transition.nc")
+    (copy_of_small.path / RESULTS / "collected/transition.nc").unlink()
+    copy_of_small.snakemake("all", "config/mark_gaps.yaml")
+    collected = artifacts.read(copy_of_small.path / RESULTS / "collected/transition.nc")
     assert json.loads(collected.attrs["missing_blocks"]) == [lost.stem]
-    assert lost.stem in (copy_of_finished.path / RESULTS / "claims.md").read_text()
+    assert lost.stem in (copy_of_small.path / RESULTS / "claims.md").read_text()
     # Once the block can be made, the same command without the mark makes it and what needs it.
-    planned = copy_of_finished.planned("all")
+    planned = copy_of_small.planned("all")
     assert planned["train"] == 1
     assert planned["collect"] == 1
