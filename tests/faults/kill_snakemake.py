@@ -102,9 +102,10 @@ def main(tries: int, folder: Path) -> dict:
             seen = {}  # what artifacts said of the attempts behind them, whenever they were there
             while True:
                 process = start(checkout, log)
+                # The first seconds are Python's, which there is no sense in disturbing.
+                patience = duration * choose.uniform(0.2, 1.1) if kills < tries else None
                 try:
-                    # The first seconds are Python's, which there is no sense in disturbing.
-                    status = process.wait(timeout=duration * choose.uniform(0.2, 1.1))
+                    status = process.wait(timeout=patience)
                     break
                 except subprocess.TimeoutExpired:
                     pass

@@ -25,7 +25,7 @@ def test_a_training_job_killed_at_random_moments(how, few, many, campaign, tmp_p
     found = campaign.run("kill_training.py", how, tries(few, many), tmp_path)
     remark = f"{found['in_a_save']} in a save; {found['finished']} jobs reached their end"
     campaign.note(f"{how} of a training job", found["kills"], found["losses"], begun, remark)
-    assert found["resumed"]
+    assert found["resumed"] or found["kills"] < 5  # which may come before anything is saved
 
 
 def test_snakemake_killed_at_random_moments(campaign, tmp_path):
