@@ -10,7 +10,7 @@ from pathlib import Path
 
 import kill_snakemake
 import pytest
-from campaign import tries
+from campaign import FULL, tries
 from icl import artifacts, training
 from icl.config import job_from_identity
 
@@ -18,9 +18,11 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.mark.parametrize(
-    ("how", "few", "many"), [("SIGKILL", 5, 200), ("SIGTERM", 2, 40), ("SIGUSR1", 1, 40)]
+    ("how", "few", "many"), [("SIGKILL", 5, 200), ("SIGTERM", 2, 40), ("SIGUSR1", 0, 40)]
 )
 def test_a_training_job_killed_at_random_moments(how, few, many, campaign, tmp_path):
+    if not tries(few, many):
+        pytest.skip("make faults: what listens to it listens to the others too")
     begun = time.monotonic()
     found = campaign.run("kill_training.py", how, tries(few, many), tmp_path)
     remark = f"{found['in_a_save']} in a save; {found['finished']} jobs reached their end"
@@ -28,9 +30,10 @@ def test_a_training_job_killed_at_random_moments(how, few, many, campaign, tmp_p
     assert found["resumed"] or found["kills"] < 5  # which may come before anything is saved
 
 
+@pytest.mark.skipif(not FULL, reason="make faults: another test kills Snakemake once")
 def test_snakemake_killed_at_random_moments(campaign, tmp_path):
     begun = time.monotonic()
-    found = campaign.run("kill_snakemake.py", tries(1, 50), tmp_path)
+    found = campaign.run("kill_snakemake.py", 50, tmp_path)
     remark = f"{found['ends']} runs reached their end"
     campaign.note("SIGKILL of Snakemake", found["kills"], found["losses"], begun, remark)
 
@@ -99,7 +102,7 @@ def wait_for(condition, process, seconds=300):
         time.sleep(0.05)
 
 
-def test_two_at_once_an_interruption_a_read_only_disk_and_a_move(campaign, tmp_path):
+def test_two_at_once_a_kill_an_interruption_a_read_only_disk_and_a_move(campaign, tmp_path):
     """What may befall one run, one after the other, through the real Snakemake."""
     begun = time.monotonic()
     checkout = kill_snakemake.prepare(tmp_path / "here")
@@ -108,20 +111,30 @@ def test_two_at_once_an_interruption_a_read_only_disk_and_a_move(campaign, tmp_p
         first = kill_snakemake.start(checkout, log)
         wait_for(lambda: list(results.rglob("*.checkpoint")), first)
 
-        # Another in the same folder is refused.
+        # Another in the same folder is refused, and says what helps if there is no other.
         with open(tmp_path / "second", "w") as second:
             assert kill_snakemake.start(checkout, second).wait() != 0
         said = (tmp_path / "second").read_text()
         assert "cannot be locked" in said
         assert "--unlock" in said
 
+        # Killed with its job, it leaves its lock; once that is off it goes on.
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+        kill_snakemake.unlock(checkout, log)
+        before = set(results.rglob("*.checkpoint"))
+        first = kill_snakemake.start(checkout, log)
+        wait_for(lambda: set(results.rglob("*.checkpoint")) - before, first)
+
         # Ctrl-C: the job saves where it stands, and Snakemake keeps it.
-        wait_for(lambda: list(results.rglob("*.checkpoint")), first)
         os.killpg(first.pid, signal.SIGINT)
         assert first.wait() != 0
-    assert "interrupted by SIGINT after step" in (tmp_path / "log").read_text()
-    (saved,) = {path.parent for path in results.rglob("*.checkpoint")}
+    said = (tmp_path / "log").read_text()
+    assert "interrupted by SIGINT after step" in said
     done = kill_snakemake.finished(checkout)
+    (saved,) = {path.parent.name for path in results.rglob("*.checkpoint")} - {
+        Path(name).stem for name in done
+    }
 
     # On a disk that cannot be written to nothing is done, and nothing is lost.
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
@@ -137,13 +150,12 @@ def test_two_at_once_an_interruption_a_read_only_disk_and_a_move(campaign, tmp_p
     results.rename(elsewhere.path / "results")
     with open(tmp_path / "log", "w") as log:
         assert kill_snakemake.start(elsewhere, log).wait() == 0, (tmp_path / "log").read_text()
-    resumed = next(path for path in elsewhere.path.rglob(f"{saved.name}.nc"))
-    attempts = json.loads(artifacts.read(resumed).attrs["attempts"])
-    assert [attempt["from_step"] > 0 for attempt in attempts] == [False, True]
+    attempts = kill_snakemake.attempts(elsewhere.path / "results", f"{saved}.nc")
+    assert attempts[0]["from_step"] == 0 < attempts[-1]["from_step"]
     ended = kill_snakemake.finished(elsewhere)
     assert done.items() <= ended.items()
     for path in elsewhere.path.rglob("train/**/*.nc"):
         job = job_from_identity(json.loads(artifacts.read(path).attrs["job"]))
         expected = artifacts.data_digest(artifacts.job_dataset(training.train(job), job, {}))
         assert ended[path.name] == expected
-    campaign.note("two at once, Ctrl-C, read-only results, moved", 4, [], begun)
+    campaign.note("two at once, killed, Ctrl-C, read-only results, moved", 5, [], begun)
