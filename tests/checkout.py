@@ -34,6 +34,7 @@ class Checkout:
         preset: str = "smoke",
         check: bool = True,
         environment: dict[str, str] | None = None,
+        timeout: float = 1800,
     ):
         """Run Snakemake; arguments that name a .yaml file go to --configfile."""
         overlays = [a for a in arguments if a.endswith(".yaml")]
@@ -46,7 +47,7 @@ class Checkout:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=1800,
+            timeout=timeout,
             check=False,
         )
         result.output = result.stdout + result.stderr

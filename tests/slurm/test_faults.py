@@ -107,6 +107,7 @@ def test_what_slurm_takes_away_is_redone_to_the_same_bits(tmp_path, capsys):
                 *("--slurm-init-seconds-before-status-checks", "2"),
                 disturbed.write("my.yaml", OVERLAY),
                 environment=cluster.environment,
+                timeout=4 * 3600,  # on a busy machine half an hour is not enough
             )
         finally:
             done.set()
