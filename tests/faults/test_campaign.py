@@ -102,6 +102,7 @@ def wait_for(condition, process, seconds=300):
         time.sleep(0.05)
 
 
+@pytest.mark.skipif(not FULL, reason="make faults: it takes minutes")
 def test_two_at_once_a_kill_an_interruption_a_read_only_disk_and_a_move(campaign, tmp_path):
     """What may befall one run, one after the other, through the real Snakemake."""
     begun = time.monotonic()

@@ -6,13 +6,6 @@ import pytest
 from checkout import Checkout
 
 
-def pytest_collection_modifyitems(items):
-    """Keep the tests of a file on one worker, and those of one finished checkout on one."""
-    for item in items:
-        shared = {"finished", "small"} & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group(shared.pop() if shared else str(item.path)))
-
-
 @pytest.fixture
 def checkout(tmp_path):
     return Checkout(tmp_path)

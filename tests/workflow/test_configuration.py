@@ -86,6 +86,7 @@ def test_cuda_is_refused_where_there_is_none(checkout):
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
+    checkout.shrink({"transition"})
     result = checkout.snakemake("collected", "--config", "device=cuda", check=False)
     assert result.returncode != 0
     assert "no CUDA device" in result.output
