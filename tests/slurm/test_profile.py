@@ -7,7 +7,7 @@ from checkout import Checkout
 from icl import artifacts
 
 # One run for all of them, hence one worker.
-pytestmark = [pytest.mark.workflow, pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
 
 # Two experiments of the smoke size, cut to four short jobs, with what comes after them: each job
 # costs three starts of Snakemake, and `all` has dozens of jobs.

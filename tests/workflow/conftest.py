@@ -1,5 +1,7 @@
 """Throwaway checkouts in which the real Snakemake runs."""
 
+import fcntl
+import os
 import shutil
 
 import pytest
@@ -11,21 +13,36 @@ def checkout(tmp_path):
     return Checkout(tmp_path)
 
 
+def made_once(name, tmp_path_factory, make):
+    """Make a checkout in a folder that all workers share, whichever of them comes first."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    with open(root / f"{name}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        checkout, done = object.__new__(Checkout), root / f"{name}.done"
+        checkout.path = root / name
+        if not done.exists():
+            checkout = Checkout(root / name)
+            make(checkout)
+            done.touch()
+    return checkout
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A checkout in which the smoke size has run to its end, with its report. Do not change it."""
-    checkout = Checkout(tmp_path_factory.mktemp("finished"))
-    checkout.snakemake("report")
-    return checkout
+    return made_once("finished", tmp_path_factory, lambda checkout: checkout.snakemake("report"))
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory):
     """A checkout in which a few experiments of the smoke size have run. Do not change it."""
-    checkout = Checkout(tmp_path_factory.mktemp("small"))
-    checkout.shrink({"transition", "acquisition", "transience"})
-    checkout.snakemake("all")
-    return checkout
+
+    def make(checkout):
+        checkout.shrink({"transition", "acquisition", "transience"})
+        checkout.snakemake("all")
+
+    return made_once("small", tmp_path_factory, make)
 
 
 @pytest.fixture
