@@ -100,7 +100,7 @@ def test_nothing_computable_is_drawn_all_the_same(name):
     assert "not computable" in texts(figure)
 
 
-# Without Figure 6, whose bytes differ from one drawing to the next now and then: not understood yet.
+# Without Figure 6, whose bytes differ now and then from one drawing to the next: not understood.
 @pytest.mark.parametrize("name", [name for name in FIGURES if name != "fig6"])
 def test_equal_figures_have_equal_bytes(name, tmp_path):
     digests = []
