@@ -178,7 +178,11 @@ def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.D
     n_items = np.inf if job.n_items is None else float(job.n_items)
     rate = job.optimiser.learning_rate
     coordinates = {
-        "seed": ("seed", np.asarray(job.seeds), {"long_name": "seed of the replicate"}),
+        "seed": (
+            "seed",
+            np.asarray(job.seeds),
+            {"long_name": "seed of the replicate", "units": "1"},
+        ),
         "step": ("step", record.steps, {"long_name": "SGD steps done", "units": "1"}),
         "theory_time": (
             "step",
@@ -209,6 +213,7 @@ def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.D
         record.stop_reason,
         {
             "long_name": "why the record ends",
+            "units": "1",
             "flag_values": np.asarray([r.value for r in StopReason], dtype=np.int8),
             "flag_meanings": " ".join(r.name.lower() for r in StopReason),
         },
@@ -253,8 +258,8 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
         identity = json.loads(dataset.attrs["job"])
         settings = settings_of(build(Job, identity))
         per_run |= {
-            name: ("run", np.full(part.sizes["run"], settings[name]), {"long_name": long_name})
-            for name, long_name in SETTINGS.items()
+            name: ("run", np.full(part.sizes["run"], settings[name]), _described(name))
+            for name in SETTINGS
         }
         parts.append(part.assign(per_run))
         jobs.append(identity)
@@ -262,7 +267,8 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
         if "git_diff" in facts:  # once for all jobs that ran with it
             diffs[facts["git_diff_digest"]] = facts.pop("git_diff")
         provenance.append(facts)
-    joined = xr.concat(parts, dim="run", join="outer", combine_attrs="drop")
+    # A variable's attributes are the same in every job that has it.
+    joined = xr.concat(parts, dim="run", join="outer", combine_attrs="override")
     coordinates = [*_SCALAR, *SETTINGS, *_PER_EVALUATION, "seed"]
     joined = joined.set_coords(coordinates).drop_vars("evaluation")
     joined.attrs = {
@@ -272,6 +278,12 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
         **({"git_diffs": json.dumps(diffs, sort_keys=True)} if diffs else {}),
     }
     return joined
+
+
+def _described(setting: str) -> dict[str, str]:
+    """Return the attributes of a setting; one that is a word has no unit."""
+    unit = {} if setting == "context_labels" else {"units": "1"}
+    return {"long_name": SETTINGS[setting], **unit}
 
 
 _SCALAR = ("context_length", "n_items")

@@ -44,10 +44,15 @@ def test_round_trip(dataset, path):
     )
 
 
+def assert_described(dataset):
+    for name, variable in dataset.variables.items():
+        assert variable.attrs["long_name"], name
+        assert variable.dtype.kind in "OUS" or variable.attrs["units"], name
+
+
 def test_a_plain_reader_sees_names_units_and_identity(path):
     with xr.open_dataset(path) as dataset:
-        for variable in dataset.variables.values():
-            assert variable.attrs["long_name"]
+        assert_described(dataset)
         assert dataset.icl_loss.attrs["units"] == "nat"
         assert json.loads(dataset.attrs["job"])["context_length"] == 4
         assert float(dataset.theory_time[-1]) == pytest.approx(10.0)  # rate 0.1 x 100 steps
@@ -147,6 +152,9 @@ def test_collect_joins_ragged_grids(tmp_path):
     np.testing.assert_array_equal(joined.iwl_loss[0], parts[0].iwl_loss[0])
     assert np.isnan(joined.icl_accuracy[1, 3:]).all()
     assert joined.stop_reason.dtype == np.int8
+    assert_described(joined)
+    assert joined.icl_loss.attrs["units"] == "nat"
+    assert joined.stop_reason.attrs["flag_meanings"].startswith("last_step")
     jobs = json.loads(joined.attrs["jobs"])
     assert [entry["n_items"] for entry in jobs] == [16, None]
 
@@ -174,6 +182,16 @@ def test_collected_runs_have_their_settings_as_coordinates(tmp_path):
     assert joined.learning_rate.values.tolist() == [first.learning_rate] * 4
     assert joined.w_decay.values.tolist() == [first.weight_decay.attention] * 2 + [1e-3] * 2
     assert joined.context_labels.values.tolist() == ["random"] * 2 + ["balanced"] * 2
+    assert_described(joined)
+
+
+def test_a_variable_that_one_job_alone_has_is_described():
+    (job, record), (other, more) = job_and_record(), job_and_record(64)
+    first, second = artifacts.job_dataset(record, job, {}), artifacts.job_dataset(more, other, {})
+    beta = second.icl_loss.assign_attrs(long_name="beta", units="1")
+    joined = artifacts.collect([first, second.assign(beta=beta)], {})
+    assert_described(joined)
+    assert np.isnan(joined.beta[:2]).all()
 
 
 def test_verdicts_carry_the_digest_of_their_contents(tmp_path):
