@@ -13,7 +13,7 @@ import numpy as np
 import plotly.offline
 import xarray as xr
 
-from icl import artifacts, provenance, records
+from icl import provenance
 from icl.records import StopReason
 from icl.theory import flow
 
@@ -23,13 +23,6 @@ NOT_RECORDED = 65535
 LEVELS = NOT_RECORDED - 1
 MOST_FLOWS = 24  # theory overlays of an experiment
 FLOW_POINTS = 150
-TITLES = {
-    **records.METRICS,
-    **records.ITEM_METRICS,
-    **records.SCALAR_METRICS,
-    **records.HEAD_METRICS,
-    **records.SELF_METRICS,
-}
 _CURVE = ("run", "evaluation")
 
 
@@ -115,8 +108,8 @@ def describe(dataset: xr.Dataset, points: int) -> dict[str, Any]:
         "digest": dataset.attrs["data_digest"][:12],
         "curves": {
             name: {
-                "title": TITLES.get(name, name),
-                "unit": artifacts.unit_of(name),
+                "title": dataset[name].attrs.get("long_name", name),
+                "unit": dataset[name].attrs.get("units", "1"),
                 **quantise(take(dataset[name].transpose(*_CURVE).values)),
             }
             for name in curves_of(dataset)

@@ -60,6 +60,13 @@ def test_curves_stand_at_their_steps(collected):
                 np.testing.assert_allclose(shown[step], value, atol=1e-3)
 
 
+def test_a_curve_is_named_as_its_data_name_it(collected):
+    named = collected.assign(beta=collected.icl_loss.assign_attrs(long_name="beta itself"))
+    curves = explorer.describe(named, points=240)["curves"]
+    assert curves["beta"]["title"] == "beta itself"
+    assert curves["icl_loss"]["unit"] == "nat"
+
+
 def test_runs_can_be_chosen_by_what_differs(collected):
     found = explorer.describe(collected, points=240)
     choices = found["choices"]
