@@ -45,8 +45,14 @@ def render(template: str, **content: Any) -> str:
         "band": wording.band_text,
         "number": wording.number_text,
         "hours": hours,
+        "breakable": breakable,
     }
     return environment.from_string(template).render(**content)
+
+
+def breakable(name: str) -> Markup:
+    """Let a long name go on in the next line after an underscore."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def caption_html(caption: str) -> Markup:
@@ -84,7 +90,7 @@ def interval_drawing(criterion: Mapping[str, Any]) -> Markup:
         return Markup("")
     span = (max(marks) - min(marks)) or abs(value) or 1.0
     left, right = min(marks) - 0.18 * span, max(marks) + 0.18 * span
-    width, height = 170, 20
+    width, height = 110, 20
 
     def at(x: float | None, otherwise: float) -> float:
         if x is None or math.isnan(x):

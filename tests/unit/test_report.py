@@ -104,7 +104,7 @@ def test_an_interval_is_drawn_over_its_band():
 def test_an_open_band_and_an_open_interval_reach_the_margin():
     svg = drawing(band=[None, 1.3], interval=[1.0, "infinity"])
     assert numbers(svg, 'rect class="band"', "x") == [0]
-    assert numbers(svg, "line", "x2") == [170]
+    assert numbers(svg, "line", "x2") == [110]
     assert drawing(value=None, interval=[None, None]) == ""
 
 
