@@ -37,7 +37,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         f"exponent $\\nu$ = {annotations.quote(verdict, 'exponent', 3)}\n"
         f"curvature {annotations.quote(verdict, 'curvature')}",
     )
-    top.legend(loc="upper left")
+    top.legend(loc="upper left", **style.OVER_LINES)
     _local_exponents(below, verdict)
     style.footer(
         figure,

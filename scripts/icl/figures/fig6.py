@@ -136,7 +136,7 @@ def _fractions(ax: Axes, verdict: dict[str, Any]) -> None:
     _fraction_axis(ax, values)
     style.measured(
         ax,
-        f"$D'$ less $D$ at $K$ = {annotations.show(details.get('n_items'), 4)}\n"
+        f"$D'$ less $D$ at $K$ = {annotations.number(details.get('n_items')):,.0f}\n"
         f"{annotations.quote(verdict, 'difference')}",
     )
 

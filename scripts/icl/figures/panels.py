@@ -52,11 +52,12 @@ def items_axis(ax: Axes, values: np.ndarray) -> None:
 
 def label_items(axis: Axis, values: np.ndarray) -> None:
     """Label an axis of K by 1, 2, 5 of each decade, by decades alone where it has many."""
-    if values.max() > 25 * values.min():
+    # Matplotlib would label what is between decades wherever fewer than three of them are seen.
+    axis.set_minor_formatter(NullFormatter())
+    if values.max() > 100 * values.min():
         return
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
-    axis.set_minor_formatter(NullFormatter())
 
 
 def medians(runs: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:

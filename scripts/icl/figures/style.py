@@ -23,6 +23,8 @@ PALETTE = seaborn.color_palette("colorblind").as_hex()
 # One meaning, one colour, in every figure.
 ICL, IWL, FIT, ALTERNATIVE_FIT, GAP = PALETTE[0], PALETTE[1], "#222222", PALETTE[4], PALETTE[3]
 NEUTRAL = "#6e6e6e"
+# For a legend that stands where a line of reference runs.
+OVER_LINES = {"frameon": True, "facecolor": "w", "edgecolor": "none", "framealpha": 0.9}
 _FOOTER_POINTS = 6.5
 _PDF_KEYS = ("Title", "Author", "Subject", "Keywords")
 
