@@ -103,8 +103,15 @@ def blocks_of(experiment):
 
 
 def has_data(experiment):
-    """Tell whether an experiment has anything to collect: not if gaps are marked and all is one."""
-    return bool(blocks_of(experiment))
+    """Tell whether an experiment has data: not if gaps are marked, and all is one.
+
+    From an archive its data come collected, with no folder of training beside them.
+    """
+    came_collected = (
+        Path(COLLECTED.format(experiment=experiment)).is_file()
+        and not Path(f"{RESULTS}/train/{experiment}").is_dir()
+    )
+    return came_collected or bool(blocks_of(experiment))
 
 
 def drawable():

@@ -99,3 +99,37 @@ rule report:
         f"Write the report: open {RESULTS}/report.html"
     script:
         "../../scripts/write_report.py"
+
+
+# All that a fresh clone needs to draw the figures, but nothing of training.
+rule archive:
+    input:
+        results=rules.report.input.made
+        + expand(COLLECTED, experiment=filter(has_data, JOBS))
+        + expand(PREDICTED, theory=config["theory"])
+        + expand(VERDICT, claim=config["claims"])
+        + rules.explore.output
+        + rules.report.output,
+        config=rules.describe.output.config,
+        configuration=config_files(),
+        code=modules("archive.py"),
+    output:
+        f"{RESULTS}/archive.zip",
+    log:
+        f"{RESULTS}/logs/archive.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/archive.tsv"
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        folder=RESULTS,
+        size=config.get("name", config["preset"]),
+    message:
+        f"Pack the archive: {RESULTS}/archive.zip"
+    script:
+        "../../scripts/archive.py"
