@@ -41,13 +41,19 @@ def render(template: str, **content: Any) -> str:
     )
     environment.filters |= {
         "interval": interval_drawing,
-        "measured": wording.measured_text,
+        "measured": measured,
         "band": wording.band_text,
         "number": wording.number_text,
         "hours": hours,
         "breakable": breakable,
     }
     return environment.from_string(template).render(**content)
+
+
+def measured(criterion: Mapping[str, Any]) -> str:
+    """Write an estimate whose value and interval stay in one line, whatever its unit."""
+    numbers, bracket, unit = wording.measured_text(criterion).partition("]")
+    return numbers.replace(" ", "\N{NO-BREAK SPACE}") + bracket + unit
 
 
 def breakable(name: str) -> Markup:

@@ -25,8 +25,9 @@ def archive(tmp_path_factory):
 
 @pytest.fixture
 def clone(archive, tmp_path):
-    """A checkout as the project has it, in which the archive was unpacked."""
+    """A new checkout of the same files, in which the archive was unpacked."""
     clone = Checkout(tmp_path / "clone")
+    clone.shrink(EXPERIMENTS, FIGURES)
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(clone.path)
     return clone
