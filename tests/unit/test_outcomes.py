@@ -1,5 +1,6 @@
 """Thresholds, fading and outcomes on data whose answers are known."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,71 @@ def test_stop_rules_do_not_decide(name, role):
     verdict = evaluate(name, **{role: stopped(ROLES[role]())})
     assert verdict["verdict"] == UNDECIDED
     assert "stop rule" in verdict["reason"]
+
+
+RULE = {"when": "decided", "icl_accuracy": 0.95, "iwl_accuracy": 0.99, "confirmations": 2}
+
+
+def ended_by_the_rule(data):
+    """Cut each run where RULE would have ended it, one evaluation after the other."""
+    data = data.copy(deep=True)
+    icl, iwl = data["icl_accuracy"].values, data["iwl_accuracy"].values
+    reason = data["stop_reason"].values
+    for run in range(len(icl)):
+        for t in range(1, icl.shape[1]):
+            if (icl[run, t - 1 : t + 1] > 0.95).all():
+                reason[run] = StopReason.ACQUIRED
+            elif (iwl[run, t - 1 : t + 1] >= 0.99).all():
+                reason[run] = StopReason.MEMORISED
+            else:
+                continue
+            icl[run, t + 1 :] = iwl[run, t + 1 :] = np.nan
+            break
+    return data.assign_attrs(jobs=json.dumps([{"stop": RULE}]))
+
+
+def with_a_rule(*, others, **changes):
+    """Judge runs that RULE ended beside others, and the same runs whole."""
+    whole = synthetic_outcomes.thresholds(seeds=16)
+    claim = CLAIMS["threshold_exponent"]
+    options = options_of("threshold_exponent", **{"response": "fraction_acquired", **changes})
+    claim = {**claim, "options": options}
+    roles = {role: ROLES[role]() for role in ("memorisation", "acquisition")}
+    return tuple(
+        claims.evaluate(claim, "threshold_exponent", {**roles, **runs}, "laptop")
+        for runs in (
+            {"thresholds": ended_by_the_rule(whole), "unstopped": others},
+            {"thresholds": whole},
+        )
+    )
+
+
+def test_a_stop_rule_is_allowed_beside_runs_without_one_that_end_alike():
+    ended, whole = with_a_rule(others=synthetic_outcomes.bimodal())
+    exponents = [v["details"]["estimates"]["exponent"] for v in (ended, whole)]
+    assert exponents[0] == exponents[1]
+    assert any("ended as it would have had it" in note for note in ended["details"]["notes"])
+
+
+def test_a_stop_rule_is_refused_beside_runs_that_end_otherwise():
+    others = synthetic_outcomes.bimodal()
+    last = others["icl_accuracy"].values[:, -1]
+    forgot = others.copy(deep=True)
+    forgot["icl_accuracy"].values[np.argmax(last), -1] = 0.5  # acquired, and lost again
+    ended, _ = with_a_rule(others=forgot)
+    assert ended["verdict"] == UNDECIDED
+    assert f"1 of {len(last)} runs without one ended otherwise" in ended["reason"]
+    late = others.copy(deep=True)
+    late["icl_accuracy"].values[np.argmin(last), -1] = 0.99  # memorised, and acquired after that
+    ended, _ = with_a_rule(others=late)
+    assert f"1 of {len(last)} runs without one ended otherwise" in ended["reason"]
+
+
+def test_a_stop_rule_is_refused_beside_too_few_and_where_last_accuracies_are_fitted():
+    few = synthetic_outcomes.bimodal().isel(run=slice(7))
+    assert "7 runs without one; 8 are needed" in with_a_rule(others=few)[0]["reason"]
+    finals, _ = with_a_rule(others=synthetic_outcomes.bimodal(), response="final_accuracy")
+    assert "must be fraction_acquired" in finals["reason"]
 
 
 # Outcomes

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.lib.stride_tricks import sliding_window_view
 
 from icl import statistics
 from icl.config import SETTINGS
@@ -32,7 +33,8 @@ def statistic(
         roles: the datasets it takes, `data`'s keys.
         quantities: the keys of its `Measurement.estimates`.
         options: the options it takes; those that share a name share a meaning.
-        optional: the roles that may be absent from `data`, where all their blocks are missing.
+        optional: the roles that may be absent from `data`, because the claim leaves them out or all
+            their blocks are missing.
     """
     del roles, quantities, options, optional  # for the reader of the source, and for `declarations`
     return lambda function: function
@@ -137,15 +139,87 @@ def undiverged(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.isel(run=np.flatnonzero(dataset["stop_reason"] != StopReason.DIVERGED))
 
 
+def stopped(dataset: xr.Dataset) -> np.ndarray:
+    """Return which runs a stop rule ended: (run,) bool."""
+    return dataset["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).values
+
+
 def require_unstopped(dataset: xr.Dataset, because: str) -> None:
     """Refuse runs that a stop rule ended.
 
     Raises:
         NotComputableError: saying how many, and why that is not allowed.
     """
-    ended = int(dataset["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).sum())
-    if ended:
+    if ended := int(stopped(dataset).sum()):
         raise NotComputableError(f"{ended} runs were ended by a stop rule, {because}")
+
+
+def require_same_outcomes(
+    dataset: xr.Dataset, because: str, data: Mapping[str, xr.Dataset], options: Mapping[str, Any]
+) -> list[str]:
+    """Refuse runs that a stop rule ended, unless others show that it does not decide.
+
+    The others are the runs of the role `unstopped`, near K* and without a stop rule. Wherever the
+    rule would have ended one of them, that must be what it came to at its last step: ICL accuracy
+    above `acquired_above` where it would have been stopped as acquired, and not where as memorised.
+
+    Args:
+        dataset: the runs to be judged.
+        because: why no rule may have ended them.
+        data: role -> collected dataset.
+        options: `acquired_above`, and `least_unstopped`, how many others it takes.
+
+    Returns:
+        What a reader should know, if a rule ended any.
+
+    Raises:
+        NotComputableError: if there are too few others, or one came to something else.
+    """
+    if not stopped(dataset).any():
+        return []
+    if "unstopped" not in data:
+        require_unstopped(dataset, because)
+    others = undiverged(data["unstopped"])
+    require_unstopped(others, "but are there to show what happens without one")
+    if others.sizes["run"] < options["least_unstopped"]:
+        raise NotComputableError(
+            f"{int(stopped(dataset).sum())} runs were ended by a stop rule, {because}, and "
+            f"{others.sizes['run']} runs without one; {options['least_unstopped']} are needed"
+        )
+    acquires = statistics.last_value(others["icl_accuracy"].values) > options["acquired_above"]
+    rules = [job["stop"] for job in json.loads(dataset.attrs["jobs"])]
+    for rule in rules:
+        ended = _would_end(others, rule)
+        wrong = ((ended == StopReason.ACQUIRED) & ~acquires) | (
+            (ended == StopReason.MEMORISED) & acquires
+        )
+        if wrong.any():
+            raise NotComputableError(
+                f"{int(stopped(dataset).sum())} runs were ended by a stop rule, {because}, and "
+                f"{int(wrong.sum())} of {len(wrong)} runs without one ended otherwise"
+            )
+    return [
+        f"{int(stopped(dataset).sum())} of {dataset.sizes['run']} runs were ended by a stop rule; "
+        f"the {others.sizes['run']} runs without one ended as it would have had it"
+    ]
+
+
+def _would_end(dataset: xr.Dataset, rule: Mapping[str, Any]) -> np.ndarray:
+    """Return the `StopReason` with which a rule would have ended each run, or LAST_STEP."""
+    n_runs = dataset.sizes["run"]
+    first = {StopReason.LAST_STEP: np.full(n_runs, np.inf)}
+    passed = {}
+    if rule["when"] in ("acquired", "decided"):
+        passed[StopReason.ACQUIRED] = dataset["icl_accuracy"].values > rule["icl_accuracy"]
+    if rule["when"] in ("memorised", "decided"):
+        passed[StopReason.MEMORISED] = dataset["iwl_accuracy"].values >= rule["iwl_accuracy"]
+    for reason, passes in passed.items():
+        windows = sliding_window_view(passes, rule["confirmations"], axis=1).all(axis=-1)
+        first[reason] = np.where(windows.any(axis=1), windows.argmax(axis=1), np.inf)
+    reasons = np.array(list(first))
+    times = np.stack(list(first.values()))
+    ended = reasons[times.argmin(axis=0)]
+    return np.where(np.isfinite(times.min(axis=0)), ended, StopReason.LAST_STEP)
 
 
 def require_replicates(groups: np.ndarray, least: int, name: str) -> None:

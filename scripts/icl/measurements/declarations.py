@@ -22,11 +22,12 @@ class Declaration:
     Attributes:
         name: of the function, and the `statistic` of a claim.
         module: dotted, where the function is.
-        roles: the roles of a claim's `experiments`, all of them needed.
+        roles: the roles of a claim's `experiments`.
         quantities: what it measures, of which a criterion names one.
         options: the claim's `options`, all of them needed; each is a key of `$defs/options` of
             claims.schema.yaml.
-        optional: the roles without whose data it measures what it can.
+        optional: the roles that a claim may leave out, or whose data may be missing: it measures
+            what it can.
     """
 
     name: str
@@ -106,10 +107,12 @@ def complete(schema: dict[str, Any], statistics: dict[str, Declaration]) -> dict
 
 
 def _requires(entry: Declaration, kinds: dict[str, Any]) -> dict[str, Any]:
-    def exactly(names: tuple[str, ...], kind: Any) -> dict[str, Any]:
+    def exactly(
+        names: tuple[str, ...], kind: Any, optional: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         return {
             "additionalProperties": False,
-            "required": list(names),
+            "required": [name for name in names if name not in optional],
             "properties": {name: kind(name) for name in names},
             "description": ", ".join(names) or "none",
         }
@@ -118,7 +121,7 @@ def _requires(entry: Declaration, kinds: dict[str, Any]) -> dict[str, Any]:
     quantity = {"enum": list(entry.quantities), "description": words}
     return {
         "properties": {
-            "experiments": exactly(entry.roles, lambda _: {"$ref": "#/$defs/text"}),
+            "experiments": exactly(entry.roles, lambda _: {"$ref": "#/$defs/text"}, entry.optional),
             "options": exactly(entry.options, kinds.get),
             "criteria": {"items": {"properties": {"quantity": quantity}}},
         }

@@ -15,7 +15,7 @@ from icl.measurements.base import (
     estimate,
     joined,
     require_replicates,
-    require_unstopped,
+    require_same_outcomes,
     sorted_runs,
     statistic,
     undiverged,
@@ -224,7 +224,7 @@ def predicted_thresholds(
 
 
 @statistic(
-    roles=["thresholds", "transition", "memorisation", "acquisition"],
+    roles=["thresholds", "transition", "memorisation", "acquisition", "unstopped"],
     quantities=[
         "exponent",
         "difference",
@@ -241,12 +241,13 @@ def predicted_thresholds(
         "ceiling",
         "threshold",
         "least_seeds_alone",
+        "least_unstopped",
         "confidence",
         "resamples",
         "seed",
         "least_replicates",
     ],
-    optional=["transition", "acquisition"],
+    optional=["transition", "acquisition", "unstopped"],
 )
 def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the exponent of K* against N, and compare it with 1/nu.
@@ -265,14 +266,19 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     Source: Figure 6 a; equations 12 and 13.
     """
     everything = sorted_runs(joined(data, "thresholds", "transition"))
-    require_unstopped(everything, "which makes a transition sharp by itself")
+    because = "which makes a transition sharp by itself"
+    remarks = require_same_outcomes(everything, because, data, options)
+    if remarks and options["response"] != "fraction_acquired":
+        raise NotComputableError(
+            "a stop rule ended runs before their last step: `response` must be fraction_acquired"
+        )
     runs = undiverged(everything)
     cells = runs["context_length"].values * 1e12 + runs["n_items"].values
     require_replicates(cells, options["least_replicates"], "N, K")
     if len(np.unique(runs["context_length"])) < 3:
         raise NotComputableError("fewer than three values of N; a trend needs three or more")
     found = thresholds(runs, options)
-    notes = [
+    notes = remarks + [
         f"N = {row['context_length']}: K* is not inside the grid of K"
         for row in found.by_length
         if not np.isfinite(row["threshold"])
