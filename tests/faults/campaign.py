@@ -38,7 +38,8 @@ class Campaign:
             check=False,
         )
         assert result.returncode == 0, result.stdout + result.stderr
-        return json.loads(result.stdout)
+        # HDF5 itself prints of a file whose disk broke.
+        return json.loads(result.stdout.splitlines()[-1])
 
     def note(self, fault: str, tried: int, losses: list[str], begun: float, remark: str = ""):
         """Add a row to the table; fail if anything was lost."""
