@@ -6,11 +6,9 @@ byte comes a digest of all of them, checked before the file is opened: with one 
 changed, HDF5 may never return. (Other readers of netCDF do not look past its end.)
 """
 
-import errno
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -87,15 +85,9 @@ def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
         for name, variable in stamped.variables.items()
         if variable.dtype.kind in "fiu"
     }
-    with files.replacing(path) as temporary:
-        try:
-            stamped.to_netcdf(temporary, format="NETCDF4", engine="netcdf4", encoding=encoding)
-        except RuntimeError as error:  # all that the library below says of a full or broken disk
-            free = shutil.disk_usage(Path(temporary).parent).free
-            raise OSError(errno.EIO, f"{error}, with {free:,} bytes free on the disk") from error
-        data = Path(temporary).read_bytes()
-        with open(temporary, "ab") as file:
-            file.write(_seal(data))
+    # Made in memory: HDF5 on a disk that refuses a write may end the process.
+    data = bytes(stamped.to_netcdf(format="NETCDF4", engine="netcdf4", encoding=encoding))
+    files.write_bytes(data + _seal(data), path)
 
 
 def read(path: str | os.PathLike) -> xr.Dataset:
@@ -109,12 +101,14 @@ def read(path: str | os.PathLike) -> xr.Dataset:
         raise ArtifactError(f"{path}: there is no such file")
     data = Path(path).read_bytes()
     is_sealed = data[-_SEAL_SIZE:].startswith(_SEAL)
-    if is_sealed and data[-_SEAL_SIZE:] != _seal(memoryview(data)[:-_SEAL_SIZE]):
-        raise ArtifactError(
-            f"{path}: is damaged: its bytes do not match their digest; {files.REMEDY}"
-        )
+    if is_sealed:
+        data, seal = data[:-_SEAL_SIZE], data[-_SEAL_SIZE:]
+        if seal != _seal(data):
+            raise ArtifactError(
+                f"{path}: is damaged: its bytes do not match their digest; {files.REMEDY}"
+            )
     try:
-        dataset = xr.load_dataset(path, engine="netcdf4")
+        dataset = xr.load_dataset(data, engine="netcdf4")
     except Exception as error:  # the libraries below raise many kinds for a damaged file
         raise ArtifactError(f"{path}: cannot be read ({error}); {files.REMEDY}") from error
     stamp = dataset.attrs.get(STAMP)
@@ -127,7 +121,7 @@ def read(path: str | os.PathLike) -> xr.Dataset:
     return dataset
 
 
-def _seal(data: bytes | memoryview) -> bytes:
+def _seal(data: bytes) -> bytes:
     return _SEAL + hashlib.sha256(data).hexdigest().encode()
 
 

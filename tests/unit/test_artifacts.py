@@ -1,10 +1,10 @@
 """Artifacts survive the round trip, and a damaged one is refused by name."""
 
+import errno
 import json
 import os
 import subprocess
 
-import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -68,9 +68,21 @@ def test_a_truncated_file_is_refused_by_name(path, keep):
         artifacts.read(path)
 
 
+def forge(path, change):
+    """Change a file's contents, and make the digest after its end match them."""
+    dataset = xr.load_dataset(path)
+    change(dataset)
+    data = bytes(dataset.to_netcdf(format="NETCDF4"))
+    path.write_bytes(data + artifacts._seal(data))
+
+
 def test_a_changed_value_is_refused(path):
-    with netCDF4.Dataset(path, "a") as file:
-        file["icl_loss"][0, 0] = file["icl_loss"][0, 0] + 1e-12
+    def change(dataset):
+        dataset["icl_loss"][0, 0] += 1e-12
+
+    forge(path, lambda dataset: None)
+    artifacts.read(path)
+    forge(path, change)
     with pytest.raises(artifacts.ArtifactError, match="do not match"):
         artifacts.read(path)
 
@@ -101,8 +113,7 @@ def test_a_file_of_the_first_format_is_read(dataset, tmp_path, monkeypatch):
 
 
 def test_a_changed_attribute_is_refused(path):
-    with netCDF4.Dataset(path, "a") as file:
-        file.git_revision = "abd"
+    forge(path, lambda dataset: dataset.attrs.update(git_revision="abd"))
     with pytest.raises(artifacts.ArtifactError, match="do not match"):
         artifacts.read(path)
 
@@ -233,10 +244,10 @@ def test_what_dead_writers_left_is_swept_and_what_others_write_is_not(tmp_path):
 def test_a_refusing_file_system_is_named_with_what_to_do(path, dataset, monkeypatch):
     before = path.read_bytes()
 
-    def full(*_, **__):
-        raise RuntimeError("NetCDF: HDF error")
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
-    with pytest.raises(files.WriteError, match=r"HDF error, with [\d,]+ bytes free.*job\.nc"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(files.WriteError, match=r"No space left on device.*job\.nc"):
         artifacts.write(dataset, path)
     assert path.read_bytes() == before
