@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from icl.figures import annotations, fig6c, fig6d, panels, style, times
+from icl.measurements.base import joined
 
 LAYOUT = (("a", "b", "i"), ("a", "b", "c"), ("d", "e", "f"))
 PREDICTION = style.PALETTE[2]
@@ -21,7 +22,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     """Draw the figure.
 
     Args:
-        data: roles "thresholds", "acquisition", "bimodality", "memorisation", "loss",
+        data: roles "thresholds", "transition", "acquisition", "bimodality", "memorisation", "loss",
             "unbalanced" and "balanced".
         verdicts: of threshold_exponent, linear_ticl, bimodality, loss_relation,
             balanced_failure and minimal_model.
@@ -49,13 +50,13 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     for name, letter in zip("abidef", "abcdef", strict=True):
         style.panel_label(axes[name], letter)
     names = {
-        "a": "thresholds",
         "b": "acquisition",
         "c": "bimodality",
         "d": "loss",
         "e": "balanced",
     }
-    shown = {letter: data[name] for letter, name in names.items()}
+    shown = {"a": joined(data, "thresholds", "transition")}
+    shown |= {letter: data[name] for letter, name in names.items()}
     style.footer(figure, annotations.settings(shown, 2), annotations.gap(data.values(), 2))
     return figure
 
@@ -93,7 +94,7 @@ def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.xaxis.set_minor_formatter(lambda *_: "")
     low, high = ax.get_ylim()
-    ax.set_ylim(low, high * (high / low) ** 0.35)  # room for the legend
+    ax.set_ylim(low, high * (high / low) ** 0.5)  # room for the legend
     ax.legend(loc="upper left", borderaxespad=0.1)
     style.measured(
         ax,

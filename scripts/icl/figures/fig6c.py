@@ -48,15 +48,17 @@ def draw_panel(
     bottom.set_xlabel(panels.TIME)
     bottom.set_ylabel("seeds")
     bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    low, high = bottom.get_ylim()
+    bottom.set_ylim(low, 1.6 * high)  # room for the text
     bottom.text(
-        0.5,
-        0.96,
+        0.03,
+        0.97,
         rf"$t_{{\mathrm{{ICL}}}}$ of {len(passage.time)} seeds, $K$ = {n_items:,.0f}"
         f"\ndip test {annotations.p_value(verdict, 'dip_p')}"
         f"\nfinals {options['intermediate'][0]:g} to {options['intermediate'][1]:g}: "
         f"{annotations.quote(verdict, 'intermediates')}",
         transform=bottom.transAxes,
-        ha="center",
+        ha="left",
         va="top",
         fontsize=6,
     )
@@ -106,9 +108,11 @@ def _integral(
     ax.set_ylim(0, 1.15 * top_value)
     ax.set_xticklabels([])
     ax.set_ylabel("$I_K(t)$")
+    # The curves rise from the lower left and stay near their totals.
+    is_low = np.mean(totals) < 0.5 * top_value
     ax.text(
-        0.97,
-        0.06,
+        0.03 if is_low else 0.97,
+        0.95 if is_low else 0.06,
         f"MLP alone, $K$ = {nearest:,.0f}\n"
         + (
             rf"dots: $t_{{\mathrm{{ICL}}}}$ at $K=\infty$, $N$ = {length}"
@@ -116,7 +120,7 @@ def _integral(
             else f"no run at $K=\\infty$, $N$ = {length}"
         ),
         transform=ax.transAxes,
-        ha="right",
-        va="bottom",
+        ha="left" if is_low else "right",
+        va="top" if is_low else "bottom",
         fontsize=6,
     )

@@ -132,6 +132,7 @@ def _criterion(ax: Axes, found: list[skewed.Cell], colours: dict[float, str], t_
     style.plain_log(ax.xaxis)
     ax.set_xlabel(r"$I_K(\infty)\,/\,t_{\mathrm{ICL}}$")
     ax.set_ylabel("fraction that acquires ICL")
-    ax.legend(loc="lower right")
+    ax.margins(x=0.12)
+    ax.legend(loc="upper left")
     told = f"{right} of {len(both)}" if np.isfinite(t_icl) and both else "none"
     style.measured(ax, f"cells on eq. 12's side:\n{told}")

@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from icl.figures import annotations, panels, style
+from icl.measurements.base import joined
 
 MODELS = (
-    ("thresholds", "threshold_exponent", "one-layer transformer"),
-    ("minimal_transition", "minimal_model", "minimal model"),
+    ("threshold_exponent", "one-layer transformer"),
+    ("minimal_model", "minimal model"),
 )
 
 
@@ -23,11 +24,11 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     """Draw the figure.
 
     Args:
-        data: roles "thresholds" and "minimal_transition".
+        data: roles "thresholds" and "transition" (one-layer transformer), "minimal_transition".
         verdicts: of threshold_exponent and minimal_model.
     """
     figure, axes = style.new_figure(2, 3.0, 1, 2, sharey=True)
-    for ax, (_, claim, title), letter in zip(axes, MODELS, "ab", strict=True):
+    for ax, (claim, title), letter in zip(axes, MODELS, "ab", strict=True):
         verdict = verdicts[claim]
         _ratios(ax, verdict["details"].get("finite_over_infinite", ()))
         found = verdict["details"]["estimates"].get("finite_over_infinite")
@@ -36,8 +37,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
             ax, f"{title}\n{annotations.quote(verdict, 'finite_over_infinite')} {quoted}"
         )
         style.panel_label(ax, letter)
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(min(0, low), max(1.2, high))
     axes[0].set_ylabel(r"median $t_{\mathrm{ICL}}(K)\,/\,$median $t_{\mathrm{ICL}}(\infty)$")
-    shown = {letter: data[role] for letter, (role, *_) in zip("ab", MODELS, strict=True)}
+    shown = {"a": joined(data, "thresholds", "transition"), "b": data["minimal_transition"]}
     style.footer(figure, annotations.settings(shown, 2), annotations.gap(shown.values(), 2))
     return figure
 
@@ -68,5 +71,3 @@ def _ratios(ax: Axes, rows: list[dict[str, Any]]) -> None:
         ax.legend(loc="best")
     else:
         ax.set_xlabel("number of items $K$")
-    low, high = ax.get_ylim()
-    ax.set_ylim(min(0, low), max(1.2, high))

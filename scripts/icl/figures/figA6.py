@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 from icl.figures import annotations, panels, style
 from icl.measurements.fading import fading
 
+MOST_NAMED = 6  # decays that each have a tick of their own
 NEVER = style.PALETTE[3]
 LASTS = style.PALETTE[2]
 
@@ -26,12 +27,14 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     found = fading(data["transience"], options)
     figure, ax = style.new_figure(1, 3.3)
     positive = np.unique(found.decay[found.decay > 0])
-    # Zero has no place on a logarithmic axis: it stands a decade below the smallest.
-    zero = positive.min() / 10
+    few = len(positive) <= MOST_NAMED
+    # Zero has no place on a logarithmic axis: it stands below the smallest.
+    zero = positive.min() / (3 if few else 10)
     x = np.where(found.decay > 0, found.decay, zero)
+    spread = min(0.22, 0.35 * np.diff(np.log(np.unique(x))).min())
     for value in np.unique(x):
         own = np.flatnonzero(x == value)
-        x[own] *= np.exp(style.jitter(len(own), 0.22))
+        x[own] *= np.exp(style.jitter(len(own), spread))
     kinds = (
         (found.faded, "o", style.ICL, {"ms": 3, "mew": 0, "alpha": 0.8}, "ICL fades"),
         (
@@ -56,9 +59,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         ax.plot(span, time, color=style.FIT, lw=1, label=label)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ticks = [zero, *10.0 ** np.arange(np.ceil(np.log10(positive.min()) - 1e-9), 1)]
-    ticks = [tick for tick in ticks if tick <= 1.5 * positive.max()]
-    ax.set_xticks(ticks, ["0", *(panels.decay_label(tick) for tick in ticks[1:])])
+    decades = 10.0 ** np.arange(np.ceil(np.log10(positive.min()) - 1e-9), 1)
+    ticks = positive if few else decades[decades <= 1.5 * positive.max()]
+    names = (f"{tick:g}" if few else panels.decay_label(tick) for tick in ticks)
+    ax.set_xticks([zero, *ticks], ["0", *names], rotation=45 if few else 0)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(lambda time, _: f"{time:,.0f}")

@@ -159,7 +159,7 @@ def fading(
     ax.set_ylim(ACCURACY_RANGE[0], ACCURACY_RANGE[1] + 0.07 * rows)
     ax.set_yticks(np.arange(0.5, 1.01, 0.1))
     ax.legend(
-        loc="upper left", ncols=2, title=title, handlelength=1.4, columnspacing=1, borderaxespad=0
+        loc="upper left", ncols=2, title=title, handlelength=1.3, columnspacing=0.7, borderaxespad=0
     )
 
 
