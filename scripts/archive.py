@@ -5,7 +5,7 @@ from pathlib import Path
 from icl import archive, entry, provenance
 
 with entry.logged(snakemake.log[0]) as log:
-    folder = snakemake.params.folder
+    folder = str(Path(snakemake.output[0]).parent)
     facts = provenance.gather()
     text = archive.about(folder, snakemake.params.size, provenance.commit(facts), facts["versions"])
     members = {str(Path(path).relative_to(folder)): Path(path) for path in snakemake.input.results}

@@ -127,7 +127,6 @@ rule archive:
         mem_mb=2000,
         runtime=30,
     params:
-        folder=RESULTS,
         size=config.get("name", config["preset"]),
     message:
         f"Pack the archive: {RESULTS}/archive.zip"
