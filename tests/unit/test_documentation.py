@@ -6,6 +6,8 @@ from pathlib import Path
 import configuration
 import pytest
 import rulegraph
+import yaml
+from icl import config
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,6 +37,27 @@ def test_every_setting_is_in_the_table():
 def test_every_statistic_is_described():
     for line in configuration.statistics().split("\n\n")[0].splitlines()[2:]:
         assert re.search(r"\| [A-Z][^|]+\. \|", line), line
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/howto/change-a-grid.md"])
+def test_more_seeds_in_an_example_are_new_blocks_of_the_laptop_size(page):
+    """An example ages when the preset grows past it."""
+    laptop = configuration.load_yaml(ROOT / "config/laptop.yaml")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    overlay = next(
+        yaml.safe_load(block)
+        for block in re.findall(r"```yaml.*\n((?:.*\n)*?)```", text)
+        if "seeds: {count" in block
+    )
+    ((name, changed),) = overlay["experiments"].items()
+    jobs = [
+        {job.name for job in config.expand(laptop["defaults"], experiment)}
+        for experiment in (
+            laptop["experiments"][name],
+            config.merge(laptop["experiments"][name], changed),
+        )
+    ]
+    assert jobs[0] < jobs[1]
 
 
 DOT = """digraph snakemake_dag {

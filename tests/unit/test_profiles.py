@@ -37,8 +37,8 @@ def test_nothing_holds_back_the_jobs_of_an_array():
     assert slurm["slurm-array-jobs"] == "all"
     assert slurm["jobs"] == "unlimited"
     assert int(slurm["max-jobs-per-timespan"].split("/")[0]) >= 1_000_000
-    assert slurm["scheduler"] == "greedy"
-    assert not {"resources", "jobs", "scheduler", "configfile"} & set(default)
+    assert slurm["scheduler"] == default["scheduler"] == "greedy"  # the default's wins
+    assert not {"resources", "jobs", "configfile"} & set(default)
 
 
 def test_what_a_node_took_is_slurms_to_redo_and_the_rest_snakemakes():

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pages
 import pytest
+import yaml
 from checkout import ROOT, Checkout
+from icl.validation import load_yaml
 
 PAGES = [ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/howto").glob("*.md"))]
 
@@ -17,7 +19,13 @@ EXPERIMENTS = {"transition", "acquisition"}  # what the pages speak of
 def finished_laptop(tmp_path_factory):
     """A checkout whose laptop size, shrunk, has run."""
     checkout = Checkout(tmp_path_factory.mktemp("laptop"))
+    laptop = load_yaml(checkout.path / "config/laptop.yaml")["experiments"]
     checkout.shrink(EXPERIMENTS, preset="laptop")
+    # The pages add blocks of seeds to those that the laptop size has.
+    shrunk = load_yaml(checkout.path / "config/laptop.yaml")
+    for name in EXPERIMENTS:
+        shrunk["experiments"][name] |= {key: laptop[name][key] for key in ("seeds", "block_size")}
+    checkout.write("config/laptop.yaml", yaml.safe_dump(shrunk))
     checkout.snakemake("all", preset="laptop")
     return checkout
 
