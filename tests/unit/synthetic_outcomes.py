@@ -267,6 +267,7 @@ ROLES = {
     "thresholds": thresholds,
     "memorisation": memorisation,
     "bimodality": bimodal,
+    "unstopped": bimodal,
     "loss": synthetic_kinetics.losses,
     "unbalanced": lambda: labels("unbalanced"),
     "balanced": lambda: labels("balanced", fractions=(0, 0.1, 0.3)),

@@ -125,7 +125,9 @@ def test_a_missing_key_is_named(good, sources, missing):
 
 def test_a_run_that_is_listed_twice_is_refused(good, sources):
     good["experiments"]["transition"]["grid"][0]["n_items"] = [50, 50]
-    assert "transition.grid: N = 64, K = 50, seed 4000 is listed 2 times" in refused(good, sources)
+    seed = good["experiments"]["transition"]["seeds"]["first"]
+    told = f"transition.grid: N = 64, K = 50, seed {seed} is listed 2 times"
+    assert told in refused(good, sources)
 
 
 def test_entries_may_differ_in_what_is_trained_but_not_in_how_long_it_is_watched(good, sources):

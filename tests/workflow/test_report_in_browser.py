@@ -27,7 +27,7 @@ def test_verdicts_come_first(report, verdicts):
         top = page.locator("#front h1").bounding_box()["y"]
         table = page.locator("#verdicts table")
         assert 0 <= top < table.bounding_box()["y"] < 500  # in view as it opens
-        text = table.inner_text()
+        text = table.inner_text().replace("\N{NO-BREAK SPACE}", " ")
         for verdict in verdicts:
             assert verdict["id"] in text
             assert verdict["statement"] in text
