@@ -3,9 +3,13 @@
 import copy
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 from icl import config
+from icl.validation import load_yaml
+
+CONFIG = Path(__file__).parents[2] / "config"
 
 DEFAULTS = {
     "model": {
@@ -155,6 +159,25 @@ def test_linear_schedule_holds_first_and_last_step():
 def test_geometric_schedule_is_even_in_log_steps():
     at = schedule(schedule="geometric", every=10, per_decade=2).at(1000)
     assert at == (0, 10, 32, 100, 316, 1000)
+
+
+def test_what_the_extended_size_shares_with_the_laptop_s_is_the_same_jobs():
+    """Its file says that theirs may be copied."""
+    jobs = {}
+    for size in ("laptop", "extended"):
+        preset = load_yaml(CONFIG / f"{size}.yaml")
+        jobs[size] = {
+            name: {job.name for job in config.expand(preset["defaults"], experiment)}
+            for name, experiment in preset["experiments"].items()
+        }
+    assert jobs["laptop"].keys() == jobs["extended"].keys()
+    of_the_paper = {"transition", "acquisition", "thresholds", "bimodality", "unbalanced"}
+    of_the_paper |= {"balanced", "memorisation", "capacity"}
+    for name, names in jobs["extended"].items():
+        if name in of_the_paper:
+            assert not names & jobs["laptop"][name], name
+        else:
+            assert names == jobs["laptop"][name], name
 
 
 def test_merge_replaces_lists_and_merges_mappings():

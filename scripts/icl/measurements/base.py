@@ -175,51 +175,54 @@ def require_same_outcomes(
     Raises:
         NotComputableError: if there are too few others, or one came to something else.
     """
-    if not stopped(dataset).any():
+    ended = int(stopped(dataset).sum())
+    if not ended:
         return []
     if "unstopped" not in data:
         require_unstopped(dataset, because)
     others = undiverged(data["unstopped"])
     require_unstopped(others, "but are there to show what happens without one")
-    if others.sizes["run"] < options["least_unstopped"]:
+    n_others = others.sizes["run"]
+    refusal = f"{ended} runs were ended by a stop rule, {because}, and"
+    if n_others < options["least_unstopped"]:
         raise NotComputableError(
-            f"{int(stopped(dataset).sum())} runs were ended by a stop rule, {because}, and "
-            f"{others.sizes['run']} runs without one; {options['least_unstopped']} are needed"
+            f"{refusal} {n_others} runs without one; {options['least_unstopped']} are needed"
         )
     acquires = statistics.last_value(others["icl_accuracy"].values) > options["acquired_above"]
-    rules = [job["stop"] for job in json.loads(dataset.attrs["jobs"])]
-    for rule in rules:
-        ended = _would_end(others, rule)
-        wrong = ((ended == StopReason.ACQUIRED) & ~acquires) | (
-            (ended == StopReason.MEMORISED) & acquires
+    # A job has a rule of its own; those of an experiment are nearly always one and the same.
+    rules = {json.dumps(job["stop"], sort_keys=True) for job in json.loads(dataset.attrs["jobs"])}
+    for rule in map(json.loads, sorted(rules)):
+        reasons = _would_end(others, rule)
+        promised = np.where(
+            reasons == StopReason.LAST_STEP, acquires, reasons == StopReason.ACQUIRED
         )
-        if wrong.any():
+        if wrong := int((promised != acquires).sum()):
             raise NotComputableError(
-                f"{int(stopped(dataset).sum())} runs were ended by a stop rule, {because}, and "
-                f"{int(wrong.sum())} of {len(wrong)} runs without one ended otherwise"
+                f"{refusal} {wrong} of {n_others} runs without one ended otherwise"
             )
     return [
-        f"{int(stopped(dataset).sum())} of {dataset.sizes['run']} runs were ended by a stop rule; "
-        f"the {others.sizes['run']} runs without one ended as it would have had it"
+        f"{ended} of {dataset.sizes['run']} runs were ended by a stop rule; "
+        f"the {n_others} runs without one ended as it would have had it"
     ]
 
 
 def _would_end(dataset: xr.Dataset, rule: Mapping[str, Any]) -> np.ndarray:
     """Return the `StopReason` with which a rule would have ended each run, or LAST_STEP."""
-    n_runs = dataset.sizes["run"]
-    first = {StopReason.LAST_STEP: np.full(n_runs, np.inf)}
-    passed = {}
-    if rule["when"] in ("acquired", "decided"):
-        passed[StopReason.ACQUIRED] = dataset["icl_accuracy"].values > rule["icl_accuracy"]
-    if rule["when"] in ("memorised", "decided"):
-        passed[StopReason.MEMORISED] = dataset["iwl_accuracy"].values >= rule["iwl_accuracy"]
-    for reason, passes in passed.items():
-        windows = sliding_window_view(passes, rule["confirmations"], axis=1).all(axis=-1)
-        first[reason] = np.where(windows.any(axis=1), windows.argmax(axis=1), np.inf)
-    reasons = np.array(list(first))
-    times = np.stack(list(first.values()))
-    ended = reasons[times.argmin(axis=0)]
-    return np.where(np.isfinite(times.min(axis=0)), ended, StopReason.LAST_STEP)
+    never = dataset.sizes["evaluation"]
+
+    def first(reason: str, passes: Callable[[], np.ndarray]) -> np.ndarray:
+        if rule["when"] not in (reason, "decided"):
+            return np.full(dataset.sizes["run"], never)
+        windows = sliding_window_view(passes(), rule["confirmations"], axis=1).all(axis=-1)
+        return np.where(windows.any(axis=1), windows.argmax(axis=1), never)
+
+    acquired = first("acquired", lambda: dataset["icl_accuracy"].values > rule["icl_accuracy"])
+    memorised = first("memorised", lambda: dataset["iwl_accuracy"].values >= rule["iwl_accuracy"])
+    return np.select(
+        [np.minimum(acquired, memorised) == never, acquired <= memorised],
+        [StopReason.LAST_STEP, StopReason.ACQUIRED],
+        StopReason.MEMORISED,
+    )
 
 
 def require_replicates(groups: np.ndarray, least: int, name: str) -> None:
