@@ -35,5 +35,8 @@ rule all:
         expand(FIGURES, figure=drawable(), kind=["pdf", "png"]),
 
 
+refuse_unknown_targets()
+
+
 onerror:
     print(AFTER_A_FAILURE)

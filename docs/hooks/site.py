@@ -18,6 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "scripts/icl"
 WORKER = Path(__file__).parent / "vendor/iframe-worker.js"  # lets search work from disk
 WORKER_URL = "https://unpkg.com/iframe-worker/shim"
+# In the repository pages link to what is there; in the site, to the page that is made of it.
+IN_THE_SITE = {
+    "config/README.md": "reference/configuration.md",
+    "results/README.md": "reference/results.md",
+    "scripts/icl": "reference/library/icl.md",
+}
 PACKAGES = {"icl": "Core", "models": "Models", "theory": "Theory"}
 PACKAGES |= {"measurements": "Measurements", "figures": "Figures"}
 
@@ -35,7 +41,12 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Put the graph of rules where a page asks for it."""
+    """Lead links to the pages made of files elsewhere; put the graph of rules where asked for."""
+    here = ROOT / "docs" / page.file.src_uri
+    for there, made in IN_THE_SITE.items():
+        to_there = os.path.relpath(ROOT / there, here.parent)
+        to_made = os.path.relpath(ROOT / "docs" / made, here.parent)
+        markdown = markdown.replace(f"]({to_there})", f"]({to_made})")
     if "<!-- rulegraph -->" in markdown:
         return markdown.replace("<!-- rulegraph -->", rulegraph.svg(rulegraph.ask()))
     return markdown

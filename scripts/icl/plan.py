@@ -1,11 +1,13 @@
 """What a size will take, before any of it is run: jobs, steps, operations, memory, disk, hours."""
 
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from icl import gpu, training
 from icl.config import Job, Stop
@@ -53,7 +55,8 @@ def rows(experiments: Mapping[str, Iterable[Job]]) -> list[Row]:
     Args:
         experiments: name -> jobs.
     """
-    return [_row(name, list(jobs)) for name, jobs in experiments.items()]
+    named = tqdm(experiments.items(), "measuring", leave=False, disable=not sys.stderr.isatty())
+    return [_row(name, list(jobs)) for name, jobs in named]
 
 
 def _row(name: str, jobs: list[Job]) -> Row:

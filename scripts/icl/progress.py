@@ -124,13 +124,13 @@ def table(experiments: Mapping[str, Iterable[Job]], results: Path) -> str:
         share = progress.operations_done / progress.operations if progress.operations else 1.0
         left = len(progress.waiting) + len(progress.stopped)
         hours = hours_left(progress, found.values())
-        to_come = "?" if hours is None else f"{hours:.2f} h"
-        took = f"{progress.seconds / 3600:.2f} h"
+        to_come = "?" if hours is None else _duration(hours)
+        took = _duration(progress.seconds / 3600)
         lines.append(
             f"{name:{width}}  {_bar(share)}  {len(progress.done):>5}  {len(progress.running):>7}  "
             f"{len(progress.stopped):>7}  {left:>5}  {took:>8}  {to_come:>9}"
         )
-    lines += ["", "left: jobs not begun, and stopped ones. Hours are those of one job at a time."]
+    lines += ["", "left: jobs not begun, and stopped ones. Times are those of one job at a time."]
     for name, progress in found.items():
         for job, share in progress.running.items():
             lines.append(f"running: {name} {job}, {share:.0%} of its steps")
@@ -138,6 +138,11 @@ def table(experiments: Mapping[str, Iterable[Job]], results: Path) -> str:
             f"stopped: {results}/logs/train/{name}/{job}.log says why" for job in progress.stopped
         ]
     return "\n".join(lines)
+
+
+def _duration(hours: float) -> str:
+    """Write a time in hours, or in minutes below one."""
+    return f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"
 
 
 def _bar(share: float) -> str:

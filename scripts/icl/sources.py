@@ -16,6 +16,8 @@ from icl.config import ConfigError
 
 Key = tuple[str | int, ...]
 COMMAND_LINE = "--config"
+CONFIGURATION_OPTIONS = ("--configfile", "--configfiles")
+YAML = (".yaml", ".yml")
 DEEPEST = 50  # levels of mappings and lists in a file; ours have ten
 MOST_VALUES = 1_000_000  # of a file once its aliases are written out; ours have a thousand
 
@@ -69,13 +71,27 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def refuse_unreadable(arguments: Iterable[str]) -> None:
-    """End with a message if a YAML file among a command's arguments cannot be read as one.
+    """End with a message if a configuration file of a command cannot be read as one.
 
     Snakemake reads configuration files before any of our code but the profile, which calls this:
     what it cannot read would end in its traceback.
+
+    Args:
+        arguments: of the command line.
     """
+    expected = False
     for argument in arguments:
-        if argument.endswith((".yaml", ".yml")) and Path(argument).is_file():
+        if argument.startswith("-"):
+            expected = argument in CONFIGURATION_OPTIONS
+        elif expected and not Path(argument).is_file():
+            text = f"The configuration cannot be run:\n{argument}: there is no such file"
+            if not argument.endswith(YAML):
+                text += (
+                    "; all that follows --configfile is taken for files: give a target before it, "
+                    f"as in snakemake {argument} --configfile config/laptop.yaml"
+                )
+            sys.exit(text)
+        elif argument.endswith(YAML) and Path(argument).is_file():
             try:
                 load_yaml(argument)
             except ConfigError as error:

@@ -16,6 +16,8 @@ from icl.sources import Key, Sources, dotted, load_yaml, plain, show, walk
 
 __all__ = ["Sources", "check", "load_yaml", "schema_faults"]
 
+# What every entry has in a preset or in claims.yaml, and what seldom changes alone.
+ESSENTIAL = {"experiments": "description", "claims": "statistic", "figures": "title"}
 LARGEST = 1e300  # what is beyond is a slip of the pen, and no float
 
 
@@ -103,6 +105,7 @@ def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, 
             raise ConfigError("\n".join(dict.fromkeys(lines)))
 
     stop_at(_not_numbers(config))
+    stop_at(_misspelt(config))
     stop_at(schema_faults(config, schema))
     claims = {key: config[key] for key in ("claims", "figures")}
     claims_schema = load_yaml(schemas / "claims.schema.yaml")
@@ -123,6 +126,24 @@ def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, 
     stop_at(_reference_faults(config))
     stop_at(_claim_faults(config, schemas.parents[1]))
     return jobs
+
+
+def _misspelt(config: dict[str, Any]) -> Iterator[Fault]:
+    """Find entries that lack what makes them one, named nearly like an entry that has it.
+
+    An overlay changes an entry by its name; misspelt, that would be a new one, with nearly all of
+    it missing.
+    """
+    for kind, essential in ESSENTIAL.items():
+        entries = config.get(kind)
+        entries = entries if isinstance(entries, dict) else {}
+        part = [
+            n for n, entry in entries.items() if isinstance(entry, dict) and essential not in entry
+        ]
+        whole = [str(name) for name in entries if name not in part]
+        for name in part:
+            if difflib.get_close_matches(str(name), whole):
+                yield (kind, name), f"is new and has no {essential}; {_hint(name, whole)}"
 
 
 def _supplied(faults: Iterable[Fault], config: dict[str, Any], i: int) -> Iterator[Fault]:

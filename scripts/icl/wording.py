@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+LEAST_P = 1e-4  # p-values below it are bounded by it: Hartigan's table ends at 1e-5
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 Band = tuple[float | None, float | None] | list[float | None]
 
@@ -34,6 +35,7 @@ def measured_text(criterion: Mapping[str, Any]) -> str:
     if criterion["value"] is None:
         return "not computable"
     if criterion.get("test"):
-        return f"p = {number_text(criterion['value'])}"
+        p = criterion["value"]
+        return f"p < {LEAST_P:.4f}" if p < LEAST_P else f"p = {number_text(p)}"
     value = f"{number_text(criterion['value'])} [{number_text(low)}, {number_text(high)}]"
     return f"{value} {criterion['unit']}".rstrip()

@@ -96,8 +96,5 @@ def links(text: str) -> list[str]:
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_links_between_files_lead_somewhere(page):
-    made = {ROOT / "docs/reference" / name for name in ("configuration.md", "results.md")}
     for link in links(page.read_text(encoding="utf-8")):
-        target = (page.parent / link).resolve()
-        if "reference/library" not in link and target not in made:
-            assert target.exists(), link
+        assert (page.parent / link).exists(), link

@@ -82,5 +82,13 @@ def test_the_table(results, monkeypatch):
     results.write("logs/train", NAMES[1], ".log", METER.format(50, 50, 100))
     text = progress.table({"e": JOBS}, results.path)
     row = next(line for line in text.splitlines() if line.startswith("e "))
-    assert row.split()[-9:] == ["38%", "1", "1", "0", "2", "1.00", "h", "2.50", "h"]
+    assert row.split()[-9:] == ["38%", "1", "1", "0", "2", "1.0", "h", "2.5", "h"]
     assert f"running: e {NAMES[1]}, 50% of its steps" in text
+
+
+def test_times_below_an_hour_are_in_minutes(results):
+    results.finish(NAMES[0], 90)
+    row = next(
+        line for line in progress.table({"e": JOBS}, results.path).splitlines() if "█" in line
+    )
+    assert row.split()[-4:] == ["2", "min", "4", "min"]

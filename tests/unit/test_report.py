@@ -112,6 +112,11 @@ def test_what_users_write_cannot_become_markup():
     assert "&lt;in&gt;" in front_page.render("{{ text }}", text=verdict()["statement"])
 
 
+@pytest.mark.parametrize(("p", "text"), [(0.0, "p < 0.0001"), (0.0032, "p = 0.0032")])
+def test_no_p_is_said_to_be_zero(p, text):
+    assert wording.measured_text({"value": p, "interval": [p, p], "test": True}) == text
+
+
 def test_tally():
     kinds = [wording.REPRODUCED, wording.REPRODUCED, wording.UNDECIDED]
     assert front_page.tally({"verdict": kind} for kind in kinds) == {

@@ -71,6 +71,10 @@ def test_every_size_has_a_dry_run(checkout, preset):
         ("a: 1\na: 2", "my.yaml: is not valid YAML"),
         ("preset: mine", "each is a preset"),
         ("claims: {linear_ticl: {experiments: {acquisition: aquisition}}}", "did you mean acquisi"),
+        (
+            "experiments: {transitoin: {steps: 100}}",
+            "experiments.transitoin: is new and has no description; did you mean transition?",
+        ),
     ],
 )
 def test_a_bad_overlay_is_refused_before_any_job(checkout, overlay, expected):
@@ -79,6 +83,22 @@ def test_a_bad_overlay_is_refused_before_any_job(checkout, overlay, expected):
     assert expected in result.output
     assert "Traceback" not in result.output
     assert not (checkout.path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["claim_linear_tic"], "no target claim_linear_tic; did you mean claim_linear_ticl?"),
+        (["fig6"], "no target fig6; did you mean figure_6?"),
+        (["--configfile", "config/smoke.yaml", "all"], "as in snakemake all --configfile"),
+        (["my.yaml"], "my.yaml: there is no such file"),
+    ],
+)
+def test_a_slip_on_the_command_line_is_named(checkout, arguments, expected):
+    result = checkout.snakemake(*arguments, check=False)
+    assert result.returncode != 0
+    assert expected in result.output
+    assert "Traceback" not in result.output
 
 
 def test_cuda_is_refused_where_there_is_none(checkout):

@@ -48,6 +48,11 @@ def test_references_are_filled(site):
     assert "t_icl_near_origin" in site["reference/library/theory.html"]
 
 
+def test_links_to_files_elsewhere_lead_to_their_pages(site):
+    assert 'href="../reference/configuration.html"' in site["howto/change-a-grid.html"]
+    assert 'href="reference/library/icl.html"' in site["index.html"]
+
+
 def test_rules_are_in_the_reference(site):
     page = site["reference/rules.html"]
     text = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))

@@ -1,5 +1,7 @@
 # The checked configuration, its jobs, and the paths of results.
+import difflib
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -70,7 +72,8 @@ ASKED = {name: icl_cost.largest(jobs.values()) for name, jobs in JOBS.items()}
 DESCRIBED = Path.cwd() / RESULTS / "report"
 MARKING_GAPS = config.get("missing_blocks", "wait") == "mark"
 AFTER_A_FAILURE = (
-    "Something failed; what finished is kept, and the same command goes on from there.\n"
+    "Something failed, or was stopped; what finished is kept, and the same command goes on from "
+    "there.\n"
     "If it then says that the directory cannot be locked, though no other snakemake runs in it: "
     "snakemake --unlock, then the same command.\n"
     "To draw figures and decide claims now, with the gaps marked: snakemake all --configfile "
@@ -136,6 +139,21 @@ def jobs_of(kind, name):
     return {
         experiment: sorted(JOBS[experiment]) for experiment in sorted(used & set(JOBS))
     }
+
+
+def refuse_unknown_targets():
+    """End with a hint where a word of the command looks like a claim's or a figure's target.
+
+    Snakemake, which knows its targets only later, would say that no rule produces it.
+    """
+    names = [rule.name for rule in workflow.rules]
+    names += map(figure_target, config["figures"])  # those that have no data, too
+    for word in sys.argv[1:]:
+        if re.fullmatch(r"(claim|fig)\w*", word) and word not in names:
+            near = difflib.get_close_matches(word, names, n=1)
+            sys.exit(
+                f"There is no target {word}{f'; did you mean {near[0]}?' if near else ''}"
+            )
 
 
 def figure_target(figure):

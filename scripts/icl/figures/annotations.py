@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from icl.config import SETTINGS
+from icl.wording import LEAST_P
 
-LEAST_P = 1e-4  # below it, a p is only said to be below it
 FOOTER_CHARACTERS = {1: 62, 2: 130}  # that fit in a line of the footer
 
 
