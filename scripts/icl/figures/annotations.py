@@ -109,15 +109,19 @@ def setting(dataset: xr.Dataset, columns: int) -> str:
     return _wrapped(_facts(dataset), columns)
 
 
-def settings(panels: Mapping[str, xr.Dataset], columns: int) -> str:
+def settings(
+    panels: Mapping[str, xr.Dataset], columns: int, apart: Mapping[str, xr.Dataset] | None = None
+) -> str:
     """Name the settings of several panels: once what they share, then what is each one's own.
 
     Args:
         panels: the data of each panel, by its letter.
         columns: of the figure's width.
+        apart: panels of another model, which may lack what the others share.
     """
     facts = {letter: _facts(dataset) for letter, dataset in panels.items()}
     shared = [fact for fact in facts[min(facts)] if all(fact in other for other in facts.values())]
+    facts |= {letter: _facts(dataset) for letter, dataset in (apart or {}).items()}
     own: dict[str, list[str]] = {}
     for letter, listed in facts.items():
         text = ", ".join(fact for fact in listed if fact not in shared)

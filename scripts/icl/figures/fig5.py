@@ -41,8 +41,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     _local_exponents(below, verdict)
     style.footer(
         figure,
-        annotations.setting(data["memorisation"], 1),
-        annotations.gap(data["memorisation"], 1),
+        annotations.settings({"filled": data["memorisation"], "open": data["capacity"]}, 1),
+        annotations.gap(data.values(), 1),
     )
     return figure
 

@@ -57,7 +57,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     }
     shown = {"a": joined(data, "thresholds", "transition")}
     shown |= {letter: data[name] for letter, name in names.items()}
-    style.footer(figure, annotations.settings(shown, 2), annotations.gap(data.values(), 2))
+    text = annotations.settings(shown, 2, {"f, minimal model": data["minimal_transition"]})
+    style.footer(figure, text, annotations.gap(data.values(), 2))
     return figure
 
 

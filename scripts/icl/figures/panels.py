@@ -102,7 +102,7 @@ def curves(ax: Axes, runs: xr.Dataset, name: str = "icl_accuracy") -> None:
     ax.set_xlim(0, np.nanmax(runs["theory_time"].values))
     ax.set_xlabel(TIME)
     bar = ax.figure.colorbar(lines, ax=ax, pad=0.02, aspect=28)
-    bar.ax.set_xlabel("$K$", labelpad=2)  # below: beside it, it would meet the ticks' labels
+    bar.ax.set_title("$K$", pad=4)  # above: beside it, it would meet the ticks' labels
     label_items(bar.ax.yaxis, n_items)
     bar.outline.set_linewidth(0.5)
 
