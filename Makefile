@@ -36,7 +36,7 @@ report: $(VENV)/installed
 	$(SNAKEMAKE) report $(SIZE) $(ARGS)
 
 test: $(VENV)/installed-dev lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/installed-dev
 	FAULTS=full OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults

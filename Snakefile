@@ -33,6 +33,8 @@ rule all:
     input:
         rules.summarise.output,
         expand(FIGURES, figure=drawable(), kind=["pdf", "png"]),
+    message:
+        f"All figures and verdicts are in {RESULTS}"
 
 
 refuse_unknown_targets()

@@ -52,8 +52,10 @@ def trace(path: Path) -> str:
     found = metadata(path)
     try:
         facts = json.loads(found["Subject"])
-    except (KeyError, ValueError) as error:
-        raise TraceError(f"{path}: carries no facts; only figures of this project do") from error
+        drawn = facts["drawn"]
+    except (KeyError, TypeError, ValueError) as error:
+        text = "carries no facts; only figures of this project, redrawn by its present version, do"
+        raise TraceError(f"{path}: {text}") from error
     bands = dict(
         word.rsplit(".bands=") for word in found["Keywords"].split(", ") if ".bands=" in word
     )
@@ -62,7 +64,6 @@ def trace(path: Path) -> str:
         lines.append(f"claim {claim}: {verdict}; bands and options {bands.get(claim, 'unknown')}")
     for name, summary in facts["datasets"].items():
         lines += ["", f"data {name}", *_dataset(summary), *_beside(path, name, summary)]
-    drawn = facts["drawn"]
     return "\n".join([*lines, "", f"drawn at {drawn['commit']}", f"  with {drawn['versions']}"])
 
 

@@ -4,16 +4,22 @@
 rule figures:
     input:
         expand(FIGURES, figure=drawable(), kind=["pdf", "png"]),
+    message:
+        f"Every figure is in {RESULTS}/figures"
 
 
 rule claims:
     input:
         rules.summarise.output,
+    message:
+        "Every claim is decided: {input}"
 
 
 rule collected:
     input:
         expand(COLLECTED, experiment=JOBS),
+    message:
+        f"Every experiment's data are in {RESULTS}/collected"
 
 
 for claim in config["claims"]:
@@ -23,6 +29,8 @@ for claim in config["claims"]:
             f"claim_{claim}"
         input:
             expand(VERDICT, claim=claim),
+        message:
+            "Decided: {input}"
 
 
 for figure in drawable():
@@ -32,6 +40,8 @@ for figure in drawable():
             figure_target(figure)
         input:
             expand(FIGURES, figure=figure, kind=["pdf", "png"]),
+        message:
+            "Drawn: {input}"
 
 
 # What a size takes, measured and estimated now; nothing else is run. (While something runs:

@@ -204,5 +204,6 @@ def save(
     pdf = {key: value for key, value in text.items() if key in _PDF_KEYS}
     with replacing(pdf_path) as path:
         figure.savefig(path, format="pdf", metadata={**pdf, **dates})
+    figure.set_layout_engine("none")  # it is laid out: the PNG is the same picture
     with replacing(png_path) as path:
         figure.savefig(path, format="png", metadata=text)
