@@ -4,11 +4,15 @@ Compiled loops are numba's. A row is a run of float32 numbers in a flat table, i
 of `LANES`; rows are taken four at a time, which keeps four sums in flight.
 """
 
+import functools
+import hashlib
+from pathlib import Path
+
 import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import caching, cgutils, types
 from numba.extending import intrinsic
 
 LANES = 16  # float32 numbers of a cache line, and of the widest vectors
@@ -19,6 +23,7 @@ NEVER = np.float32(-1e30)  # the score of a row that must not be attended to
 # Sums may be reordered, so that they vectorise; infinities and NaN keep their meaning, for they
 # tell that a replicate has diverged.
 FAST = ("reassoc", "contract", "nsz", "arcp")
+MODULES = ("attention", "compiled", "kernels", "streams")  # that hold compiled loops
 
 
 def _use_wide_vectors() -> None:
@@ -28,7 +33,32 @@ def _use_wide_vectors() -> None:
         numba.config.CPU_FEATURES = features.flatten() + ",-prefer-256-bit"
 
 
+@functools.cache
+def _digest_of_modules() -> str:
+    here = Path(__file__).parent
+    return hashlib.sha256(b"".join((here / f"{m}.py").read_bytes() for m in MODULES)).hexdigest()
+
+
+class _Together:
+    """A compiled loop is kept as long as no module of loops has changed.
+
+    numba looks at a loop's own module alone, but a loop holds what it calls of the others.
+    """
+
+    def get_source_stamp(self):
+        return _digest_of_modules()
+
+
+class InTree(_Together, caching.InTreeCacheLocator):
+    """Keeps loops in __pycache__."""
+
+
+class UserWide(_Together, caching.UserWideCacheLocator):
+    """Keeps loops in the user's cache, where __pycache__ cannot be written."""
+
+
 _use_wide_vectors()
+numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.InTree, {__name__}.UserWide"
 compile_loop = numba.njit(cache=True, error_model="numpy", fastmath=set(FAST))
 # Where every rounding counts: multiplication and addition may be contracted, no more.
 compile_exactly = numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
