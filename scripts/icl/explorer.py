@@ -14,6 +14,7 @@ import plotly.offline
 import xarray as xr
 
 from icl import provenance
+from icl.figures import style
 from icl.records import StopReason
 from icl.theory import flow
 
@@ -21,9 +22,12 @@ CURVE_BYTES = 5_000_000  # of all curves before base64; the plotting library tak
 MOST_POINTS, LEAST_POINTS = 240, 12
 NOT_RECORDED = 65535
 LEVELS = NOT_RECORDED - 1
+COLOURS = 256  # of which values are given some, from the first to the last
 MOST_FLOWS = 24  # theory overlays of an experiment
 FLOW_POINTS = 150
 _CURVE = ("run", "evaluation")
+# The rate is among them, for a flow over steps is another at another rate.
+_FLOW_SETTINGS = ("context_length", "context_labels", "w_decay", "learning_rate")
 
 
 def page(template: str, datasets: Mapping[str, xr.Dataset], size: str) -> str:
@@ -40,6 +44,7 @@ def page(template: str, datasets: Mapping[str, xr.Dataset], size: str) -> str:
     points = points_per_curve(datasets.values())
     content = {
         "size": size,
+        "colours": style.sequence_colours(COLOURS),
         "experiments": [describe(dataset, points) for _, dataset in sorted(datasets.items())],
     }
     text = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
@@ -191,30 +196,34 @@ def _flows(dataset: xr.Dataset) -> list[dict[str, Any]]:
     The gradient flow of eq. 5 with nothing memorised, which is K = infinity; not where beta is
     decayed, for which the equation has no term.
     """
-    identities = json.loads(dataset.attrs["jobs"])
     if not {"beta", "w"} <= set(curves_of(dataset)):
         return []
+    starts = list(_starts(dataset).items())[:MOST_FLOWS]
+    return [{"runs": runs, **_flow(dataset.isel(run=runs), start)} for start, runs in starts]
+
+
+def _starts(dataset: xr.Dataset) -> dict[tuple, list[int]]:
+    """Return the runs that the flow describes, by all that it depends on."""
+    identities = json.loads(dataset.attrs["jobs"])
     _, of_run = _jobs_of_runs(dataset)
-    out, seen = [], set()
+    starts: dict[tuple, list[int]] = {}
     for run, job in enumerate(of_run):
-        if identities[job]["model"]["name"] != "minimal" or len(out) == MOST_FLOWS:
-            continue
         this = dataset.isel(run=run)
-        beta0, w0 = float(this["beta"][0]), float(this["w"][0])
-        decay, end = float(this["w_decay"]), float(np.nanmax(this["theory_time"].values))
-        start = (int(this["context_length"]), beta0, w0, decay, str(this["context_labels"].values))
-        if float(this["beta_decay"]) > 1e-6 or start in seen or not end > 0:
+        if identities[job]["model"]["name"] != "minimal" or float(this["beta_decay"]) > 1e-6:
             continue
-        seen.add(start)
-        form = "balanced" if start[4] == "balanced" else "gaussian"
-        times = np.linspace(0, end, FLOW_POINTS)
-        path = flow.loss_flow(beta0, w0, start[0], end, form=form, weight_decay=decay, times=times)
-        out.append(
-            {
-                "run": run,
-                "time": np.round(path.time, 4).tolist(),
-                "beta": np.round(path.beta, 4).tolist(),
-                "w": np.round(path.w, 4).tolist(),
-            }
-        )
-    return out
+        beta0, w0 = float(this["beta"][0]), float(this["w"][0])
+        if np.isfinite(beta0 + w0):
+            start = (beta0, w0, *(this[name].item() for name in _FLOW_SETTINGS))
+            starts.setdefault(start, []).append(run)
+    return starts
+
+
+def _flow(runs: xr.Dataset, start: tuple) -> dict[str, Any]:
+    """Integrate the flow from a start for as long as any of its runs was trained."""
+    beta0, w0, length, labels, decay, _ = start
+    end = float(np.nanmax(runs["theory_time"].values))
+    form = "balanced" if labels == "balanced" else "gaussian"
+    times = np.linspace(0, end, FLOW_POINTS)
+    path = flow.loss_flow(beta0, w0, length, end, form=form, weight_decay=decay, times=times)
+    curves = {"time": path.time, "beta": path.beta, "w": path.w}
+    return {name: np.round(values, 4).tolist() for name, values in curves.items()}

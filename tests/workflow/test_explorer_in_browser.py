@@ -23,7 +23,10 @@ def test_every_run_is_drawn_at_first(page):
     assert drawn(page) == 2 * 16  # ICL and IWL of 4 seeds at 4 K
     assert drawn(page, "y2") == 16
     assert page.locator("#plot .scatterlayer .trace").count() == 48
-    assert "16 of 16" in page.locator("#count").inner_text()
+    assert page.locator("#notice").inner_text() == "All 16 runs are drawn."
+    labels = page.locator("#choose-n_items label").all_inner_texts()
+    shades = page.locator("#scale .shade").all_inner_texts()
+    assert [text.strip() for text in labels] == shades
     assert (page.evaluate("document.documentElement.innerHTML.length")) < 15e6
 
 
@@ -47,7 +50,7 @@ def test_quantity_and_clock_are_chosen(page):
     page.check("input[value=time]")
     assert page.evaluate(last) == time == pytest.approx(180)
     page.select_option("#lower", "iwl_loss")
-    assert "without a copy" in page.locator("#plot .y2title").text_content()
+    assert "without a copy" in page.locator("#plot .annotation").last.text_content()
     page.check("#log-y")
     assert page.evaluate("document.getElementById('plot').layout.yaxis2.type") == "log"
 
@@ -91,3 +94,5 @@ def test_every_experiment_can_be_shown(page):
     for name in page.locator("#experiment option").all_inner_texts():
         page.select_option("#experiment", name)
         assert drawn(page, "y2") > 0, name
+        overlaid = page.evaluate(f"{DRAWN}.some(t => t.name === 'theory')")
+        assert page.locator("#theory").is_enabled() == overlaid, name

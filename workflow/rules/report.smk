@@ -48,7 +48,7 @@ rule explore:
     input:
         datasets=expand(COLLECTED, experiment=filter(has_data, JOBS)),
         template=from_here(Path(workflow.basedir) / "workflow/report/explorer.html"),
-        code=modules("explorer.py"),
+        code=modules("explorer.py", "figures/style.py"),
     output:
         f"{RESULTS}/explorer.html",
     log:
