@@ -4,14 +4,12 @@ import jax
 import jax.numpy as jnp
 from icl.models import one_layer
 
-STEPS_PER_CALL = 10  # of one scan, on one batch: the loop's overhead is then spread over them
-
 
 class JaxPeer:
     """All replicates in JAX, from the same start on the same token tables."""
 
     def __init__(self, problem, rate: float, decay: float):
-        self.n_replicates = problem.size.n_replicates * STEPS_PER_CALL
+        self.n_replicates = problem.size.n_replicates
         self.parameters = {name: jnp.asarray(p.numpy()) for name, p in problem.start.items()}
         tables = one_layer.embed(problem.dataset)
         self.tables = tuple(
@@ -26,7 +24,7 @@ class JaxPeer:
             )
             return trained, losses[0]
 
-        self.train = jax.jit(lambda parameters, batches: jax.lax.scan(step, parameters, batches))
+        self._scan = jax.jit(lambda parameters, batches: jax.lax.scan(step, parameters, batches))
 
     @staticmethod
     def _loss(p, labelled, unlabelled, labels, context, target):
@@ -45,13 +43,13 @@ class JaxPeer:
             jnp.stack([jnp.asarray(getattr(s, part).numpy()) for s in many_sequences])
             for part in ("context", "target")
         )
-        self.parameters, losses = self.train(self.parameters, batches)
+        self.parameters, losses = self._scan(self.parameters, batches)
         return losses.block_until_ready()
 
-    def agree(self, sequences) -> float:
+    def step(self, sequences) -> float:
         """Train on one batch; return the first replicate's loss."""
         return float(self._run([sequences])[0])
 
-    def step(self, sequences) -> None:
-        """Train for several steps in one call, as JAX is meant to be used."""
-        self._run([sequences] * STEPS_PER_CALL)
+    def train(self, batches) -> None:
+        """Train on all batches in one call, as JAX is meant to be used."""
+        self._run(batches)
