@@ -96,6 +96,7 @@ def read(path: str | os.PathLike) -> xr.Dataset:
     Raises:
         ArtifactError: if it is missing, truncated, unstamped, or its contents do not match its
             digest; the message names the file and what to do.
+        OSError: if it is there and may not, or cannot, be read.
     """
     if not Path(path).is_file():
         raise ArtifactError(f"{path}: there is no such file")

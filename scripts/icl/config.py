@@ -297,7 +297,11 @@ def resolve(defaults: dict[str, Any], experiment: dict[str, Any]) -> list[dict[s
 
 
 def _without_idle_settings(entry: dict[str, Any]) -> dict[str, Any]:
-    """Blank what has no effect: it must not change a job's identity."""
+    """Blank what has no effect: it must not change a job's identity.
+
+    Two remain, until other numerics rename all jobs anyway: `redrawn_items` at finite K, and
+    `weight_decay.attention` beside a minimal model's own of beta and of w.
+    """
     entry = {**entry, "evaluation": dict(entry["evaluation"]), "stop": dict(entry["stop"])}
     evaluation, stop, alone = entry["evaluation"], entry["stop"], entry["model"]["name"] == "mlp"
     if evaluation["schedule"] == "linear":

@@ -11,7 +11,7 @@ SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9
 SLOWEST_GPU_OPERATIONS_PER_MINUTE = 60 * 2e12
 GPU_MINUTES_PER_KERNEL = 20e-6 / 60
 KERNELS_PER_STEP = 300
-KERNELS_PER_REDRAWN_REPLICATE = 182
+KERNELS_OF_REDRAWING = 350
 PROCESS_MB = 600  # the interpreter and its libraries
 ITEMS_AT_ONCE = 4096  # of the evaluations over all items
 # What takes the time of many operations, by measurement.
@@ -76,7 +76,7 @@ def cost(job: Job) -> Cost:
     numbers += n_seeds * longest * length * 10  # indices of an evaluation's sequences, 64-bit
     if job.model.name == "mlp":
         numbers += n_seeds * ITEMS_AT_ONCE * 3 * job.model.hidden_dim
-    kernels = KERNELS_PER_STEP + (KERNELS_PER_REDRAWN_REPLICATE * n_seeds if redrawn else 0)
+    kernels = KERNELS_PER_STEP + (KERNELS_OF_REDRAWING if redrawn else 0)
     on_gpu = operations / SLOWEST_GPU_OPERATIONS_PER_MINUTE
     on_gpu += job.steps * kernels * GPU_MINUTES_PER_KERNEL
     return Cost(

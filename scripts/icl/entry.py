@@ -44,7 +44,7 @@ def progress(total: int, description: str, log: logging.Logger) -> Iterator[Call
     Yields:
         A function of the steps done and the replicates left.
     """
-    start, last, first = time.monotonic(), 0.0, None
+    last, first, start = 0.0, None, 0.0
     with tqdm(
         total=total,
         desc=description,
@@ -55,8 +55,9 @@ def progress(total: int, description: str, log: logging.Logger) -> Iterator[Call
     ) as bar:
 
         def report(done: int, left: int) -> None:
-            nonlocal last, first
-            first = done if first is None else first  # above 0 in a job that is resumed
+            nonlocal last, first, start
+            if first is None:  # the rate is that of what follows: a job may be resumed
+                first, start = done, time.monotonic()
             bar.update(done - bar.n)
             bar.set_postfix(replicates=left, refresh=False)
             now = time.monotonic()

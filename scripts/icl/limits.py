@@ -12,7 +12,7 @@ from icl.sources import Key
 Fault = tuple[Key, str]  # where, and what is wrong and allowed there
 MEMORY_LIMIT_MB = 64_000  # of a job, where memory_limit_mb is not given
 SURE_OF_BOTH_LABELS = 64  # among as many random labels one is missing once in 2^63
-MOST_JOBS = 20_000  # of an experiment; Snakemake takes minutes to plan as many
+MOST_JOBS = 20_000  # of a grid entry; Snakemake takes minutes to plan as many
 MOST_EVALUATIONS = 100_000  # of a run
 
 

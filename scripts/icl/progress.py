@@ -12,6 +12,7 @@ from icl.cost import cost
 
 # A running job writes a line every 30 s, or at every evaluation if those are rarer.
 SILENT_SECONDS = 600
+_LAST_WORDS = (" ERROR icl: failed", " WARNING icl.checkpoint: interrupted by")
 _METER = re.compile(r" (\d+)/(\d+) \[.*?, (\d+) replicates left")
 
 
@@ -63,7 +64,7 @@ def of_experiment(name: str, jobs: Iterable[Job], results: Path, now: float) -> 
                 found.operations_timed += operations
         elif not log.is_file():
             found.waiting.append(job.name)
-        elif now - log.stat().st_mtime > SILENT_SECONDS or _failed(log):
+        elif now - log.stat().st_mtime > SILENT_SECONDS or _ended(log):
             found.stopped.append(job.name)
         else:
             found.running[job.name] = share = _share(log)
@@ -71,11 +72,11 @@ def of_experiment(name: str, jobs: Iterable[Job], results: Path, now: float) -> 
     return found
 
 
-def _failed(log: Path) -> bool:
-    """Tell whether a log's last attempt ended in an error: the traceback stands at its end."""
-    last = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line]
-    starts = [i for i, line in enumerate(last) if " ERROR icl: failed" in line]
-    return bool(starts) and not any(" INFO " in line for line in last[starts[-1] :])
+def _ended(log: Path) -> bool:
+    """Tell whether a log's last attempt failed or was interrupted: nothing follows it but why."""
+    last = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    ends = [i for i, line in enumerate(last) if any(words in line for words in _LAST_WORDS)]
+    return bool(ends) and not any(" INFO " in line for line in last[ends[-1] :])
 
 
 def _seconds(benchmark: Path) -> float | None:

@@ -119,7 +119,10 @@ class _Ensemble:
 
 
 class _StopRule:
-    """Decides, evaluation by evaluation, which replicates stop and why."""
+    """Decides, evaluation by evaluation, which replicates stop and why.
+
+    What is memorised and acquired at the same evaluation counts as acquired.
+    """
 
     def __init__(self, job: Job):
         self.stop = job.stop

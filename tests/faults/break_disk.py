@@ -137,7 +137,7 @@ def order_faults(done: list[tuple[str, str]]) -> list[str]:
 def try_case(name: str, case: Case, stride: int) -> dict:
     """Break each operation of a first save and of one over an older state, in every mode."""
     losses, tries, reported, n_operations = [], 0, 0, 0
-    for old in (1,) if name == "artifact" else (None, 1):  # it has a hundred operations and more
+    for old in (None, 1):
         shutil.rmtree(case.folder, ignore_errors=True)
         case.folder.mkdir(parents=True)
         if old:

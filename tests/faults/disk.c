@@ -28,7 +28,6 @@ void disk_arm(const char *path, int at_, int mode_, int sticky_) {
     snprintf(folder, sizeof folder, "%s", path);
     at = at_; mode = mode_; sticky = sticky_; count = 0; length = 0; text[0] = 0;
 }
-int disk_count(void) { return count; }
 const char *disk_log(void) { return text; }
 
 static int below(const char *path) {

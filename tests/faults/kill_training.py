@@ -16,6 +16,8 @@ from pathlib import Path
 
 from trainee import Trainee
 
+MESSAGE = "interrupted by"
+
 
 def main(how: signal.Signals, tries: int, folder: Path) -> dict:
     """Kill as often as asked; each job that reaches its end is compared with the undisturbed."""
@@ -32,6 +34,7 @@ def main(how: signal.Signals, tries: int, folder: Path) -> dict:
         trainee = Trainee(results, minutes=choose.choice([0, duration / 60 / 40]))
         newest = 0
         while True:
+            said = trainee.said.count(MESSAGE)
             pid = trainee.fork()
             if disturb := kills < tries:
                 time.sleep(choose.uniform(0, duration))
@@ -52,6 +55,8 @@ def main(how: signal.Signals, tries: int, folder: Path) -> dict:
                 losses.append(f"step {newest} was saved, then only {step}")
             if how != signal.SIGKILL and status != 1 and status != -how:
                 losses.append(f"ended with {status}")
+            if status == 1 and trainee.said.count(MESSAGE) == said:
+                losses.append(f"ended without a message: {trainee.said}")
             newest = step
         finished += 1
         resumed += trainee.said.count("going on from step")

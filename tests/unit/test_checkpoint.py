@@ -230,6 +230,26 @@ def test_nothing_is_saved_before_it_is_time(tmp_path):
     assert checkpoints.seconds >= checkpoints.seconds_saving
 
 
+def test_another_is_saved_only_after_the_interval(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    checkpoints, saved = Checkpoints(tmp_path, JOB, minutes=5), []
+    for step, seconds in enumerate((299, 301, 302, 600, 602), start=1):
+        now[0] = seconds
+        checkpoints.after_step(step, lambda: {"x": np.zeros(1)})
+        saved.append(checkpoints.saved)
+    assert saved == [0, 1, 1, 1, 2]
+
+
+def test_the_time_of_earlier_attempts_counts(tmp_path, monkeypatch):
+    before = Checkpoints(tmp_path, JOB)
+    before._before = 1000.0
+    before.save(1, {"x": np.zeros(1)})
+    after = Checkpoints(tmp_path, JOB)
+    after.resume(lambda state: None)
+    assert 1000 < after.seconds < 1100
+
+
 def test_checkpoints_lie_beside_results_and_go_when_collected(tmp_path):
     artifact = tmp_path / "results/x/train/e/j.nc"
     folder = checkpoint.folder_of(artifact)

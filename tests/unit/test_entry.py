@@ -112,6 +112,7 @@ def test_the_rate_of_a_resumed_job_is_that_of_this_attempt(caplog, clock, monkey
     monkeypatch.setattr(sys, "stderr", Terminal(False))
     log = logging.getLogger("icl")
     with caplog.at_level(logging.INFO), entry.progress(1000, "N=4", log) as report:
+        clock(70)  # the first steps, up to an evaluation, are of no known number
         report(900, 8)
         clock(50)
         report(950, 8)

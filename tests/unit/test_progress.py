@@ -65,8 +65,10 @@ def test_a_log_that_no_longer_grows_or_ends_in_an_error_is_of_a_stopped_job(resu
     trace = METER.format(50, 50, 100) + "2026 ERROR icl: failed\nTraceback\nValueError: no\n"
     results.write("logs/train", NAMES[1], ".log", trace)
     results.write("logs/train", NAMES[2], ".log", trace + METER.format(60, 60, 100))  # resumed
+    why = "2026 WARNING icl.checkpoint: interrupted by SIGINT after step 51\n"
+    results.write("logs/train", NAMES[3], ".log", METER.format(50, 50, 100) + why)
     some = found(results)
-    assert some.stopped == NAMES[:2]
+    assert some.stopped == [*NAMES[:2], NAMES[3]]
     assert some.running == {NAMES[2]: 0.6}
 
 

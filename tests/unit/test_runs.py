@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from icl import artifacts, records, steps, training
 from icl.config import Model, Optimiser, Stop, WeightDecay
 from test_models import CASES, make_job
@@ -125,6 +126,22 @@ def test_a_replicate_is_the_same_among_others_and_when_others_leave(name, monkey
         np.testing.assert_allclose(values[2], shrunk.metrics[metric][2], atol=tolerance)
         if metric.endswith("loss"):
             assert not np.array_equal(values[1], values[2])
+
+
+@pytest.mark.parametrize("case", ["mlp-raw", "minimal"])
+def test_what_is_left_to_memorise_is_weighed_as_in_training(case):
+    """c1 of eq. 29 averages over the items as they are drawn: by Zipf's ranks, k^-alpha."""
+    job = with_order_parameters(make_job(case, task=TASKS["zipf"][0], n_items=64))
+    ensemble = training._Ensemble(job, torch.device("cpu"))
+    index = torch.arange(64).expand(len(job.seeds), -1)
+    logits = ensemble.arithmetic.item_logits(
+        ensemble.parameters, ensemble.data.tables, index, job.model
+    )
+    wrong = torch.sigmoid(-ensemble.data.tables.labels * logits).double().numpy()
+    weights = 1 / np.arange(1, 65)
+    expected = wrong @ weights / weights.sum()
+    assert not np.allclose(expected, wrong.mean(axis=1), rtol=1e-3)
+    np.testing.assert_allclose(ensemble.evaluate(0)["c1"], expected, rtol=1e-5)
 
 
 def test_uniform_ranks_are_the_standard_task():

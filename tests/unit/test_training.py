@@ -190,6 +190,16 @@ def test_stop_rules(stop, expected, monkeypatch):
             assert np.isnan(record.metrics[name][row]).tolist() == expected_nan.tolist()
 
 
+def test_what_is_acquired_and_memorised_at_once_counts_as_acquired(monkeypatch):
+    both = {1: [0.5, 0.99, 0.99, 0.99]}
+    monkeypatch.setattr(
+        training._Ensemble, "evaluate", curves(icl_accuracy=both, iwl_accuracy=both)
+    )
+    stop = Stop("decided", 0.95, 0.99, 2)
+    job = evaluated(replace(FINITE, seeds=(1,), steps=30, stop=stop), every=10)
+    assert training.train(job).stop_reason.tolist() == [ACQUIRED]
+
+
 def test_the_rest_go_on_unchanged_when_a_replicate_stops(monkeypatch):
     """Seed 1 leaves at step 20; the others' parameters are those of a run without the stop."""
     job = evaluated(replace(FINITE, seeds=(1, 2, 3), steps=100), every=20)

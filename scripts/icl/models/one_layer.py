@@ -128,8 +128,3 @@ def logits(
     context = look_up(tables.labelled, sequences.context)
     target = look_up(tables.unlabelled, sequences.target)
     return mlp(parameters, attention(parameters, context, target, model))
-
-
-def target_labels(tables: Tables, sequences: Sequences) -> torch.Tensor:
-    """Look up the true label of each sequence's target: (R, B), +1 or -1."""
-    return tables.labels.gather(1, sequences.target)
