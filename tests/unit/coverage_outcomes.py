@@ -1,7 +1,7 @@
 """How often the intervals of thresholds, fading and outcomes hold the truth, on synthetic data.
 
 `PYTHONPATH=scripts:tests/unit python tests/unit/coverage_outcomes.py [repeats]` prints all of it
-(some twenty minutes at 500 repeats). docs/statistics.md holds what it printed.
+(some twenty minutes at 500 repeats). docs/choices.md holds what it printed.
 """
 
 import sys
