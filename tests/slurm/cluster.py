@@ -20,6 +20,7 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "sinfo")
 PACKAGES = ("slurm-wlm", "munge")
+DAEMONS = "/usr/sbin"  # where Debian puts them; not on every PATH
 PATIENCE = 60  # seconds for the daemons to answer
 
 # There is no slurmdbd, hence no accounting. The pretend GPUs are device files that exist
@@ -66,6 +67,8 @@ def why_not() -> str | None:
     """Say why no cluster can be started here, or None if it can. Installs what is missing."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "starting slurmctld and slurmd needs root"
+    if DAEMONS not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] += f"{os.pathsep}{DAEMONS}"
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     if missing and shutil.which("apt-get"):
         _install()
