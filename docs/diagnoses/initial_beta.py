@@ -1,0 +1,72 @@
+"""How much of a transition's width is the spread of the seeds' own beta0.
+
+    python docs/diagnoses/initial_beta.py          # trains nothing: reads docs/gallery/laptop
+
+Whether a run acquires ICL is fitted by a logistic in log10 K, then in log10 K and the beta0 that
+its seed starts from: the minimal model's own, and for the transformer the mean diagonal of K^T Q's
+item block. Where several N are fitted at once each has its own threshold. Prints the 10 to 90 %
+widths in decades of K, and p of the likelihood ratio by which beta0 helps.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from scipy.special import log_expit
+from scipy.stats import chi2
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from icl import artifacts, config
+from icl.models import MODELS
+
+ACQUIRED_ABOVE = 0.75
+EXPERIMENTS = ("minimal_transition", "thresholds", "transition")
+
+
+def starts(jobs: list[dict]) -> dict[int, float]:
+    """Return the beta0 of every seed of some jobs of one model."""
+    seeds = sorted({seed for job in jobs for seed in config.job_from_identity(job).seeds})
+    model = config.job_from_identity(jobs[0]).model
+    parameters = MODELS[model.name].initialise(torch.tensor(seeds), model)
+    if model.name == "minimal":
+        beta = parameters["beta"]
+    else:
+        product = parameters["key"].transpose(1, 2) @ parameters["query"]  # K^T Q, (R, E, E)
+        beta = product.diagonal(dim1=1, dim2=2)[:, : model.item_dim].mean(1)
+    return dict(zip(seeds, beta.flatten().tolist(), strict=True))
+
+
+def logistic(columns: list[np.ndarray], acquired: np.ndarray) -> tuple[np.ndarray, float]:
+    """Fit a logistic by maximum likelihood; return its coefficients and log-likelihood."""
+    x, sign = np.stack(columns, 1), np.where(acquired, 1, -1)
+    found = minimize(lambda c: -log_expit(sign * (x @ c)).sum(), np.zeros(x.shape[1]))
+    return found.x, -found.fun
+
+
+def main() -> None:
+    """Print a table."""
+    print("| experiment | width: K alone | K and beta0 | p of beta0 |")
+    print("|---|---|---|---|")
+    for name in EXPERIMENTS:
+        data = artifacts.read(ROOT / f"docs/gallery/laptop/collected/{name}.nc")
+        beta0 = starts(json.loads(data.attrs["jobs"]))
+        curves = data["icl_accuracy"].values
+        acquired = np.array([row[np.isfinite(row)][-1] for row in curves]) > ACQUIRED_ABOVE
+        lengths = data["context_length"].values
+        own = [(lengths == n).astype(float) for n in np.unique(lengths)]
+        decades = np.log10(data["n_items"].values / 1000)
+        of_seed = np.array([beta0[seed] for seed in data["seed"].values.tolist()])
+        alone, plain = logistic([decades, *own], acquired)
+        both, better = logistic([decades, *own, of_seed / of_seed.std()], acquired)
+        p = chi2.sf(2 * (better - plain), 1)
+        widths = [2 * np.log(9) / coefficients[0] for coefficients in (alone, both)]
+        print(f"| {name} | {widths[0]:.2f} | {widths[1]:.2f} | {p:.1g} |")
+
+
+if __name__ == "__main__":
+    main()
