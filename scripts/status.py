@@ -13,16 +13,17 @@ from pathlib import Path
 from icl import config, progress, validation
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMON = (ROOT / "config/theory.yaml", ROOT / "config/claims.yaml")
 
 
 def main() -> None:
     """Merge the configuration as the Snakefile does, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", default=[ROOT / "config/laptop.yaml"], type=Path)
-    files = [*COMMON, *parser.parse_args().files]
+    given = parser.parse_args().files
     try:
-        sources = validation.Sources(files)
+        preset = reduce(config.merge, (data for _, data in validation.Sources(given).files), {})
+        claims = ROOT / preset.get("claims_file", "config/claims.yaml")
+        sources = validation.Sources([ROOT / "config/theory.yaml", claims, *given])
         merged = reduce(config.merge, (data for _, data in sources.files), {})
         if "preset" not in merged:
             raise config.ConfigError("none of the files given is a preset; give one first")

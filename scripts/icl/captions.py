@@ -128,11 +128,11 @@ def escape(text: str) -> str:
 
 
 def printed_name(figure: str) -> str:
-    """Name a figure as the paper does: fig6 -> Figure 6, figA4 -> Figure A.4."""
-    found = re.fullmatch(r"fig(A?)(\d+)", figure)
+    """Name a figure as the paper does: fig6 is Figure 6, figA4 is Figure A.4, figB1 Figure B.1."""
+    found = re.fullmatch(r"fig([A-Z]?)(\d+)", figure)
     if found is None:
         return figure
-    return f"Figure {'A.' if found[1] else ''}{found[2]}"
+    return f"Figure {f'{found[1]}.' if found[1] else ''}{found[2]}"
 
 
 def paper_order(figure: str) -> tuple[int, int, str]:

@@ -144,8 +144,9 @@ def fit_power(log_x: np.ndarray, log_y: np.ndarray, weights: np.ndarray) -> Powe
     Args:
         log_x: (G,) at least two different values; three for the curvature, else NaN.
         log_y: (B, G).
-        weights: (G,) inverse variances of log y, in any unit.
+        weights: (G,) inverse variances of log y, in any unit; not finite where log y never is.
     """
+    weights = np.where(np.isfinite(weights), weights, 1.0)
     usable = np.isfinite(log_y).all(axis=1)
     rows = np.where(usable[:, None], log_y, log_x)  # any that fits; replaced by NaN below
     root = np.sqrt(weights / weights.max())

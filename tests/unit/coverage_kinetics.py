@@ -1,7 +1,7 @@
 """How often the intervals of few replicates hold the truth, on synthetic data.
 
 The tests run what takes seconds; `PYTHONPATH=scripts python tests/unit/coverage_kinetics.py` prints
-all of it (docs/coverage.md).
+all of it (docs/choices.md).
 """
 
 import numpy as np

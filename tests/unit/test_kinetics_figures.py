@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import synthetic
 import synthetic_kinetics as made
 from icl import figures
 from icl.figures import annotations, fig6d, style
@@ -43,6 +44,7 @@ def drawn(name, data, **kwargs):
     memorised = {k: v for k, v in data.items() if k in ("memorisation", "capacity")}
     if name == "fig7":
         memorised = {"memorisation": made.memorisation()}
+        data = {**data, "acquisition": synthetic.acquisition(seeds=8)}
     verdicts = verdicts_of(memorised, **kwargs)
     figure = figures.load(name).draw(data, verdicts)
     figure.draw_without_rendering()

@@ -148,10 +148,23 @@ def test_the_exponent_and_the_prediction():
     low, high = found["exponent"]["interval"]
     assert low < 1 / NU < high
     assert found["nu"]["value"] == pytest.approx(NU, abs=0.01)
+    assert found["difference"]["value"] == pytest.approx(0, abs=0.15)
+    assert found["difference"]["value"] == pytest.approx(
+        found["exponent"]["value"] - 1 / found["nu"]["value"], abs=0.02
+    )
     for row in verdict["details"]["predicted_thresholds"]:
         star = synthetic_outcomes.star(row["context_length"])
         assert row["threshold"] == pytest.approx(star, rel=0.4)
         assert row["interval"][0] < row["threshold"] < row["interval"][1]
+
+
+def test_an_n_at_which_no_run_acquires_leaves_it_undecided():
+    data = synthetic_outcomes.thresholds(seeds=8)
+    least = data["context_length"] == data["context_length"].min()
+    data["icl_accuracy"] = data["icl_accuracy"].where(~least, 0.5)
+    verdict = evaluate("threshold_exponent", thresholds=data)
+    assert verdict["verdict"] == UNDECIDED
+    assert verdict["details"]["estimates"]["exponent"]["value"] is None
 
 
 def test_an_exponent_of_one_fails():

@@ -79,6 +79,7 @@ def test_figures_are_named_and_ordered_as_in_the_paper():
         *("fig2", "fig6", "fig10", "figA1", "figA4", "zipf")
     ]
     assert captions.printed_name("figA4") == "Figure A.4"
+    assert captions.printed_name("figB1") == "Figure B.1"
 
 
 def drawing(**changes):

@@ -16,7 +16,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
 
     Args:
         data: role "memorisation", the MLP alone at several alpha and K; role "transition",
-            one-layer runs at one N, several alpha and K.
+            one-layer runs at one N, several alpha and K; role "acquisition", K = infinity.
         verdicts: of linear_ticl, for t_ICL at K = infinity and this N.
     """
     found = skewed.cells(data["memorisation"], data["transition"])
@@ -38,10 +38,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     style.plain_log(axes[0].yaxis)
     for ax, letter in zip(axes, "abc", strict=True):
         style.panel_label(ax, letter)
-    gaps = [annotations.gap(data[role], 2) for role in ("memorisation", "transition")]
-    style.footer(
-        figure, annotations.setting(data["transition"], 2), "\n".join(gap for gap in gaps if gap)
-    )
+    shown = {"b, c": data["transition"], "t_ICL at K = ∞": data["acquisition"]}
+    style.footer(figure, annotations.settings(shown, 2), annotations.gap(data.values(), 2))
     return figure
 
 

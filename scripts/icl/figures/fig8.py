@@ -24,7 +24,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     """Draw the figure.
 
     Args:
-        data: roles "thresholds" and "transition" (one-layer transformer), "minimal_transition".
+        data: roles "thresholds" and "transition" (one-layer transformer) and "minimal_transition",
+            beside them "acquisition" and "minimal_acquisition", at K = infinity.
         verdicts: of threshold_exponent and minimal_model.
     """
     figure, axes = style.new_figure(2, 3.0, 1, 2, sharey=True)
@@ -41,7 +42,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     axes[0].set_ylim(min(0, low), max(1.2, high))
     axes[0].set_ylabel(r"median $t_{\mathrm{ICL}}(K)\,/\,$median $t_{\mathrm{ICL}}(\infty)$")
     shown = {"a": joined(data, "thresholds", "transition"), "b": data["minimal_transition"]}
-    style.footer(figure, annotations.settings(shown, 2), annotations.gap(shown.values(), 2))
+    shown |= {"a, K = ∞": data["acquisition"], "b, K = ∞": data["minimal_acquisition"]}
+    style.footer(figure, annotations.settings(shown, 2), annotations.gap(data.values(), 2))
     return figure
 
 

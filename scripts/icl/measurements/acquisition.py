@@ -126,9 +126,10 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
 
     Through the Kaplan-Meier medians: a straight line with intercept, least squares, all N with
     equal weight (its R^2 says how straight); a power law (its exponent says how linear); and a
-    quadratic in the logarithms (its curvature says whether one exponent serves). Their intervals
-    are BCa: noise only lowers R^2, and a percentile interval would count that noise twice. Seeds
-    are resampled, each with its runs at every N.
+    quadratic in the logarithms (its curvature says whether one exponent serves). Seeds are
+    resampled, each with its runs at every N. The interval of R^2 is BCa: noise only lowers it, and
+    a percentile interval would count that noise twice. Those of exponent and curvature are so too
+    where every N has seeds of its own, else expanded percentile ones.
 
     Quantities of the minimal and of the two-layer model have that name before theirs.
 
@@ -182,7 +183,12 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
     }
     seeds = [times.runs["seed"].values[own] for own in times.members]
     paired = all(np.array_equal(seeds[0], other) for other in seeds)
-    for name in ("exponent", "r_squared", "curvature"):
+    if paired:  # what seeds share moves all N at once: BCa of few of them is too narrow
+        for name in ("exponent", "curvature"):
+            estimates[name] = estimate(
+                getattr(point, name)[0], getattr(resampled, name), options, seeds=len(seeds[0])
+            )
+    for name in ("r_squared",) if paired else ("exponent", "r_squared", "curvature"):
         found = estimates[name]
         if not found.failed and np.isfinite(found.value):
             ends = statistics.bca_interval(

@@ -2,7 +2,7 @@
 
 With eight seeds a percentile bootstrap of a mean or of a deviation is too narrow, for it cannot see
 beyond its sample. So a mean has Student's interval, a deviation the chi-square one; only the median
-is bootstrapped. tests/unit/coverage_study.py measures how often each holds the truth.
+is bootstrapped. tests/unit/coverage_kinetics.py measures how often each holds the truth.
 """
 
 from collections.abc import Sequence

@@ -98,8 +98,15 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
 
 
 def inverse_variances(found: Thresholds) -> np.ndarray:
-    """Return the weight of each N: the inverse variance of its log K* over the resamples."""
-    return 1 / np.maximum(np.nanvar(found.log_items[1:] * np.log(10), axis=0), 1e-6)
+    """Return the weight of each N: the inverse variance of its log K* over the resamples.
+
+    NaN where no resample has a K*.
+    """
+    resamples = found.log_items[1:] * np.log(10)
+    known = np.isfinite(resamples).any(axis=0)
+    weights = np.full(len(known), np.nan)
+    weights[known] = 1 / np.maximum(np.nanvar(resamples[:, known], axis=0), 1e-6)
+    return weights
 
 
 def exponent(found: Thresholds, options: dict[str, Any]) -> Estimate:

@@ -99,8 +99,8 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         estimates={
             "width": width,
             "threshold": threshold,
-            "spearman": estimate(correlation[0], correlation[1:], options),
-            "spearman_tied": estimate(tied[0], tied[1:], options),
+            "spearman": estimate(correlation[0], correlation[1:], options, seeds=seeds),
+            "spearman_tied": estimate(tied[0], tied[1:], options, seeds=seeds),
         },
         replicates=kept.sizes["run"],
         censored=0,
