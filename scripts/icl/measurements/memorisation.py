@@ -196,7 +196,7 @@ def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
 
 @statistic(
     roles=["memorisation", "capacity", "transition"],
-    quantities=["accuracy", "gain", "threshold"],
+    quantities=["accuracy", "gain", "gain_with_tail", "threshold"],
     options=["multiples", "accuracy", "c1", "lasting", "confidence", "least_replicates"],
 )
 def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
@@ -206,7 +206,8 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     `multiples` of it stands the smallest K at or above it that the roles "memorisation" and
     "capacity" have. (The latter holds K too large for the range of nu.) Judged are the
     least over those K of the highest accuracy, and the greatest gain: by what share I_K grows
-    between c1 at the option `c1` and the end of the record.
+    between c1 at the option `c1` and the end of the record. Beside it stands the gain with the
+    bound on what comes after the record: a gain alone is small where a record ends early.
 
     Where a run ends before it is accurate, or before the option `lasting` times the time that c1
     took to be that small, nothing is known at that K, unless the law of its record is that of a
@@ -231,7 +232,7 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         chosen.append(above[0])
     require_replicates(n_items[np.isin(n_items, chosen)], options["least_replicates"], "K")
     level = 1 - (1 - options["confidence"]) / len(chosen)
-    accuracies, gains, by_items, censored = [], [], [], 0
+    accuracies, gains, with_tails, by_items, censored = [], [], [], [], 0
     for multiple, value in zip(options["multiples"], chosen, strict=True):
         found = [
             _memorised(run, options) for run, k in zip(runs, n_items, strict=True) if k == value
@@ -240,6 +241,8 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         censored += int((np.isnan(gain) | np.isnan(accuracy)).sum())
         accuracies.append(_over_seeds(accuracy, options, level))
         gains.append(_over_seeds(gain, options, level))
+        with_tail = np.where(np.isfinite(tail), (1 + gain) * (1 + tail) - 1, np.nan)
+        with_tails.append(_over_seeds(with_tail, options, level))
         by_items.append(
             {
                 "multiple": multiple,
@@ -252,11 +255,14 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         )
     plain_a, guarded_a = zip(*accuracies, strict=True)
     plain_g, guarded_g = zip(*gains, strict=True)
+    plain_t, guarded_t = zip(*with_tails, strict=True)
+    laws = [law for row in by_items for law in row["kinetics"]]
     least = replicates.worst([_negated(e) for e in plain_a], [_negated(e) for e in guarded_a])
     return Measurement(
         estimates={
             "accuracy": _negated(least),
             "gain": replicates.worst(plain_g, guarded_g),
+            "gain_with_tail": replicates.worst(plain_t, guarded_t),
             "threshold": Estimate(threshold, np.nan, np.nan, "items"),
         },
         replicates=int(np.isin(n_items, chosen).sum()),
@@ -267,6 +273,8 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
             f"K* = {threshold:,.0f} at N = {length}; K taken: "
             + ", ".join(f"{v:,.0f}" for v in chosen)
             + (f"; {censored} runs ended too early" if censored else "")
+            + f"; of {len(laws)} records {laws.count(Kinetics.UNDECIDED)} are too short to tell "
+            "that I_K is finite from their shape"
         ],
     )
 
