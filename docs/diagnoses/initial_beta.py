@@ -5,7 +5,7 @@
 Whether a run acquires ICL is fitted by a logistic in log10 K, then in log10 K and the beta0 that
 its seed starts from: the minimal model's own, and for the transformer the mean diagonal of K^T Q's
 item block. Where several N are fitted at once each has its own threshold. Prints the 10 to 90 %
-widths in decades of K, and p of the likelihood ratio by which beta0 helps.
+widths in decades of K, and the share of permutations of beta0 over seeds that help as much.
 """
 
 import json
@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from scipy.special import log_expit
-from scipy.stats import chi2
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -25,6 +24,7 @@ from icl import artifacts, config
 from icl.models import MODELS
 
 ACQUIRED_ABOVE = 0.75
+PERMUTATIONS = 499
 EXPERIMENTS = ("minimal_transition", "thresholds", "transition")
 
 
@@ -60,10 +60,18 @@ def main() -> None:
         lengths = data["context_length"].values
         own = [(lengths == n).astype(float) for n in np.unique(lengths)]
         decades = np.log10(data["n_items"].values / 1000)
-        of_seed = np.array([beta0[seed] for seed in data["seed"].values.tolist()])
-        alone, plain = logistic([decades, *own], acquired)
-        both, better = logistic([decades, *own, of_seed / of_seed.std()], acquired)
-        p = chi2.sf(2 * (better - plain), 1)
+        values, seed_of = np.unique(data["seed"].values, return_inverse=True)
+        of_seed = np.array([beta0[seed] for seed in values.tolist()])
+        of_seed /= of_seed.std()
+        alone, _ = logistic([decades, *own], acquired)
+        both, likely = logistic([decades, *own, of_seed[seed_of]], acquired)
+        # Not the likelihood ratio's p: runs of one seed are not independent.
+        generator = np.random.default_rng(1)
+        others = [
+            logistic([decades, *own, generator.permutation(of_seed)[seed_of]], acquired)[1]
+            for _ in range(PERMUTATIONS)
+        ]
+        p = (1 + sum(other >= likely for other in others)) / (1 + PERMUTATIONS)
         widths = [2 * np.log(9) / coefficients[0] for coefficients in (alone, both)]
         print(f"| {name} | {widths[0]:.2f} | {widths[1]:.2f} | {p:.1g} |")
 
