@@ -11,6 +11,7 @@ from icl import statistics
 from icl.figures import annotations, panels, style
 from icl.measurements.base import undiverged
 
+HIGHEST_LOSS = 2 * np.log(2)  # shown: a short peak of one seed would flatten all others
 METRICS = (("icl_accuracy", "ICL accuracy"), ("train_loss", "training loss on $D'$ (nat)"))
 
 
@@ -39,7 +40,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         ax.set_xlim(left=0)
         style.panel_label(ax, letter)
     panels.chance(axes[0])
-    axes[1].set_ylim(bottom=0)
+    highest = float(np.nanmax(runs["train_loss"].values, initial=0))
+    axes[1].set_ylim(0, min(HIGHEST_LOSS, 1.05 * max(highest, np.log(2))))
+    if highest > HIGHEST_LOSS:
+        style.measured(axes[1], f"cut: peaks up to {highest:.2g} nat")
     axes[1].axhline(np.log(2), color=style.NEUTRAL, lw=0.6, ls=":", zorder=0)
     number = int(acquired.sum())
     above = f"{options['acquired_above']:g}"
