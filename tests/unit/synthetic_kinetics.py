@@ -36,12 +36,13 @@ def memorisation(
     curvature=0.0,
     last_c1=5e-5,
     floor=0.0,
+    decay=3.0,
     generator=None,
     **kwargs,
 ):
-    """Runs of the MLP alone with c1 = (1 + t/tau)^-3 / 2, whose I_K(inf) is tau/2.
+    """Runs of the MLP alone with c1 = (1 + t/tau)^-decay / 2, whose I_K(inf) is tau/4 (decay 3).
 
-    I_K(inf) is K^exponent, but for noise: `spread` of a run's own, `shared` by a seed's runs at
+    I_K(inf) is K^exponent / 2, but for noise: `spread` of a run's own, `shared` by a seed's runs at
     every K (as a random exponent). A record ends when c1 is `last_c1`; a `floor` is a share of the
     items that are never memorised.
     """
@@ -52,10 +53,10 @@ def memorisation(
     noise = spread * generator.standard_normal(len(k))
     noise = noise + log_k * np.tile(shared * generator.standard_normal(seeds), len(items))
     tau = 2 * np.exp(exponent * np.log(k) + curvature * log_k**2 + noise)
-    end = (0.5 / last_c1) ** (1 / 3) - 1
+    end = (0.5 / last_c1) ** (1 / decay) - 1
     x = np.concatenate([[0], np.geomspace(end / 1e4, end, 160)])
     clock = tau[:, None] * x
-    c1 = np.broadcast_to(0.5 * ((1 - floor) * (1 + x) ** -3.0 + floor), clock.shape)
+    c1 = np.broadcast_to(0.5 * ((1 - floor) * (1 + x) ** -decay + floor), clock.shape)
     i_k = np.stack([memorised.integral(t, c[None])[0] for t, c in zip(clock, c1, strict=True)])
     data = synthetic.dataset(
         experiment,

@@ -139,6 +139,17 @@ def test_skewed_items_are_no_part_of_the_exponent():
     assert found(verdict, "exponent") == pytest.approx(0.75, abs=0.01)
 
 
+@pytest.mark.filterwarnings("ignore:Precision loss occurred")  # all runs are alike
+def test_an_integral_that_grows_for_ever_is_no_finite_one():
+    """Eq. 12: of c1 = (1 + t/tau)^-3 / 2 a share of 1/63 is left at c1 = 1e-3, of 1/t no end."""
+    finite = evaluate("not_capacity", capacity())["details"]["estimates"]
+    assert finite["gain"]["value"] == pytest.approx(0.014, abs=0.002)
+    assert finite["gain_with_tail"]["value"] == pytest.approx(0.016, abs=0.004)
+    endless = evaluate("not_capacity", capacity(decay=1.0))
+    assert endless["verdict"] == NOT_REPRODUCED
+    assert endless["details"]["estimates"]["gain"]["value"] > 0.3
+
+
 def test_not_capacity_takes_the_next_k_above_each_multiple():
     verdict = evaluate("not_capacity", capacity())
     taken = [row["n_items"] for row in verdict["details"]["by_items"]]
