@@ -68,6 +68,7 @@ def test_a_runs_provenance_by_hovering_and_from_the_keyboard(page):
         page.mouse.move(
             box["x"] + box["width"] * (0.02 + 0.01 * i), box["y"] + box["height"] * i / 40
         )
+        page.wait_for_timeout(100)  # the plotting library looks at the mouse now and then
         if "acquisition" in about.inner_text():
             break
     assert "acquisition: N = " in about.inner_text()
