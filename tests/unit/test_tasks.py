@@ -85,6 +85,13 @@ def test_datasets_share_no_item():
     assert len(items.unique(dim=0)) == 4 * 3 * n
 
 
+def test_items_are_drawn_alike_however_many_are_drawn_at_once():
+    task = Task("random", 8)
+    many = tasks.training_dataset(SEEDS, 4097, 4, task).items
+    alone = tasks.training_dataset(SEEDS[1:2], 4097, 4, task).items
+    assert torch.equal(many[1:2], alone)
+
+
 def test_replicates_that_are_drawn_one_by_one_are_drawn_alike(monkeypatch):
     task = Task("balanced", 8)
     together = tasks.training_dataset(SEEDS, 9, 4, task)

@@ -41,6 +41,13 @@ def test_verdicts_come_first(report, verdicts):
         assert page.locator("svg.interval").count() == len(drawn)
 
 
+def test_the_table_of_verdicts_is_seen_whole(report):
+    with browser.opened(report, 1400) as page:
+        page.wait_for_selector("#front")
+        hidden = page.locator("#verdicts .wide").evaluate("e => e.scrollWidth - e.clientWidth")
+        assert hidden <= 0
+
+
 @pytest.mark.parametrize("width", [800, 1500])
 def test_figures_are_visible_and_whole(report, finished, width):
     with browser.opened(report, width) as page:
