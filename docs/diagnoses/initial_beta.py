@@ -20,7 +20,7 @@ from scipy.special import log_expit
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl import artifacts, config
+from icl import artifacts, config, statistics
 from icl.models import MODELS
 
 ACQUIRED_ABOVE = 0.75
@@ -30,8 +30,8 @@ EXPERIMENTS = ("minimal_transition", "thresholds", "transition")
 
 def starts(jobs: list[dict]) -> dict[int, float]:
     """Return the beta0 of every seed of some jobs of one model."""
-    seeds = sorted({seed for job in jobs for seed in config.job_from_identity(job).seeds})
-    model = config.job_from_identity(jobs[0]).model
+    known = [config.job_from_identity(job) for job in jobs]
+    seeds, model = sorted({seed for job in known for seed in job.seeds}), known[0].model
     parameters = MODELS[model.name].initialise(torch.tensor(seeds), model)
     if model.name == "minimal":
         beta = parameters["beta"]
@@ -55,8 +55,7 @@ def main() -> None:
     for name in EXPERIMENTS:
         data = artifacts.read(ROOT / f"docs/gallery/laptop/collected/{name}.nc")
         beta0 = starts(json.loads(data.attrs["jobs"]))
-        curves = data["icl_accuracy"].values
-        acquired = np.array([row[np.isfinite(row)][-1] for row in curves]) > ACQUIRED_ABOVE
+        acquired = statistics.last_value(data["icl_accuracy"].values) > ACQUIRED_ABOVE
         lengths = data["context_length"].values
         own = [(lengths == n).astype(float) for n in np.unique(lengths)]
         decades = np.log10(data["n_items"].values / 1000)

@@ -127,15 +127,18 @@ def escape(text: str) -> str:
     return re.sub(r"([\\*`|_<>])", r"\\\1", text)
 
 
+_PRINTED = re.compile(r"fig([A-Z]?)(\d+)")  # of an appendix or none, and its number
+
+
 def printed_name(figure: str) -> str:
     """Name a figure as the paper does: fig6 is Figure 6, figA4 is Figure A.4, figB1 Figure B.1."""
-    found = re.fullmatch(r"fig([A-Z]?)(\d+)", figure)
+    found = _PRINTED.fullmatch(figure)
     if found is None:
         return figure
     return f"Figure {f'{found[1]}.' if found[1] else ''}{found[2]}"
 
 
-def paper_order(figure: str) -> tuple[int, int, str]:
-    """Sort key: the paper's figures, then its appendix's, then those that go beyond it."""
-    found = re.fullmatch(r"fig(A?)(\d+)", figure)
-    return (2, 0, figure) if found is None else (int(bool(found[1])), int(found[2]), figure)
+def paper_order(figure: str) -> tuple[str, int, str]:
+    """Sort key: the paper's figures, then its appendix's, then those of other names."""
+    found = _PRINTED.fullmatch(figure)
+    return ("~", 0, figure) if found is None else (found[1], int(found[2]), figure)

@@ -49,6 +49,10 @@ class _Together:
         return _digest_of_modules()
 
 
+class UserProvided(_Together, caching.UserProvidedCacheLocator):
+    """Keeps loops where NUMBA_CACHE_DIR says, if it says so."""
+
+
 class InTree(_Together, caching.InTreeCacheLocator):
     """Keeps loops in __pycache__."""
 
@@ -58,7 +62,9 @@ class UserWide(_Together, caching.UserWideCacheLocator):
 
 
 _use_wide_vectors()
-numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.InTree, {__name__}.UserWide"
+numba.config.CACHE_LOCATOR_CLASSES = ", ".join(
+    f"{__name__}.{where.__name__}" for where in (UserProvided, InTree, UserWide)
+)
 compile_loop = numba.njit(cache=True, error_model="numpy", fastmath=set(FAST))
 # Where every rounding counts: multiplication and addition may be contracted, no more.
 compile_exactly = numba.njit(cache=True, error_model="numpy", fastmath={"contract"})

@@ -241,7 +241,7 @@ def test_another_is_saved_only_after_the_interval(tmp_path, monkeypatch):
     assert saved == [0, 1, 1, 1, 2]
 
 
-def test_the_time_of_earlier_attempts_counts(tmp_path, monkeypatch):
+def test_the_time_of_earlier_attempts_counts(tmp_path):
     before = Checkpoints(tmp_path, JOB)
     before._before = 1000.0
     before.save(1, {"x": np.zeros(1)})

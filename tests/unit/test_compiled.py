@@ -1,5 +1,6 @@
 """A loop from the disk is that of the present code, with all that it calls in other modules."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -28,6 +29,13 @@ def test_every_module_of_loops_is_watched():
         if MAKERS & set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
     }
     assert having == set(compiled.MODULES)
+
+
+def test_a_cache_of_the_users_own_is_used(tmp_path):
+    command = [sys.executable, "-c", WEIGHT]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    subprocess.run(command, cwd=LIBRARY.parent, env=environment, timeout=120, check=True)
+    assert list((tmp_path / "cache").rglob("kernels.causal_softmax*.nbi"))
 
 
 def test_a_loop_follows_a_change_of_what_it_calls(tmp_path):

@@ -7,8 +7,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from icl.figures import annotations, style
-from icl.measurements import losses, replicates
-from icl.measurements.base import sorted_runs
+from icl.measurements import losses
+from icl.measurements.base import sorted_runs, undiverged
 from icl.theory import transience
 
 MOST_POINTS = 1500  # of one kind: more only thicken the file
@@ -24,7 +24,7 @@ def draw_panel(axes: Axes, data: dict[str, xr.Dataset], verdicts: dict[str, dict
     """
     verdict = verdicts["loss_relation"]
     options = verdict["details"]["options"]
-    runs = replicates.undiverged(sorted_runs(data["loss"]))
+    runs = undiverged(sorted_runs(data["loss"]))
     found = losses.branches(runs, options)
     icl, iwl = runs["icl_loss"].values, runs["iwl_loss"].values
     between = found.after & ~found.acquired & ~found.faded

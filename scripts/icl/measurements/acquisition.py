@@ -177,18 +177,20 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
 
     point = fit(*(own[None] for own in times.members))
     resampled = fit(*(times.drawn[:, own] for own in times.members))
-    estimates = {
-        name: estimate(getattr(point, name)[0], getattr(resampled, name), options)
-        for name in ("exponent", "r_squared", "curvature", "slope", "intercept")
-    }
     seeds = [times.runs["seed"].values[own] for own in times.members]
     paired = all(np.array_equal(seeds[0], other) for other in seeds)
-    if paired:  # what seeds share moves all N at once: BCa of few of them is too narrow
-        for name in ("exponent", "curvature"):
-            estimates[name] = estimate(
-                getattr(point, name)[0], getattr(resampled, name), options, seeds=len(seeds[0])
-            )
-    for name in ("r_squared",) if paired else ("exponent", "r_squared", "curvature"):
+    # What seeds share moves all N at once: BCa of few of them is too narrow.
+    expanded = ("exponent", "curvature") if paired else ()
+    estimates = {
+        name: estimate(
+            getattr(point, name)[0],
+            getattr(resampled, name),
+            options,
+            seeds=len(seeds[0]) if name in expanded else None,
+        )
+        for name in ("exponent", "r_squared", "curvature", "slope", "intercept")
+    }
+    for name in [n for n in ("exponent", "r_squared", "curvature") if n not in expanded]:
         found = estimates[name]
         if not found.failed and np.isfinite(found.value):
             ends = statistics.bca_interval(

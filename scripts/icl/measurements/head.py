@@ -13,6 +13,7 @@ from icl.measurements.base import (
     count_diverged,
     sorted_runs,
     statistic,
+    undiverged,
 )
 
 LABEL_BLOCK = ("value_label_pp", "value_label_pm", "value_label_mp", "value_label_mm")
@@ -45,7 +46,7 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     Source: section 3.2, equation 2.
     """
     everything = sorted_runs(data["order_parameters"])
-    runs = replicates.undiverged(everything)
+    runs = undiverged(everything)
     if "score_r2" not in runs:
         raise NotComputableError("the runs do not record order parameters")
     passage = statistics.acquisition_time(

@@ -14,6 +14,7 @@ from icl.measurements.base import (
     count_diverged,
     sorted_runs,
     statistic,
+    undiverged,
 )
 from icl.theory import transience
 
@@ -82,7 +83,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     Source: equation 16; Figure 6 d.
     """
     everything = sorted_runs(data["loss"])
-    runs = replicates.undiverged(everything)
+    runs = undiverged(everything)
     found = branches(runs, options)
     if not found.after.any():
         raise NotComputableError("no run acquired ICL: equation 16 is about what follows")

@@ -16,13 +16,14 @@ from icl.measurements.base import (
     require_replicates,
     sorted_runs,
     statistic,
+    undiverged,
 )
 from icl.theory.memorisation import Kinetics, MemorisationRecord
 
 
 def memorising_runs(dataset: xr.Dataset) -> xr.Dataset:
     """Order the runs of the MLP alone that did not diverge, items drawn alike."""
-    runs = replicates.undiverged(sorted_runs(dataset))
+    runs = undiverged(sorted_runs(dataset))
     return runs.isel(run=np.flatnonzero(runs["zipf_exponent"] == 0))
 
 
@@ -180,7 +181,7 @@ def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
     Raises:
         NotComputableError: if there are too few values of K.
     """
-    runs = replicates.undiverged(sorted_runs(dataset))
+    runs = undiverged(sorted_runs(dataset))
     runs = runs.isel(run=np.flatnonzero(np.isfinite(runs["n_items"])))
     length = int(runs["context_length"].min()) if runs.sizes["run"] else 0
     runs = runs.isel(run=np.flatnonzero(runs["context_length"] == length))

@@ -14,6 +14,7 @@ from icl.measurements.base import (
     count_diverged,
     sorted_runs,
     statistic,
+    undiverged,
 )
 from icl.theory import transience
 
@@ -32,8 +33,8 @@ def pairs(
     Raises:
         NotComputableError: if a run has no such partner.
     """
-    whole = replicates.undiverged(sorted_runs(data["minimal"]))
-    alone = replicates.undiverged(sorted_runs(data["alone"]))
+    whole = undiverged(sorted_runs(data["minimal"]))
+    alone = undiverged(sorted_runs(data["alone"]))
     keys = [tuple(run) for run in zip(*(alone[name].values for name in MATCHED), strict=True)]
     rows = dict(zip(keys, range(len(keys)), strict=True))
     for r in range(whole.sizes["run"]):
@@ -237,7 +238,7 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     Source: equation 15; section 3.7.
     """
     everything = sorted_runs(data["minimal"])
-    runs = replicates.undiverged(everything)
+    runs = undiverged(everything)
     decayed = (runs["w_decay"] > 0) & np.isfinite(runs["n_items"])
     alone = decayed & (runs["beta_decay"] == 0) & (runs["mlp_decay"] < runs["w_decay"])
     runs = runs.isel(run=np.flatnonzero(alone))

@@ -9,19 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from scipy import stats
 
 from icl import statistics
 from icl.measurements.base import Estimate, estimate
-from icl.records import StopReason
 
 UNKNOWN = Estimate(np.nan, np.nan, np.nan)
-
-
-def undiverged(dataset: xr.Dataset) -> xr.Dataset:
-    """Leave out the runs that diverged, which are counted and named elsewhere."""
-    return dataset.isel(run=np.flatnonzero(dataset["stop_reason"] != StopReason.DIVERGED))
 
 
 def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimate:

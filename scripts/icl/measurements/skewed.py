@@ -6,8 +6,7 @@ import numpy as np
 import xarray as xr
 
 from icl import fits, statistics
-from icl.measurements import replicates
-from icl.measurements.base import sorted_runs
+from icl.measurements.base import sorted_runs, undiverged
 from icl.theory.memorisation import critical_diversity_measured
 
 ACQUIRED_ABOVE = 0.75  # final ICL accuracy, as in Figure 6 e
@@ -42,9 +41,7 @@ def cells(memorisation: xr.Dataset, transition: xr.Dataset) -> list[Cell]:
     Returns:
         One cell for each (alpha, K) that either has, ordered.
     """
-    alone, whole = (
-        replicates.undiverged(sorted_runs(dataset)) for dataset in (memorisation, transition)
-    )
+    alone, whole = (undiverged(sorted_runs(dataset)) for dataset in (memorisation, transition))
     final = statistics.last_value(whole["icl_accuracy"].values)
     found = {
         (alpha, k): (
