@@ -70,7 +70,7 @@ def mutated(draw):
 
 
 @settings(
-    max_examples=600,
+    max_examples=400,
     derandomize=True,
     database=None,
     deadline=None,
