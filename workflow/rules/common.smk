@@ -15,6 +15,14 @@ from icl import validation
 if "SLURM_JOB_ID" in os.environ:
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
+# Snakemake's own limit of 100 job starts a second wakes the scheduler once a second for every job that
+# has ended: hundreds of times a second late in a run. A limit that the user gives is kept.
+limit = (
+    workflow.scheduling_settings and workflow.scheduling_settings.max_jobs_per_timespan
+)
+if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+    workflow.scheduling_settings.max_jobs_per_timespan = None
+
 
 def checked_jobs():
     """Check the merged configuration; return each experiment's jobs by file name."""
