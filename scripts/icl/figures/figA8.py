@@ -51,7 +51,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         Line2D([], [], color=style.ICL, label=f"ends above {above} ({number} seeds)"),
         Line2D([], [], color=style.IWL, label=f"does not ({len(acquired) - number} seeds)"),
     ]
-    axes[0].legend(handles=handles, loc="best", **style.OVER_LINES)
+    axes[1].legend(handles=handles, loc="best", **style.OVER_LINES)
     style.measured(axes[0], f"$D'$, $K$ = {n_items:,.0f}")
     style.footer(figure, annotations.setting(chosen, 2), annotations.gap(everything, 2))
     return figure
