@@ -17,7 +17,7 @@ from icl.measurements.declarations import declared
 from icl.validation import load_yaml
 
 README = ROOT / "config/README.md"
-BEGIN = "<!-- made by `make docs` of workflow/schemas/config.schema.yaml: edit that -->"
+BEGIN = "<!-- made by `make docs` of workflow/schemas/: edit those -->"
 END = "<!-- end -->"
 
 
@@ -64,7 +64,7 @@ def table(rows: list[tuple[str, dict]]) -> str:
     for path, node in rows:
         for word in ("meaning", "description"):
             if word not in node:
-                raise KeyError(f"{path} has no {word} in workflow/schemas/config.schema.yaml")
+                raise KeyError(f"{path} has no {word} in workflow/schemas/")
         cells = (node["meaning"], node["description"])
         meaning, allowed = (str(cell).replace("|", "\\|") for cell in cells)
         lines.append(f"| `{path}` | {meaning} | {allowed} |")
@@ -78,9 +78,12 @@ def tables() -> str:
     top = [
         (path, node) for path, node in keys(schema, schema) if path.split(".")[0] not in sections
     ]
+    claims = load_yaml(ROOT / "workflow/schemas/claims.schema.yaml")
     return (
         f"**Of the whole run**\n\n{table(top)}\n\n"
-        f"**Of an experiment**\n\n{table(setting_keys(schema))}"
+        f"**Of an experiment**\n\n{table(setting_keys(schema))}\n\n"
+        f"**Of a claim**, which a size may change in some keys\n\n"
+        f"{table(list(keys(claims['$defs']['claim'], claims)))}"
     )
 
 

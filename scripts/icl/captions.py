@@ -80,7 +80,8 @@ def _judged(verdict: Mapping[str, Any]) -> str:
             f" {verdict['replicates']} replicates, {verdict['censored']} censored, "
             f"{verdict['diverged']} diverged."
         )
-    return f"- ``{verdict['id']}``, *{verdict['verdict']}*: {criteria}.{counts}"
+    tries = f" ({text})" if (text := wording.tries_text(verdict)) else ""
+    return f"- ``{verdict['id']}``, *{verdict['verdict']}*{tries}: {criteria}.{counts}"
 
 
 def _drawn_from(name: str, dataset: xr.Dataset) -> str:

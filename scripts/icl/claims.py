@@ -24,6 +24,7 @@ from icl.wording import (
     band_text,
     measured_text,
     number_text,
+    tries_text,
 )
 
 __all__ = [
@@ -90,7 +91,7 @@ def evaluate(
     """Measure a claim's statistic and judge it.
 
     Args:
-        claim: its entry of config/claims.yaml.
+        claim: its entry of config/claims.yaml, as the size may change it.
         claim_id: its key there.
         data: role -> collected dataset, for each role of the claim's `experiments`.
         preset: the size; criteria may be limited to some.
@@ -140,6 +141,7 @@ def evaluate(
             "statistic": claim["statistic"],
             "paper_value": claim["paper_value"],
             "preset": preset,
+            "tries": claim.get("tries", 1),
             "criteria": judged,
             "verdict": combine(entry["verdict"] for entry in judged),
             "replicates": measured.replicates,
@@ -202,13 +204,16 @@ def table_markdown(verdicts: list[dict[str, Any]]) -> str:
         "band, *not reproduced* if one lies wholly outside, else *undecided*. The bands are ours, "
         "and were fixed before the runs.",
         "",
+        *_on_tries(verdicts),
         "| claim | verdict | quantity | measured [interval] | band | within it | paper |",
         "|---|---|---|---|---|---|---|",
     ]
     for verdict in verdicts:
         for row, criterion in enumerate(verdict["criteria"]):
-            name, whole = (verdict["id"], f"**{verdict['verdict']}**") if row == 0 else ("", "")
-            paper = number_text(verdict["paper_value"]) if row == 0 else ""
+            name = whole = paper = ""
+            if row == 0:
+                name, paper = verdict["id"], number_text(verdict["paper_value"])
+                whole = ", ".join(filter(None, [f"**{verdict['verdict']}**", tries_text(verdict)]))
             lines.append(
                 f"| {name} | {whole} | {criterion['quantity']} | {measured_text(criterion)} | "
                 f"{band_text(criterion['band'])} | {_WITHIN[criterion['verdict']]} | {paper} |"
@@ -218,9 +223,22 @@ def table_markdown(verdicts: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _on_tries(verdicts: list[dict[str, Any]]) -> list[str]:
+    if not any(map(tries_text, verdicts)):
+        return []
+    return [
+        "*Try 2* beside a verdict: one complete run of this size did not reproduce the claim, and "
+        "this verdict is of new runs; docs/regime.md says what was changed before them.",
+        "",
+    ]
+
+
 def _paragraphs(verdict: Mapping[str, Any]) -> list[str]:
     details, options = verdict["details"], verdict["details"]["options"]
     lines = [f"{verdict['statement']} (paper: {verdict['source']})", ""]
+    if tries := tries_text(verdict):
+        text = f"This is {tries} at this size: docs/regime.md says what was changed before it."
+        lines += [text, ""]
     for criterion in verdict["criteria"]:
         failed = details["estimates"].get(criterion["quantity"], {}).get("failed_resamples", 0)
         note = f"; {failed} of {options['resamples']} resamples failed" if failed else ""

@@ -44,6 +44,7 @@ def render(template: str, **content: Any) -> str:
         "measured": measured,
         "band": wording.band_text,
         "number": wording.number_text,
+        "tries": wording.tries_text,
         "hours": hours,
         "breakable": breakable,
     }

@@ -29,6 +29,12 @@ def band_text(band: Band) -> str:
     )
 
 
+def tries_text(verdict: Mapping[str, Any]) -> str:
+    """Say which try of a claim a verdict is, "" for the first."""
+    tries = verdict.get("tries", 1)  # verdicts of an old archive have none
+    return f"try {tries}" if tries > 1 else ""
+
+
 def measured_text(criterion: Mapping[str, Any]) -> str:
     """Write an estimate with its interval and unit, or the p of a test, which has neither."""
     low, high = criterion["interval"]

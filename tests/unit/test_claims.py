@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -264,9 +265,9 @@ def test_verdicts_are_plain_complete_and_repeatable(name, transition, acquisitio
     assert verdict == evaluate(name, data)
     assert verdict["data_digests"] == {role: data.attrs["data_digest"]}
     assert set(verdict) == {
-        *("id", "statement", "source", "statistic", "paper_value", "preset", "criteria"),
-        *("verdict", "replicates", "censored", "diverged", "missing_blocks", "data_digests"),
-        *("band_digest", "reason", "details"),
+        *("id", "statement", "source", "statistic", "paper_value", "preset", "tries"),
+        *("criteria", "verdict", "replicates", "censored", "diverged", "missing_blocks"),
+        *("data_digests", "band_digest", "reason", "details"),
     }
     other_seed = evaluate(name, data, seed=1)
     assert other_seed["band_digest"] != verdict["band_digest"]
@@ -285,6 +286,36 @@ def test_the_table_tells_what_decided(transition, acquisition):
         assert verdict["band_digest"] in text
     assert "not computable" in text
     assert "80 replicates, 0 censored, 0 diverged; intervals at 95% from 400 resamples" in text
+
+
+def test_a_verdict_says_which_try_it_is(acquisition):
+    claim = CONFIG["claims"]["linear_ticl"]
+    data = dict.fromkeys(claim["experiments"], acquisition)
+    first, third = (
+        claims.evaluate({**claim, **tries}, "linear_ticl", data, "laptop")
+        for tries in ({}, {"tries": 3})
+    )
+    # Nothing else depends on it, the digest of bands and options included.
+    assert third == {**first, "tries": 3}
+    assert first["tries"] == 1
+    text = claims.table_markdown([third])
+    assert f"| linear_ticl | **{third['verdict']}**, try 3 | " in text
+    assert "This is try 3 at this size: docs/regime.md" in text
+    assert " try " not in claims.table_markdown([first]).lower()
+
+
+def test_the_laptop_sizes_tries_are_those_of_its_page():
+    settings = yaml.safe_load((ROOT / "config/laptop.yaml").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/regime.md").read_text(encoding="utf-8")
+    table = page.partition("\n## Tries")[2].partition("\n## ")[0]
+    listed = {
+        claim: int(tries)
+        for names, tries in re.findall(r"^\| (.+?) \| (\d) \|", table, re.MULTILINE)
+        for claim in names.split(", ")
+    }
+    assert listed.pop("the ten others") == 1
+    assert listed == {name: entry["tries"] for name, entry in settings["claims"].items()}
+    assert len(CONFIG["claims"]) == len(listed) + 10
 
 
 def test_every_statistic_has_its_claim():

@@ -54,6 +54,7 @@ def test_a_caption_follows_the_verdict():
     other = verdict(verdict="reproduced", replicates=640)
     assert "*reproduced*" in rendered("x", other)
     assert "640 replicates" in rendered("x", other)
+    assert "*undecided* (try 2): " in rendered("x", verdict(tries=2))
 
 
 @pytest.mark.parametrize("template", ["{{ nothing }}", "{{ quote('linear_ticl') }}", "{% if %}"])
