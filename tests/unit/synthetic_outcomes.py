@@ -266,6 +266,7 @@ ROLES = {
     "transience": transience,
     "thresholds": thresholds,
     "memorisation": memorisation,
+    "capacity": lambda: memorisation(n_items=(20000,), seeds=3, experiment="capacity"),
     "bimodality": bimodal,
     "unstopped": bimodal,
     "loss": synthetic_kinetics.losses,

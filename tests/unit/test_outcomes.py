@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import synthetic
 import synthetic_outcomes
 import yaml
 from icl import claims, hypotheses, statistics
@@ -156,6 +157,23 @@ def test_the_exponent_and_the_prediction():
         star = synthetic_outcomes.star(row["context_length"])
         assert row["threshold"] == pytest.approx(star, rel=0.4)
         assert row["interval"][0] < row["threshold"] < row["interval"][1]
+
+
+def test_the_prediction_alone_takes_k_beyond_the_range_of_nu():
+    acquisition = synthetic.acquisition(lengths=(16, 32, 64))
+    short = synthetic_outcomes.memorisation(n_items=(100, 250, 600))
+    beyond = synthetic_outcomes.memorisation(n_items=(1500, 4000, 10000), seeds=3)
+    options = options_of("threshold_exponent")
+    without = thresholds.predicted_thresholds(acquisition, [short], options)
+    with_it = thresholds.predicted_thresholds(acquisition, [beyond, short], options)
+    assert np.isnan(without[-1]["threshold"])
+    assert with_it[0] == without[0]
+    star = synthetic_outcomes.star(64)
+    assert with_it[-1]["threshold"] == pytest.approx(star, rel=0.4)
+    both = evaluate("threshold_exponent", memorisation=short, capacity=beyond)
+    alone = evaluate("threshold_exponent", memorisation=short)
+    for quantity in ("nu", "inverse_nu", "difference"):
+        assert both["details"]["estimates"][quantity] == alone["details"]["estimates"][quantity]
 
 
 def test_an_n_at_which_no_run_acquires_leaves_it_undecided():

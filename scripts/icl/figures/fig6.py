@@ -22,8 +22,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     """Draw the figure.
 
     Args:
-        data: roles "thresholds", "transition", "acquisition", "bimodality", "memorisation", "loss",
-            "unbalanced" and "balanced".
+        data: roles "thresholds", "transition", "acquisition", "bimodality", "memorisation",
+            "capacity", "loss", "unbalanced", "balanced" and "minimal_transition".
         verdicts: of threshold_exponent, linear_ticl, bimodality, loss_relation,
             balanced_failure and minimal_model.
     """
@@ -57,7 +57,11 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     }
     shown = {"a": joined(data, "thresholds", "transition")}
     shown |= {letter: data[name] for letter, name in names.items()}
-    text = annotations.settings(shown, 2, {"f, minimal model": data["minimal_transition"]})
+    apart = {
+        "a, squares, with b": joined(data, "memorisation", "capacity"),
+        "f, minimal model": data["minimal_transition"],
+    }
+    text = annotations.settings(shown, 2, apart)
     style.footer(figure, text, annotations.gap(data.values(), 2))
     return figure
 

@@ -80,7 +80,7 @@ def minimal_model(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     beyond: dict[str, Any] = {}
     if {"minimal_acquisition", "memorisation_raw"} <= set(data):
         infinite, alone = data["minimal_acquisition"], data["memorisation_raw"]
-        beyond["predicted_thresholds"] = predicted_thresholds(infinite, alone, options)
+        beyond["predicted_thresholds"] = predicted_thresholds(infinite, [alone], options)
         try:
             found = predicted_fractions(transition["transition"], infinite, alone, options)
             beyond["prediction"] = found

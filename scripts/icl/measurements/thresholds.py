@@ -1,5 +1,6 @@
 """K* against N, its exponent, and K* with no fitted constant (Figures 6 a and A.7)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from icl.measurements.base import (
     undiverged,
 )
 from icl.measurements.finite import finite_over_infinite, largest_ratio
+from icl.measurements.memorisation import memorising_runs
 from icl.measurements.transition import fit_finals, floor_of, gap_around
 
 SATURATED = 0.1  # a mean within this share of a plateau says nothing of where it leaves it
@@ -149,7 +151,7 @@ def memorised(
 
     I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
     """
-    runs = undiverged(sorted_runs(dataset))
+    runs = memorising_runs(dataset)
     n_items = runs["n_items"].values
     values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
     drawn = statistics.seed_resamples(
@@ -204,16 +206,26 @@ def infinite_medians(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.n
 
 
 def predicted_thresholds(
-    acquisition: xr.Dataset, memorisation: xr.Dataset, options: dict[str, Any]
+    acquisition: xr.Dataset, alone: Iterable[xr.Dataset], options: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Predict K* at each N from t_ICL at K = infinity and I_K(inf), measured apart.
+
+    Args:
+        acquisition: one-layer runs at K = infinity.
+        alone: experiments of the MLP alone, each of some K.
+        options: of the claim.
 
     Returns:
         For each N its predicted K*, interval and what it rests on; NaN where t_ICL lies outside
         the measured I_K(inf).
     """
     lengths, medians = infinite_medians(acquisition, options)
-    n_items, log_integral, _ = memorised(memorisation, options)
+    # Each is resampled apart, but by the same draw: seeds that several share stay together.
+    measured = [memorised(dataset, options) for dataset in alone]
+    n_items = np.concatenate([values for values, *_ in measured])
+    ascending = np.argsort(n_items)
+    n_items = n_items[ascending]
+    log_integral = np.hstack([integral for _, integral, _ in measured])[:, ascending]
     rows = []
     for column, length in enumerate(lengths):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -231,7 +243,7 @@ def predicted_thresholds(
 
 
 @statistic(
-    roles=["thresholds", "transition", "memorisation", "acquisition", "unstopped"],
+    roles=["thresholds", "transition", "memorisation", "capacity", "acquisition", "unstopped"],
     quantities=[
         "exponent",
         "difference",
@@ -254,7 +266,7 @@ def predicted_thresholds(
         "seed",
         "least_replicates",
     ],
-    optional=["transition", "acquisition", "unstopped"],
+    optional=["transition", "capacity", "acquisition", "unstopped"],
 )
 def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the exponent of K* against N, and compare it with 1/nu.
@@ -268,7 +280,8 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     The runs of `transition`, where they are given, join those of `thresholds`: one more N.
 
     Beyond the paper, reported: K* predicted with no fitted constant, and t_ICL at finite K over
-    that at K = infinity.
+    that at K = infinity. The prediction lies above K*, where nu's range may have ended: there it
+    takes the K of `capacity` too, which nu never does.
 
     Source: Figure 6 a; equations 12 and 13.
     """
@@ -311,7 +324,8 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         difference = np.full_like(difference, np.nan)
     prediction, ratios = [], []
     if "acquisition" in data:
-        prediction = predicted_thresholds(data["acquisition"], data["memorisation"], options)
+        alone_too = [data[role] for role in ("memorisation", "capacity") if role in data]
+        prediction = predicted_thresholds(data["acquisition"], alone_too, options)
         ratios = finite_over_infinite(everything, data["acquisition"], options)
     few = len(np.unique(alone["seed"]))
     fewest = min(few, found.seeds)
