@@ -15,7 +15,13 @@ import numpy as np
 import xarray as xr
 
 from icl import measurements
-from icl.measurements.base import Estimate, Measurement, NotComputableError, count_diverged
+from icl.measurements.base import (
+    UNKNOWN,
+    Estimate,
+    Measurement,
+    NotComputableError,
+    count_diverged,
+)
 from icl.wording import (
     NOT_REPRODUCED,
     REPRODUCED,
@@ -117,7 +123,7 @@ def evaluate(
     judged = []
     for criterion in criteria:
         quantity = criterion["quantity"]
-        found = measured.estimates.get(quantity, Estimate(math.nan, math.nan, math.nan))
+        found = measured.estimates.get(quantity, UNKNOWN)
         verdict = judge(found, criterion["band"])
         judged.append(
             {

@@ -1,11 +1,12 @@
 """What a run measures and how it ends; free of torch, so that analysis can read it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 
-from icl.config import Job
+from icl.config import Job, Stop
 
 # Of every model that reads a context.
 METRICS = {
@@ -75,6 +76,22 @@ class StopReason(IntEnum):
     ACQUIRED = 1
     MEMORISED = 2
     DIVERGED = 3
+
+
+def passing(stop: Stop, measured: Mapping[str, np.ndarray]) -> dict[StopReason, np.ndarray]:
+    """Return, for each reason that a stop rule knows, which measured values, of any shape, pass.
+
+    What passes for both at once stops as the last, acquired.
+    """
+    passed = {}
+    if stop.when in ("memorised", "decided"):
+        if stop.c1 is None:
+            passed[StopReason.MEMORISED] = measured["iwl_accuracy"] >= stop.iwl_accuracy
+        else:
+            passed[StopReason.MEMORISED] = measured["c1"] <= stop.c1
+    if stop.when in ("acquired", "decided"):
+        passed[StopReason.ACQUIRED] = measured["icl_accuracy"] > stop.icl_accuracy
+    return passed
 
 
 @dataclass(frozen=True)

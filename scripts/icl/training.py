@@ -119,10 +119,7 @@ class _Ensemble:
 
 
 class _StopRule:
-    """Decides, evaluation by evaluation, which replicates stop and why.
-
-    What is memorised and acquired at the same evaluation counts as acquired.
-    """
+    """Decides, evaluation by evaluation, which replicates stop and why."""
 
     def __init__(self, job: Job):
         self.stop = job.stop
@@ -132,17 +129,7 @@ class _StopRule:
     def reasons(self, measured: dict[str, np.ndarray], active: np.ndarray) -> np.ndarray:
         """Return each active replicate's reason to stop now, or -1."""
         reasons = np.full(len(active), -1)
-        rules = []
-        if self.stop.when in ("memorised", "decided"):
-            if self.stop.c1 is None:
-                passed = measured["iwl_accuracy"] >= self.stop.iwl_accuracy
-            else:
-                passed = measured["c1"] <= self.stop.c1
-            rules.append((StopReason.MEMORISED, passed))
-        if self.stop.when in ("acquired", "decided"):
-            acquired = measured["icl_accuracy"] > self.stop.icl_accuracy
-            rules.append((StopReason.ACQUIRED, acquired))
-        for reason, passed in rules:
+        for reason, passed in records.passing(self.stop, measured).items():
             streak = self.streaks[reason]
             streak[active] = np.where(passed, streak[active] + 1, 0)
             reasons[streak[active] >= self.stop.confirmations] = reason

@@ -1,6 +1,6 @@
 """How verdicts, numbers and bands are worded for readers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 LEAST_P = 1e-4  # p-values below it are bounded by it: Hartigan's table ends at 1e-5
@@ -29,6 +29,11 @@ def band_text(band: Band) -> str:
     )
 
 
+def p_text(p: float, written: Callable[[float], str] = number_text) -> str:
+    """Write the p of a test, bounded where it is too small to be told."""
+    return f"p < {LEAST_P:.4f}" if p < LEAST_P else f"p = {written(p)}"
+
+
 def tries_text(verdict: Mapping[str, Any]) -> str:
     """Say which try of a claim a verdict is, "" for the first."""
     tries = verdict.get("tries", 1)  # verdicts of an old archive have none
@@ -41,7 +46,6 @@ def measured_text(criterion: Mapping[str, Any]) -> str:
     if criterion["value"] is None:
         return "not computable"
     if criterion.get("test"):
-        p = criterion["value"]
-        return f"p < {LEAST_P:.4f}" if p < LEAST_P else f"p = {number_text(p)}"
+        return p_text(criterion["value"])
     value = f"{number_text(criterion['value'])} [{number_text(low)}, {number_text(high)}]"
     return f"{value} {criterion['unit']}".rstrip()

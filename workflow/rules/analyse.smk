@@ -7,6 +7,7 @@ rule analyse:
         code=modules(
             "claims.py",
             "wording.py",
+            "records.py",
             "statistics.py",
             "hypotheses.py",
             "fits.py",

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from icl.config import SETTINGS
-from icl.wording import LEAST_P
+from icl.wording import p_text
 
 FOOTER_CHARACTERS = {1: 62, 2: 130}  # that fit in a line of the footer
 
@@ -48,9 +48,7 @@ def p_value(verdict: Mapping[str, Any], quantity: str) -> str:
     found = verdict["details"]["estimates"].get(quantity)
     if found is None or found["value"] is None:
         return "p not computable"
-    if found["value"] < LEAST_P:
-        return f"p < {LEAST_P:.4f}"
-    return f"p = {show(found['value'], 2, 4)}"
+    return p_text(found["value"], lambda p: show(p, 2, 4))
 
 
 def values_text(values: np.ndarray) -> str:

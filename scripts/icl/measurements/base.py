@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.lib.stride_tricks import sliding_window_view
 
 from icl import statistics
-from icl.config import SETTINGS
-from icl.records import StopReason
+from icl.config import SETTINGS, Stop
+from icl.records import StopReason, passing
 
 
 class NotComputableError(Exception):
@@ -59,6 +59,9 @@ class Estimate:
     unit: str = ""
     failed: int = 0
     test: bool = False
+
+
+UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -208,21 +211,14 @@ def require_same_outcomes(
 
 def _would_end(dataset: xr.Dataset, rule: Mapping[str, Any]) -> np.ndarray:
     """Return the `StopReason` with which a rule would have ended each run, or LAST_STEP."""
-    never = dataset.sizes["evaluation"]
-
-    def first(reason: str, passes: Callable[[], np.ndarray]) -> np.ndarray:
-        if rule["when"] not in (reason, "decided"):
-            return np.full(dataset.sizes["run"], never)
-        windows = sliding_window_view(passes(), rule["confirmations"], axis=1).all(axis=-1)
-        return np.where(windows.any(axis=1), windows.argmax(axis=1), never)
-
-    acquired = first("acquired", lambda: dataset["icl_accuracy"].values > rule["icl_accuracy"])
-    memorised = first("memorised", lambda: dataset["iwl_accuracy"].values >= rule["iwl_accuracy"])
-    return np.select(
-        [np.minimum(acquired, memorised) == never, acquired <= memorised],
-        [StopReason.LAST_STEP, StopReason.ACQUIRED],
-        StopReason.MEMORISED,
-    )
+    earliest = np.full(dataset.sizes["run"], dataset.sizes["evaluation"])
+    reasons = np.full(len(earliest), StopReason.LAST_STEP)
+    for reason, passed in passing(Stop(**rule), dataset).items():
+        windows = sliding_window_view(passed, rule["confirmations"], axis=1).all(axis=-1)
+        ends = windows.any(axis=1) & (windows.argmax(axis=1) <= earliest)
+        earliest = np.where(ends, windows.argmax(axis=1), earliest)
+        reasons[ends] = reason
+    return reasons
 
 
 def require_replicates(groups: np.ndarray, least: int, name: str) -> None:

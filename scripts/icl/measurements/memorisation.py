@@ -9,6 +9,7 @@ import xarray as xr
 from icl import fits, statistics
 from icl.measurements import replicates
 from icl.measurements.base import (
+    UNKNOWN,
     Estimate,
     Measurement,
     NotComputableError,
@@ -18,7 +19,11 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
+from icl.measurements.transition import fit_finals
 from icl.theory.memorisation import Kinetics, MemorisationRecord
+
+# sharp_transition's options. As not_capacity's own they would change the digest of its options.
+PLATEAUS = {"response": "final_accuracy", "floor": 0.5, "ceiling": [0.9, 1.0]}
 
 
 def memorising_runs(dataset: xr.Dataset) -> xr.Dataset:
@@ -186,12 +191,11 @@ def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
     length = int(runs["context_length"].min()) if runs.sizes["run"] else 0
     runs = runs.isel(run=np.flatnonzero(runs["context_length"] == length))
     n_items = runs["n_items"].values
-    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
-    if len(values) < 3:
-        raise NotComputableError(f"{len(values)} values of K in the transition: no K*")
-    final = statistics.last_value(runs["icl_accuracy"].values)
-    means = np.add.reduceat(final, starts) / counts
-    fit = fits.fit_logistic(np.log10(values), means[None], counts.astype(float), 0.5, (0.9, 1.0))
+    n_values = len(np.unique(n_items))
+    if n_values < 3:
+        raise NotComputableError(f"{n_values} values of K in the transition: no K*")
+    finals = statistics.last_value(runs["icl_accuracy"].values)
+    fit = fit_finals(n_items, finals, np.arange(len(finals))[None], PLATEAUS)
     return length, float(10 ** fit.midpoint[0])
 
 
@@ -308,7 +312,7 @@ def _over_seeds(
 ) -> tuple[Estimate, Estimate]:
     """Estimate a mean over seeds, at the level of confidence and guarded; unknown if censored."""
     if np.isnan(values).any():
-        return replicates.UNKNOWN, replicates.UNKNOWN
+        return UNKNOWN, UNKNOWN
     guarded = {**options, "confidence": guarded_level}
     return replicates.mean(values, options), replicates.mean(values, guarded)
 

@@ -7,6 +7,7 @@ import xarray as xr
 
 from icl import hypotheses, statistics
 from icl.measurements.base import (
+    UNKNOWN,
     Estimate,
     Measurement,
     NotComputableError,
@@ -17,8 +18,6 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
-
-UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 
 
 def acquired_share(runs: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, ...]:

@@ -12,9 +12,7 @@ import numpy as np
 from scipy import stats
 
 from icl import statistics
-from icl.measurements.base import Estimate, estimate
-
-UNKNOWN = Estimate(np.nan, np.nan, np.nan)
+from icl.measurements.base import UNKNOWN, Estimate, estimate
 
 
 def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimate:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from icl import fits, statistics
 from icl.measurements.base import sorted_runs, undiverged
+from icl.measurements.transition import gap_around
 from icl.theory.memorisation import critical_diversity_measured
 
 ACQUIRED_ABOVE = 0.75  # final ICL accuracy, as in Figure 6 e
@@ -85,8 +86,7 @@ def threshold(found: list[Cell]) -> tuple[float, tuple[float, float]]:
     middle = float(10 ** fit.midpoint[0])
     if np.isnan(middle):
         return np.nan, (np.nan, np.nan)
-    right = int(np.clip(np.searchsorted(items, middle), 1, len(items) - 1))
-    return middle, (items[right - 1], items[right])
+    return middle, gap_around(items, middle)
 
 
 def predicted_threshold(found: list[Cell], t_icl: float) -> float:
