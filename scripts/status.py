@@ -7,7 +7,6 @@ Reads files alone: it waits for no lock, and disturbs no run.
 
 import argparse
 import sys
-from functools import reduce
 from pathlib import Path
 
 from icl import config, progress, validation
@@ -21,10 +20,11 @@ def main() -> None:
     parser.add_argument("files", nargs="*", default=[ROOT / "config/laptop.yaml"], type=Path)
     given = parser.parse_args().files
     try:
-        preset = reduce(config.merge, (data for _, data in validation.Sources(given).files), {})
-        claims = ROOT / preset.get("claims_file", "config/claims.yaml")
-        sources = validation.Sources([ROOT / "config/theory.yaml", claims, *given])
-        merged = reduce(config.merge, (data for _, data in sources.files), {})
+        sources = validation.Sources(given)
+        claims = ROOT / sources.merged().get("claims_file", "config/claims.yaml")
+        common = validation.Sources([ROOT / "config/theory.yaml", claims])
+        sources.files = common.files + sources.files
+        merged = sources.merged()
         if "preset" not in merged:
             raise config.ConfigError("none of the files given is a preset; give one first")
         experiments = validation.check(merged, ROOT / "workflow/schemas", sources)

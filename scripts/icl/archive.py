@@ -1,6 +1,6 @@
 """A finished size in one file: all that its figures need, with checksums, and nothing of training.
 
-Equal contents make equal files: entries are sorted, and all of one time.
+Equal contents make equal files: entries are sorted, their checksums last, and all of one time.
 """
 
 import hashlib
@@ -25,24 +25,19 @@ def pack(folder: str, members: Mapping[str, Path | bytes], path: str | Path) -> 
     Raises:
         WriteError: if the file system refuses.
     """
-    lines = "".join(
-        f"{hashlib.sha256(_contents(members[name])).hexdigest()}  {folder}/{name}\n"
-        for name in sorted(members)
-    )
-    whole = {**members, CHECKSUMS: lines.encode()}
+    checksums = ""
     with (
         files.replacing(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        for name in sorted(whole):
+        for name in [*sorted(members), CHECKSUMS]:
+            member = members.get(name, checksums.encode())
+            contents = member if isinstance(member, bytes) else member.read_bytes()
+            checksums += f"{hashlib.sha256(contents).hexdigest()}  {folder}/{name}\n"
             entry = zipfile.ZipInfo(f"{folder}/{name}", LONG_AGO)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, _contents(whole[name]))
-
-
-def _contents(member: Path | bytes) -> bytes:
-    return member if isinstance(member, bytes) else member.read_bytes()
+            archive.writestr(entry, contents)
 
 
 def about(folder: str, size: str, commit: str, versions: str) -> str:

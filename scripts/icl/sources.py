@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from icl.config import ConfigError
+from icl.config import ConfigError, merge
 
 Key = tuple[str | int, ...]
 COMMAND_LINE = "--config"
@@ -147,6 +147,10 @@ class Sources:
 
     def __init__(self, files: Sequence[str | Path]):
         self.files = [(str(path), load_yaml(path)) for path in files]
+
+    def merged(self) -> dict[str, Any]:
+        """Merge the files as Snakemake does."""
+        return merge({}, *(data for _, data in self.files))
 
     def locate(self, key: Key, config: dict[str, Any]) -> str:
         """Name the file that sets a key, or its nearest ancestor, in the merged configuration."""

@@ -142,8 +142,8 @@ def _misspelt(config: dict[str, Any]) -> Iterator[Fault]:
         ]
         whole = [str(name) for name in entries if name not in part]
         for name in part:
-            if difflib.get_close_matches(str(name), whole):
-                yield (kind, name), f"is new and has no {essential}; {_hint(name, whole)}"
+            if guess := _guess(name, whole):
+                yield (kind, name), f"is new and has no {essential}; {guess}"
 
 
 def _supplied(faults: Iterable[Fault], config: dict[str, Any], i: int) -> Iterator[Fault]:
@@ -197,5 +197,9 @@ def _claim_faults(config: dict[str, Any], root: Path) -> Iterator[Fault]:
 
 
 def _hint(name: Any, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
-    return f"did you mean {plain(near[0])}?" if near else f"allowed: {', '.join(map(plain, known))}"
+    return _guess(name, known) or f"allowed: {', '.join(map(plain, known))}"
+
+
+def _guess(name: Any, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), known, n=1)
+    return f"did you mean {plain(near[0])}?" if near else ""

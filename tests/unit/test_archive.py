@@ -15,7 +15,7 @@ def test_equal_contents_make_equal_files(tmp_path):
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "first.zip") as packed:
         assert packed.testzip() is None
-        assert packed.namelist() == ["results/a/SHA256SUMS", "results/a/a", "results/a/b/one.txt"]
+        assert packed.namelist() == ["results/a/a", "results/a/b/one.txt", "results/a/SHA256SUMS"]
         sums = packed.read("results/a/SHA256SUMS").decode().splitlines()
     assert sums == [
         f"{hashlib.sha256(b'2').hexdigest()}  results/a/a",
