@@ -19,7 +19,7 @@ def sources():
 
 @pytest.fixture
 def good():
-    return {key: value for path in FILES for key, value in load_yaml(path).items()}
+    return Sources(FILES).merged()
 
 
 def refused(config, sources):
@@ -35,11 +35,10 @@ def put(config, key, value):
     config[last] = value
 
 
-@pytest.mark.parametrize("preset", ["smoke", "laptop", "paper"])
+@pytest.mark.parametrize("preset", ["smoke", "laptop", "extended", "paper"])
 def test_the_committed_presets_are_valid(preset):
-    files = [*FILES[:2], ROOT / f"config/{preset}.yaml"]
-    merged = {key: value for path in files for key, value in load_yaml(path).items()}
-    jobs = check(merged, SCHEMAS, Sources(files))
+    sources = Sources([*FILES[:2], ROOT / f"config/{preset}.yaml"])
+    jobs = check(sources.merged(), SCHEMAS, sources)
     assert {"transition", "acquisition"} <= set(jobs)
     assert all(len({job.name for job in listed}) == len(listed) for listed in jobs.values())
 
