@@ -170,7 +170,7 @@ def test_a_key_that_no_file_holds_is_the_command_lines(good, sources):
             "mine.yaml: experiments.transition.grid[0].n_items: is missing",
         ),
         (
-            "defaults: {evaluation: {every: 100000}}\nexperiments: {transition: {steps: 10}}",
+            "defaults: {evaluation: {every: 100000}}\nexperiments: {bimodality: {steps: 10}}",
             "mine.yaml: defaults.evaluation.every: 100000 is not allowed",
         ),
         (
