@@ -2,7 +2,7 @@
 
 import pytest
 from icl.config import ConfigError
-from icl.validation import Sources, check, load_yaml
+from icl.validation import Sources, check
 from test_validation import FILES, SCHEMAS
 
 MINIMAL = {
@@ -21,7 +21,7 @@ def sources():
 
 def checked(sources, entry=None, grid=None, **settings):
     """The jobs of the laptop size with one more experiment."""
-    config = {key: value for path in FILES for key, value in load_yaml(path).items()}
+    config = Sources(FILES).merged()
     experiment = {
         "description": "a test",
         "grid": [{"context_length": 8, "n_items": 100, **(grid or {})}],
