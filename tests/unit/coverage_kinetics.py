@@ -41,10 +41,24 @@ def of_mean(repeats: int, n: int, draw=normal, truth: float = 1.0) -> float:
 
 
 def of_median(repeats: int, n: int, draw=log_normal) -> float:
-    """Coverage of a median over n replicates."""
+    """Coverage of a median over n replicates, one run each."""
     generator = np.random.default_rng(n)
     options = {**OPTIONS, "least_replicates": 2}
-    return held((replicates.median(draw(generator, n), options) for _ in range(repeats)), 1.0)
+    seeds = np.arange(n)
+    found = (replicates.median(draw(generator, n), seeds, options) for _ in range(repeats))
+    return held(found, 1.0)
+
+
+def of_pooled_median(repeats: int, n: int, runs: int, shared: float) -> float:
+    """Coverage of a median over the runs of n seeds, which share a part of their variance."""
+    generator = np.random.default_rng(n)
+    seeds = np.repeat(np.arange(n), runs)
+    found = []
+    for _ in range(repeats):
+        own, of_seed = generator.standard_normal((2, n * runs))
+        noise = np.sqrt(1 - shared) * own + np.sqrt(shared) * of_seed[seeds]
+        found.append(replicates.median(np.exp(0.3 * noise), seeds, OPTIONS))
+    return held(found, 1.0)
 
 
 def of_variation(repeats: int, n: int, truth: float = 0.1) -> float:
@@ -104,6 +118,11 @@ def main(repeats: int = 1000) -> None:
     print(f"mean of 8, log-normal: {skewed:.3f}")
     for n in (4, 5, 6, 8, 16):
         print(f"median of {n}, log-normal: {of_median(repeats, n):.3f}")
+    for n in (5, 8, 16):
+        for runs in (2, 3):
+            for shared in (0.0, 0.5, 1.0):
+                share = of_pooled_median(repeats, n, runs, shared)
+                print(f"median of {runs} runs of {n} seeds, shared {shared}: {share:.3f}")
     for n in (8, 16):
         print(f"variation of {n}: {of_variation(repeats, n):.3f}")
     print(f"largest of six equal variations of 8: {of_worst(repeats, 8):.3f}")

@@ -8,6 +8,7 @@ import pytest
 import synthetic
 import synthetic_kinetics as made
 import torch
+import xarray as xr
 import yaml
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
@@ -100,8 +101,8 @@ def test_a_claim_that_does_not_hold_is_not_reproduced(name, data):
         ("loss_relation", lambda: {"loss": made.losses(fades=False)}, "ratio_faded"),
         ("loss_relation", lambda: {"loss": made.losses(t_acquired=1e9)}, "no run acquired ICL"),
         ("iwl_slowdown", lambda: made.minimal_and_alone(t_icl=700.0), "with time to spare"),
-        ("lambert_tracking", lambda: without_decay(), "0 runs with decay"),
-        ("independence", lambda: made.minimal_and_alone(seeds=2), "2 runs acquire ICL"),
+        ("lambert_tracking", lambda: without_decay(), "0 seeds have runs with decay"),
+        ("independence", lambda: made.minimal_and_alone(seeds=2), "2 seeds have runs that acquire ICL"),
         ("order_parameters", lambda: {"order_parameters": made.heads(seeds=3)}, "3 of 3 runs"),
     ],
 )
@@ -237,6 +238,47 @@ def test_skewed_cells_and_their_thresholds():
     middle, gap = skewed.threshold(mixed)
     assert gap == (500.0, 1000.0)
     assert 500 < middle < 1000
+
+
+def again(dataset, **coordinates):
+    """A dataset with every run a second time, at other coordinates."""
+    copy = dataset.assign_coords(
+        {name: ("run", np.full(dataset.sizes["run"], value)) for name, value in coordinates.items()}
+    )
+    return xr.concat([dataset, copy], dim="run", combine_attrs="override")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("loss_relation", {"w_decay": 0.5, "beta_decay": 0.5}),
+        ("iwl_slowdown", {"n_items": 500.0}),
+        ("lambert_tracking", {"w_decay": 0.01, "n_items": 900.0}),
+        ("independence", {"n_items": 500.0}),
+        ("order_parameters", {"context_length": 64}),
+    ],
+)
+def test_a_second_run_of_each_seed_that_says_the_same_makes_nothing_surer(name, other):
+    data = CASES[name]()
+    once = evaluate(name, data)["details"]["estimates"]
+    twice = evaluate(name, {role: again(runs, **other) for role, runs in data.items()})
+    for quantity, found in twice["details"]["estimates"].items():
+        (low, high), (lowest, highest) = once[quantity]["interval"], found["interval"]
+        assert found["value"] == once[quantity]["value"]
+        assert low is None or (lowest <= low and high <= highest), quantity
+
+
+def test_runs_of_few_seeds_are_few_however_many():
+    data = made.minimal_and_alone(seeds=4)
+    many = {role: again(runs, n_items=500.0) for role, runs in data.items()}
+    for name in ("independence", "iwl_slowdown"):
+        verdict = evaluate(name, many)
+        assert "4 seeds have runs" in verdict["reason"]
+
+
+def test_the_note_on_independence_counts_runs():
+    (note,) = evaluate("independence", made.minimal_and_alone())["details"]["notes"]
+    assert note.startswith("of 8 runs that acquire ICL 8 stay within 5% of the MLP alone")
 
 
 def test_coverage_of_a_mean_a_median_and_a_variation():

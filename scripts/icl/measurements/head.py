@@ -8,6 +8,7 @@ import xarray as xr
 from icl import statistics
 from icl.measurements import replicates
 from icl.measurements.base import (
+    Estimate,
     Measurement,
     NotComputableError,
     count_diverged,
@@ -52,16 +53,19 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     passage = statistics.acquisition_time(
         runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
     )
-    acquired = np.flatnonzero(passage.reached)
-    if len(acquired) < options["least_replicates"]:
+    acquired, seeds = np.flatnonzero(passage.reached), runs["seed"].values
+    if len(np.unique(seeds[acquired])) < options["least_replicates"]:
         raise NotComputableError(
             f"{len(acquired)} of {runs.sizes['run']} runs acquire ICL; "
-            f"{options['least_replicates']} are needed"
+            f"{options['least_replicates']} seeds are needed"
         )
 
     def after(name: str) -> np.ndarray:
         values = runs[name].values
         return np.array([np.nanmedian(values[r, passage.index[r] :]) for r in acquired])
+
+    def median(values: np.ndarray) -> Estimate:
+        return replicates.median(values, seeds[acquired], options)
 
     initial = runs["score_r2"].values[:, 0]
     block = {name: after(name) for name in LABEL_BLOCK}
@@ -70,19 +74,17 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     )
     return Measurement(
         estimates={
-            "r2_acquired": replicates.median(after("score_r2"), options),
-            "r2_initial": replicates.median(initial, options),
-            "squared_correlation_acquired": replicates.median(
-                after("score_correlation") ** 2, options
-            ),
-            **{name: replicates.median(values, options) for name, values in block.items()},
-            "value_label_contrast": replicates.median(contrast, options),
+            "r2_acquired": median(after("score_r2")),
+            "r2_initial": replicates.median(initial, seeds, options),
+            "squared_correlation_acquired": median(after("score_correlation") ** 2),
+            **{name: median(values) for name, values in block.items()},
+            "value_label_contrast": median(contrast),
         },
         replicates=len(acquired),
         censored=runs.sizes["run"] - len(acquired),
         diverged=count_diverged(everything),
         details={
-            "seed": runs["seed"].values[acquired],
+            "seed": seeds[acquired],
             "r2_acquired": after("score_r2"),
             "r2_initial": initial,
             "beta": after("beta"),

@@ -78,7 +78,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
 
     Evaluations of one run are not independent. So a run counts once on a branch, by the median of
     its evaluations there (at least the option `least_evaluations`), and the estimate is the median
-    over runs.
+    over runs. Seeds are resampled, each with its runs at every decay.
 
     Source: equation 16; Figure 6 d.
     """
@@ -101,17 +101,18 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
                 for r in counted
             ]
         )
-        enough = len(counted) >= options["least_replicates"]
+        seeds = runs["seed"].values[counted]
+        enough = len(np.unique(seeds)) >= options["least_replicates"]
         estimates[f"ratio_{name}"] = (
-            replicates.median(ratios, options) if enough else replicates.UNKNOWN
+            replicates.median(ratios, seeds, options) if enough else replicates.UNKNOWN
         )
         if not enough:
             notes.append(
-                f"the branch where ICL is {name} has {len(counted)} runs, "
+                f"the branch where ICL is {name} has runs of {len(np.unique(seeds))} seeds, "
                 f"{options['least_replicates']} are needed"
             )
         details[name] = {
-            "seed": runs["seed"].values[counted],
+            "seed": seeds,
             "n_items": runs["n_items"].values[counted],
             "ratio": ratios,
             "evaluations": mask[counted].sum(axis=1),

@@ -9,6 +9,7 @@ import xarray as xr
 from icl import statistics
 from icl.measurements import replicates
 from icl.measurements.base import (
+    Estimate,
     Measurement,
     NotComputableError,
     count_diverged,
@@ -69,6 +70,20 @@ def _at(alone: xr.Dataset, name: str, time: np.ndarray) -> np.ndarray:
     return np.where(time <= clock[-1], values, np.nan)
 
 
+def _median(rows: list[dict[str, Any]], name: str, options: dict[str, Any]) -> Estimate:
+    """Estimate the median over runs of what their rows call `name`; seeds are resampled."""
+    values, seeds = (np.array([row[key] for row in rows]) for key in (name, "seed"))
+    return replicates.median(values, seeds, options)
+
+
+def _require_seeds(rows: list[dict[str, Any]], options: dict[str, Any], what: str) -> None:
+    seeds = len({row["seed"] for row in rows})
+    if seeds < options["least_replicates"]:
+        raise NotComputableError(
+            f"{seeds} seeds have runs {what}; {options['least_replicates']} are needed"
+        )
+
+
 @statistic(
     roles=["minimal", "alone"],
     quantities=["deviation", "deviation_without_acquisition"],
@@ -92,7 +107,7 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
 
     Source: section 3.4, equation 6.
     """
-    deviations, others, details = [], [], []
+    details = []
     for whole, alone in pairs(data):
         time = whole["theory_time"].values
         alone_c1 = _at(alone, "c1", time)
@@ -101,34 +116,31 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         kept &= np.arange(len(time)) <= end if end is not None else alone_c1 >= options["memorised"]
         if end is not None and not np.isfinite(alone_c1[: end + 1]).all():
             raise NotComputableError("a run of the MLP alone ends before ICL is acquired beside it")
-        largest = np.abs(whole["c1"].values / alone_c1 - 1)[kept].max()
-        (others if end is None else deviations).append(largest)
         details.append(
             {
                 "n_items": whole["n_items"].item(),
                 "seed": whole["seed"].item(),
-                "deviation": largest,
+                "deviation": np.abs(whole["c1"].values / alone_c1 - 1)[kept].max(),
                 "acquires": end is not None,
             }
         )
-    if len(deviations) < options["least_replicates"]:
-        raise NotComputableError(
-            f"{len(deviations)} runs acquire ICL; {options['least_replicates']} are needed"
-        )
-    deviations = np.array(deviations)
+    acquiring = [row for row in details if row["acquires"]]
+    others = [row for row in details if not row["acquires"]]
+    _require_seeds(acquiring, options, "that acquire ICL")
+    deviations = np.array([row["deviation"] for row in acquiring])
     return Measurement(
         estimates={
-            "deviation": replicates.median(deviations, options),
-            "deviation_without_acquisition": replicates.median(np.array(others), options),
+            "deviation": _median(acquiring, "deviation", options),
+            "deviation_without_acquisition": _median(others, "deviation", options),
         },
-        replicates=len(deviations),
+        replicates=len(acquiring),
         censored=len(others),
         diverged=count_diverged(data["minimal"]),
         details={"by_run": details, "largest": deviations.max()},
         notes=[
-            f"the largest of {len(deviations)} runs that acquire is {deviations.max():.2%}, at a "
-            "share of them "
-            f"{np.mean(deviations <= options['close']):.0%} stay within {options['close']:.0%}"
+            f"of {len(acquiring)} runs that acquire ICL "
+            f"{int((deviations <= options['close']).sum())} stay within {options['close']:.0%} of "
+            f"the MLP alone until then; the largest difference is {deviations.max():.2%}"
         ],
     )
 
@@ -156,7 +168,7 @@ def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
 
     Source: section 3.7 ("memorization slows down dramatically").
     """
-    ratios, details, censored = [], [], 0
+    details, censored = [], 0
     for whole, alone in pairs(data):
         start = _passed(whole, options["threshold"])
         clock = whole["theory_time"].values
@@ -172,24 +184,19 @@ def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
                 f"K = {whole['n_items'].item():,.0f}, seed {whole['seed'].item()}: c3 of the MLP "
                 "alone does not fall to where that of the run was after acquisition"
             )
-        ratios.append(rate / alone_rate)
         details.append(
             {
                 "n_items": whole["n_items"].item(),
                 "seed": whole["seed"].item(),
-                "ratio": ratios[-1],
+                "ratio": rate / alone_rate,
                 "c3": np.exp(log_c3),
                 "w": whole["w"].values[[start, end]],
             }
         )
-    if len(ratios) < options["least_replicates"]:
-        raise NotComputableError(
-            f"{len(ratios)} runs acquire ICL with time to spare; "
-            f"{options['least_replicates']} are needed"
-        )
+    _require_seeds(details, options, "that acquire ICL with time to spare")
     return Measurement(
-        estimates={"ratio": replicates.median(np.array(ratios), options)},
-        replicates=len(ratios),
+        estimates={"ratio": _median(details, "ratio", options)},
+        replicates=len(details),
         censored=censored,
         diverged=count_diverged(data["minimal"]),
         details={"by_run": details},
@@ -242,7 +249,7 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     decayed = (runs["w_decay"] > 0) & np.isfinite(runs["n_items"])
     alone = decayed & (runs["beta_decay"] == 0) & (runs["mlp_decay"] < runs["w_decay"])
     runs = runs.isel(run=np.flatnonzero(alone))
-    errors, lagging, signed, faded, details = [], [], [], 0, []
+    faded, details = 0, []
     for r in range(runs.sizes["run"]):
         run = _recorded(runs, r, "w")
         start = _passed(run, options["threshold"])
@@ -258,40 +265,33 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         rate = -np.gradient(np.log(c3), clock)
         lag = rate / decay * balance / (1 + balance) ** 2
         error = w / balance - 1
-        errors.append(np.median(np.abs(error[part])))
-        signed.append(np.median(error[part]))
-        lagging.append(np.median(np.abs(w / (balance + lag) - 1)[part]))
         faded += bool(len(gone))
         details.append(
             {
                 "n_items": run["n_items"].item(),
                 "seed": run["seed"].item(),
                 "w_decay": decay,
-                "error": errors[-1],
-                "signed_error": signed[-1],
+                "error": np.median(np.abs(error[part])),
+                "error_with_lag": np.median(np.abs(w / (balance + lag) - 1)[part]),
+                "signed_error": np.median(error[part]),
                 "faded": bool(len(gone)),
                 "evaluations": end - start,
             }
         )
-    if len(errors) < options["least_replicates"]:
-        raise NotComputableError(
-            f"{len(errors)} runs with decay on w alone acquire ICL; "
-            f"{options['least_replicates']} are needed"
-        )
+    _require_seeds(details, options, "with decay on w alone that acquire ICL")
     notes = []
-    if faded < len(errors):
+    if faded < len(details):
         notes.append(
-            f"w falls to {options['w_faded']:g} in {faded} of {len(errors)} runs; the others are "
+            f"w falls to {options['w_faded']:g} in {faded} of {len(details)} runs; the others are "
             "taken to the end of their record"
         )
     return Measurement(
         estimates={
-            "error": replicates.median(np.array(errors), options),
-            "error_with_lag": replicates.median(np.array(lagging), options),
-            "signed_error": replicates.median(np.array(signed), options),
+            name: _median(details, name, options)
+            for name in ("error", "error_with_lag", "signed_error")
         },
-        replicates=len(errors),
-        censored=runs.sizes["run"] - len(errors),
+        replicates=len(details),
+        censored=runs.sizes["run"] - len(details),
         diverged=count_diverged(everything),
         details={"by_run": details, "faded": faded},
         notes=notes,
