@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import synthetic_outcomes
-from icl import fits, hypotheses, statistics
-from icl.measurements import finite, thresholds
+from icl import hypotheses
+from icl.measurements import finite, memorisation, replicates, thresholds
 from icl.measurements.base import Estimate
 from synthetic_outcomes import NU
 
@@ -54,14 +54,22 @@ def stars(repeats: int, **kwargs) -> Iterator[Estimate]:
         yield Estimate(0.0, *ends)
 
 
-def nus(repeats: int, **kwargs) -> Iterator[Estimate]:
+def nus(repeats: int, *, noise: float = 0.03, seeds: int) -> Iterator[Estimate]:
     """Measure nu, as threshold_exponent does."""
     for repeat in range(repeats):
-        data = synthetic_outcomes.memorisation(generator=np.random.default_rng(repeat), **kwargs)
-        n_items, log_integral, _ = thresholds.memorised(data, OPTIONS)
-        slope = fits.fit_power(np.log(n_items), log_integral, np.ones(len(n_items))).slope
-        level = statistics.expanded_level(LEVEL, len(np.unique(data["seed"])))
-        yield Estimate(slope[0], *statistics.interval(slope[1:], level))
+        data = synthetic_outcomes.memorisation(
+            generator=np.random.default_rng(repeat), noise=noise, seeds=seeds
+        )
+        yield replicates.mean(memorisation.growth(data, 3).trend.exponent, OPTIONS)
+
+
+def exponent_differences(
+    repeats: int, *, alone: int, noise: float = 0.03, **kwargs
+) -> Iterator[Estimate]:
+    """Measure the exponent of K* less 1/nu, whose truth is 0; `alone` seeds of the MLP alone."""
+    found = (exponents(repeats, **kwargs), nus(repeats, noise=noise, seeds=alone))
+    for exponent, nu in zip(*found, strict=True):
+        yield replicates.difference(exponent, replicates.reciprocal(nu))
 
 
 def slopes(repeats: int, *, seeds: int, spread: float, censored: bool) -> Iterator[Estimate]:
@@ -146,8 +154,13 @@ def main(repeats: int = 500) -> None:
             name = f"{seeds} seeds, spread of a seed's K* in decades: own {own}, shared {shared}"
             print(f"K*, {name}:", *coverage(stars(repeats, **kwargs), 0.0), flush=True)
             print(f"exponent, {name}:", *coverage(exponents(repeats, **kwargs), 1 / NU), flush=True)
-    for seeds in (3, 8):
+    for seeds in (3, 8, 16):
         print(f"nu, {seeds} seeds:", *coverage(nus(repeats, seeds=seeds), NU), flush=True)
+    for seeds, alone in ((12, 3), (8, 8), (12, 16)):
+        for noise in (0.03, 0.3):  # of I_K(inf): a small part of the error, and a large one
+            found = exponent_differences(repeats, seeds=seeds, alone=alone, noise=noise)
+            name = f"{seeds} seeds less 1/nu of {alone}, noise {noise}"
+            print(f"exponent of {name}:", *coverage(found, 0.0), flush=True)
     for seeds in (4, 8):
         for censored in (False, True):
             found = slopes(repeats, seeds=seeds, spread=0.2, censored=censored)

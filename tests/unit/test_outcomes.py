@@ -8,9 +8,9 @@ import pytest
 import synthetic
 import synthetic_outcomes
 import yaml
-from icl import claims, hypotheses, statistics
+from icl import claims, hypotheses, measurements, statistics
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
-from icl.measurements import fading, finite, thresholds
+from icl.measurements import fading, finite, memorisation, replicates, thresholds
 from icl.measurements.base import joined
 from icl.records import StopReason
 from synthetic_outcomes import NU, ROLES
@@ -183,6 +183,30 @@ def test_an_n_at_which_no_run_acquires_leaves_it_undecided():
     verdict = evaluate("threshold_exponent", thresholds=data)
     assert verdict["verdict"] == UNDECIDED
     assert verdict["details"]["estimates"]["exponent"]["value"] is None
+
+
+def test_nu_is_that_of_memorisation_exponent_with_its_interval():
+    """A percentile interval of three seeds ends at the least and the largest of them."""
+    alone = synthetic_outcomes.memorisation(seeds=3)
+    found = evaluate("threshold_exponent", memorisation=alone)["details"]["estimates"]
+    options = {"confidence": 0.95, "least_replicates": 3}
+    same = measurements.load("memorisation_exponent")({"memorisation": alone}, options)
+    nu, slopes = same.estimates["exponent"], memorisation.growth(alone, 3).trend.exponent
+    assert found["nu"]["value"] == nu.value
+    assert found["nu"]["interval"] == [nu.low, nu.high]
+    assert found["inverse_nu"]["interval"] == pytest.approx([1 / nu.high, 1 / nu.low])
+    assert nu.low < slopes.min()
+    assert nu.high > slopes.max()
+
+
+def test_differences_and_reciprocals_of_estimates():
+    one, other = Estimate(5.0, 2.0, 9.0), Estimate(4.0, 1.0, 7.0)
+    less = replicates.difference(one, other)
+    assert (less.value, less.low, less.high) == pytest.approx((1, 1 - np.hypot(3, 3), 6))
+    inverse = replicates.reciprocal(other)
+    assert (inverse.value, inverse.low, inverse.high) == pytest.approx((1 / 4, 1 / 7, 1))
+    unsure = replicates.reciprocal(Estimate(0.1, -0.1, 0.3))
+    assert (unsure.low, unsure.high) == (-np.inf, np.inf)
 
 
 def test_an_exponent_of_one_fails():

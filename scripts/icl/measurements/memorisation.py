@@ -1,5 +1,6 @@
 """How the MLP alone memorises: I_K(inf) against K and over seeds (Figures 5, A.2 and A.3)."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -32,6 +33,49 @@ def memorising_runs(dataset: xr.Dataset) -> xr.Dataset:
     return runs.isel(run=np.flatnonzero(runs["zipf_exponent"] == 0))
 
 
+@dataclass(frozen=True)
+class Growth:
+    """How I_K(inf) of each seed of the MLP alone grows with K.
+
+    Attributes:
+        runs: ordered by K, then seed; none diverged, items drawn alike.
+        values: (G,) K, ascending.
+        index: (S, G) the run of each seed at each K.
+        seeds: all of them; S have a run at every K.
+        trend: of each seed, S fits.
+    """
+
+    runs: xr.Dataset
+    values: np.ndarray
+    index: np.ndarray
+    seeds: int
+    trend: fits.TrendFit
+
+
+def growth(dataset: xr.Dataset, least_seeds: int) -> Growth:
+    """Fit I_K(inf) on K seed by seed, those left out that lack a run at some K.
+
+    I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
+
+    Raises:
+        NotComputableError: if fewer than three K or fewer than `least_seeds` seeds are left.
+    """
+    runs = memorising_runs(dataset)
+    n_items, seeds = runs["n_items"].values, runs["seed"].values
+    values = np.unique(n_items)
+    if len(values) < 3:
+        raise NotComputableError(f"{len(values)} values of K; an exponent needs three or more")
+    rows = [np.flatnonzero(seeds == seed) for seed in np.unique(seeds)]
+    whole = [own for own in rows if len(own) == len(values)]
+    if len(whole) < least_seeds:
+        raise NotComputableError(
+            f"{len(whole)} seeds have a run at every K; {least_seeds} are needed"
+        )
+    index = np.stack(whole)
+    trend = fits.fit_trend(values, runs["i_recorded"].values[index])
+    return Growth(runs, values, index, len(rows), trend)
+
+
 @statistic(
     roles=["memorisation"],
     quantities=[
@@ -58,20 +102,9 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     Source: Figure 5; section 3.6.
     """
     everything = data["memorisation"]
-    runs = memorising_runs(everything)
-    n_items, seeds = runs["n_items"].values, runs["seed"].values
-    values = np.unique(n_items)
-    if len(values) < 3:
-        raise NotComputableError(f"{len(values)} values of K; an exponent needs three or more")
-    rows = {seed: np.flatnonzero(seeds == seed) for seed in np.unique(seeds)}
-    whole = {seed: own for seed, own in rows.items() if len(own) == len(values)}
-    if len(whole) < options["least_replicates"]:
-        raise NotComputableError(
-            f"{len(whole)} seeds have a run at every K; {options['least_replicates']} are needed"
-        )
-    index = np.stack(list(whole.values()))  # (S, G), runs ordered by K
+    found = growth(everything, options["least_replicates"])
+    runs, values, index, trend = found.runs, found.values, found.index, found.trend
     recorded, bound = (runs[name].values[index] for name in ("i_recorded", "i_tail_bound"))
-    trend = fits.fit_trend(values, recorded)
     with_tail = fits.fit_trend(values, recorded + bound)
     local = np.diff(np.log(recorded), axis=1) / np.diff(np.log(values))  # (S, G-1)
     locals_ = [replicates.mean(column, options) for column in local.T]
@@ -86,8 +119,8 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     fitted = trend.log_prefactor.mean() + trend.exponent.mean() * np.log(values)
     relative = bound / recorded
     notes = []
-    if len(whole) < len(rows):
-        notes.append(f"{len(rows) - len(whole)} seeds lack a run at some K and are left out")
+    if len(index) < found.seeds:
+        notes.append(f"{found.seeds - len(index)} seeds lack a run at some K and are left out")
     unbounded = int(np.isinf(relative).sum())
     if unbounded:
         notes.append(
@@ -102,7 +135,7 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
         details={
             "n_items": values,
             "i_infinity": np.exp(mean_log),
-            "seeds": len(whole),
+            "seeds": len(index),
             "residuals": mean_log - fitted,
             "spread": np.log(recorded).std(axis=0, ddof=1),
             "tail_bound": np.median(relative, axis=0),

@@ -65,6 +65,28 @@ def median(
     return estimate(np.median(values), medians, options, unit, several)
 
 
+def reciprocal(e: Estimate) -> Estimate:
+    """Estimate 1/x from the estimate of a positive x: no end is known where x may be 0."""
+    ends = (1 / e.high, 1 / e.low) if e.low > 0 else (-np.inf, np.inf)
+    return Estimate(1 / e.value if e.value else np.nan, *ends)
+
+
+def difference(a: Estimate, b: Estimate) -> Estimate:
+    """Estimate a less b, measured on different runs, from their intervals at one level.
+
+    Each keeps the interval that its own number of seeds asks for; the distances from values to
+    ends add as independent errors do.
+
+    Source: Zou and Donner 2008, Statistics in Medicine 27:1693.
+    """
+    value = a.value - b.value
+    return Estimate(
+        value,
+        float(value - np.hypot(a.value - a.low, b.high - b.value)),
+        float(value + np.hypot(a.high - a.value, b.value - b.low)),
+    )
+
+
 def variation(values: np.ndarray, level: float) -> Estimate:
     """Estimate a coefficient of variation, with the interval of a log-normal sample.
 

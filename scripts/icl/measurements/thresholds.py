@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from icl import fits, statistics
+from icl.measurements import replicates
 from icl.measurements.base import (
     Estimate,
     Measurement,
@@ -22,7 +23,7 @@ from icl.measurements.base import (
     undiverged,
 )
 from icl.measurements.finite import finite_over_infinite, largest_ratio
-from icl.measurements.memorisation import memorising_runs
+from icl.measurements.memorisation import growth, memorising_runs
 from icl.measurements.transition import fit_finals, floor_of, gap_around
 
 SATURATED = 0.1  # a mean within this share of a plateau says nothing of where it leaves it
@@ -111,11 +112,16 @@ def inverse_variances(found: Thresholds) -> np.ndarray:
     return weights
 
 
+def power_law(found: Thresholds) -> fits.PowerFit:
+    """Fit log K* on log N, weighted: the data first, then the resamples."""
+    log_star = found.log_items * np.log(10)
+    return fits.fit_power(np.log(found.lengths), log_star, inverse_variances(found))
+
+
 def exponent(found: Thresholds, options: dict[str, Any]) -> Estimate:
-    """Fit log K* on log N, weighted, and resample the seeds."""
-    weights = inverse_variances(found)
-    power = fits.fit_power(np.log(found.lengths), found.log_items * np.log(10), weights)
-    return estimate(power.slope[0], power.slope[1:], options, seeds=found.seeds)
+    """Estimate the slope of log K* on log N over resamples of the seeds."""
+    slope = power_law(found).slope
+    return estimate(slope[0], slope[1:], options, seeds=found.seeds)
 
 
 def _within_gaps(
@@ -144,10 +150,8 @@ def _within_gaps(
     return jittered
 
 
-def memorised(
-    dataset: xr.Dataset, options: dict[str, Any]
-) -> tuple[np.ndarray, np.ndarray, xr.Dataset]:
-    """Return K and log I_K(inf), mean over seeds: (G,), (1 + B, G), the data first; and the runs.
+def memorised(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return K and log I_K(inf), mean over seeds: (G,), (1 + B, G), the data first.
 
     I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
     """
@@ -159,7 +163,7 @@ def memorised(
     )
     order = np.vstack([np.arange(len(n_items)), drawn])
     integral = runs["i_recorded"].values[order]
-    return values, np.log(np.add.reduceat(integral, starts, axis=1) / counts), runs
+    return values, np.log(np.add.reduceat(integral, starts, axis=1) / counts)
 
 
 def crossing(log_time: np.ndarray, n_items: np.ndarray, log_integral: np.ndarray) -> np.ndarray:
@@ -222,10 +226,10 @@ def predicted_thresholds(
     lengths, medians = infinite_medians(acquisition, options)
     # Each is resampled apart, but by the same draw: seeds that several share stay together.
     measured = [memorised(dataset, options) for dataset in alone]
-    n_items = np.concatenate([values for values, *_ in measured])
+    n_items = np.concatenate([values for values, _ in measured])
     ascending = np.argsort(n_items)
     n_items = n_items[ascending]
-    log_integral = np.hstack([integral for _, integral, _ in measured])[:, ascending]
+    log_integral = np.hstack([integral for _, integral in measured])[:, ascending]
     rows = []
     for column, length in enumerate(lengths):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -273,9 +277,11 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
 
     `exponent`: slope of log K* on log N, weighted by the inverse variance of each log K* over
     resamples of the seeds. `nu`: slope of log I_K(inf) on log K over all K of the MLP runs, a range
-    fixed by the configuration, which must hold every K*. `difference`: exponent less 1/nu.
-    `curvature` and `nu_curvature`: coefficient of the square when a quadratic is fitted to the
-    logarithms, half the change of the local exponent for a factor e.
+    fixed by the configuration, which must hold every K*; as in memorisation_exponent the mean over
+    seeds of each seed's slope, with Student's interval. `difference`: exponent less 1/nu; the runs
+    of the two are others, so their errors are taken as independent. `curvature` and `nu_curvature`:
+    coefficient of the square when a quadratic is fitted to the logarithms, half the change of the
+    local exponent for a factor e.
 
     The runs of `transition`, where they are given, join those of `thresholds`: one more N.
 
@@ -303,41 +309,36 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         for row in found.by_length
         if not np.isfinite(row["threshold"])
     ]
-    n_items, log_integral, alone = memorised(data["memorisation"], options)
-    require_replicates(alone["n_items"].values, options["least_seeds_alone"], "K of the MLP alone")
-    weights = inverse_variances(found)
-    power = fits.fit_power(np.log(found.lengths), found.log_items * np.log(10), weights)
-    alone_fit = fits.fit_power(np.log(n_items), log_integral, np.ones(len(n_items)))
-    inverse = 1 / alone_fit.slope
+    alone = growth(data["memorisation"], options["least_seeds_alone"])
+    n_items = alone.values
+    power, slope, weights = power_law(found), exponent(found, options), inverse_variances(found)
+    nu = replicates.mean(alone.trend.exponent, options)
+    inverse = replicates.reciprocal(nu)
+    difference = replicates.difference(slope, inverse)
     stars = np.array([row["threshold"] for row in found.by_length])
     outside = [
         f"{row['context_length']} ({row['threshold']:,.0f})"
         for row in found.by_length
         if np.isfinite(row["threshold"]) and not n_items[0] <= row["threshold"] <= n_items[-1]
     ]
-    difference = power.slope - inverse
     if outside:
         notes.append(
             f"K* at N = {', '.join(outside)} is outside the K of the MLP runs, "
             f"{n_items[0]:,.0f} to {n_items[-1]:,.0f}: no comparison with 1/nu"
         )
-        difference = np.full_like(difference, np.nan)
+        difference = replicates.UNKNOWN
     prediction, ratios = [], []
     if "acquisition" in data:
         alone_too = [data[role] for role in ("memorisation", "capacity") if role in data]
         prediction = predicted_thresholds(data["acquisition"], alone_too, options)
         ratios = finite_over_infinite(everything, data["acquisition"], options)
-    few = len(np.unique(alone["seed"]))
-    fewest = min(few, found.seeds)
     estimates = {
-        "exponent": exponent(found, options),
-        "difference": estimate(difference[0], difference[1:], options, seeds=fewest),
-        "inverse_nu": estimate(inverse[0], inverse[1:], options, seeds=few),
-        "nu": estimate(alone_fit.slope[0], alone_fit.slope[1:], options, seeds=few),
+        "exponent": slope,
+        "difference": difference,
+        "inverse_nu": inverse,
+        "nu": nu,
         "curvature": estimate(power.curvature[0], power.curvature[1:], options, seeds=found.seeds),
-        "nu_curvature": estimate(
-            alone_fit.curvature[0], alone_fit.curvature[1:], options, seeds=few
-        ),
+        "nu_curvature": replicates.mean(alone.trend.curvature, options),
     }
     largest = largest_ratio(ratios)
     if largest:
@@ -354,19 +355,14 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         details={
             "by_length": found.by_length,
             "power_law": {"exponent": power.slope[0], "log_prefactor": power.intercept[0]},
-            "predicted_slope": inverse[0],
+            "predicted_slope": inverse.value,
             # The paper's line: of slope 1/nu through the weighted centre of the measured K*.
             "predicted_line": {
-                "exponent": inverse[0],
+                "exponent": inverse.value,
                 "log_prefactor": np.average(np.log(stars), weights=weights)
-                - inverse[0] * np.average(np.log(found.lengths), weights=weights),
+                - inverse.value * np.average(np.log(found.lengths), weights=weights),
             },
             "residuals": power.residuals,
-            "memorisation": {
-                "n_items": n_items,
-                "i_infinity": np.exp(log_integral[0]),
-                "residuals": alone_fit.residuals,
-            },
             "predicted_thresholds": prediction,
             "finite_over_infinite": ratios,
             "response": options["response"],
