@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import synthetic
 import synthetic_outcomes
+import xarray as xr
 import yaml
 from icl import claims, hypotheses, measurements, statistics
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
@@ -129,6 +130,35 @@ def test_a_dip_of_one_evaluation_is_no_fading():
     assert not found.faded.any()
 
 
+def lasting(acquired, faded, budget=1500.0):
+    """Eight runs each without and with decay that have ICL from one time to another: (2,) each."""
+    data = synthetic_outcomes.transience(decays=(0.0, 1e-3))
+    group = np.arange(16) // 8
+    begin, end, last = (np.broadcast_to(times, 2)[group] for times in (acquired, faded, budget))
+    clock = data["theory_time"]
+    icl = xr.where((clock >= xr.DataArray(begin, dims="run")) & (clock < end[:, None]), 0.999, 0.5)
+    kept = clock <= last[:, None]
+    return data.assign(icl_accuracy=icl.where(kept)).assign_coords(theory_time=clock.where(kept))
+
+
+def test_fading_is_timed_from_acquisition():
+    """Both lose ICL 300 after they acquired it, those without decay later since the start."""
+    alike = lasting(acquired=(600, 60), faded=(900, 360))
+    verdict = evaluate("transience", transience=alike)
+    assert verdict["details"]["estimates"]["log_rank_p"]["value"] > 0.5
+    sooner = lasting(acquired=(60, 600), faded=(900, 900))
+    assert within(evaluate("transience", transience=sooner), "log_rank_p") == REPRODUCED
+
+
+def test_what_fades_after_the_shortest_budget_has_not_faded():
+    """Longer runs with decay than without show nothing that those without were given time for."""
+    longer = lasting(acquired=60, faded=(np.inf, 900), budget=(600, 1500))
+    details = evaluate("transience", transience=longer)["details"]
+    assert details["budget"] == 600
+    assert [row["faded"] for row in details["by_decay"]] == [0, 0]
+    assert details["estimates"]["log_rank_p"]["value"] == 1
+
+
 def test_decay_on_w_alone_and_on_both_are_told_apart():
     data = synthetic_outcomes.transience(both=True)
     options = options_of("transience")
@@ -207,6 +237,16 @@ def test_differences_and_reciprocals_of_estimates():
     assert (inverse.value, inverse.low, inverse.high) == pytest.approx((1 / 4, 1 / 7, 1))
     unsure = replicates.reciprocal(Estimate(0.1, -0.1, 0.3))
     assert (unsure.low, unsure.high) == (-np.inf, np.inf)
+
+
+def test_an_uncertain_k_star_counts_for_little_in_the_exponent():
+    lengths, spread = np.array([16.0, 32.0, 64.0]), np.array([0.01, 0.01, 0.3])
+    truth = np.log10(synthetic_outcomes.star(lengths))
+    noise = spread * np.random.default_rng(0).standard_normal((2000, 3))
+    found = thresholds.Thresholds(lengths, truth + np.vstack([[0, 0, 0.3], noise]), [], 8)
+    options = options_of("threshold_exponent")
+    assert thresholds.exponent(found, options).value == pytest.approx(1 / NU, abs=0.01)
+    assert thresholds.power_law(found).slope[0] == pytest.approx(1 / NU, abs=0.01)
 
 
 def test_an_exponent_of_one_fails():
