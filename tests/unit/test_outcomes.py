@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import coverage_outcomes as coverage
 import numpy as np
 import pytest
 import synthetic
@@ -57,6 +58,15 @@ def test_proportions_have_their_textbook_intervals():
     # Newcombe 1998, Table II, method 10: 56/70 - 48/80.
     low, high = hypotheses.difference_interval((56, 48), (70, 80), 0.95)
     assert (low, high) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_coverage_of_proportions_of_nu_and_of_the_exponents_difference():
+    """What docs/choices.md tells of 500 repeats, seen at few; the draws are fixed."""
+    assert coverage.of_proportion(0.85, 64) >= 0.95
+    assert 0.9 <= coverage.of_difference((0.5, 0.95), 16) <= 0.98
+    assert coverage.coverage(coverage.nus(100, seeds=3), NU)[0] >= 0.88
+    differences = coverage.exponent_differences(10, seeds=8, alone=3, noise=0.3)
+    assert coverage.coverage(differences, 0.0)[0] >= 0.7
 
 
 def test_the_log_rank_test_says_which_way():
