@@ -9,6 +9,7 @@ import xarray as xr
 from icl import statistics
 from icl.measurements import replicates
 from icl.measurements.base import (
+    UNKNOWN,
     Measurement,
     NotComputableError,
     count_diverged,
@@ -104,7 +105,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         seeds = runs["seed"].values[counted]
         enough = len(np.unique(seeds)) >= options["least_replicates"]
         estimates[f"ratio_{name}"] = (
-            replicates.median(ratios, seeds, options) if enough else replicates.UNKNOWN
+            replicates.median(ratios, seeds, options) if enough else UNKNOWN
         )
         if not enough:
             notes.append(

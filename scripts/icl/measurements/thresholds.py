@@ -10,6 +10,7 @@ import xarray as xr
 from icl import fits, statistics
 from icl.measurements import replicates
 from icl.measurements.base import (
+    UNKNOWN,
     Estimate,
     Measurement,
     NotComputableError,
@@ -326,7 +327,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
             f"K* at N = {', '.join(outside)} is outside the K of the MLP runs, "
             f"{n_items[0]:,.0f} to {n_items[-1]:,.0f}: no comparison with 1/nu"
         )
-        difference = replicates.UNKNOWN
+        difference = UNKNOWN
     prediction, ratios = [], []
     if "acquisition" in data:
         alone_too = [data[role] for role in ("memorisation", "capacity") if role in data]
