@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from icl.config import ConfigError, merge
-from icl.validation import Sources, check, load_yaml
+from icl.validation import Sources, check, in_order_of, load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "workflow/schemas"
@@ -220,3 +220,10 @@ def test_what_yaml_lets_pass_is_refused(tmp_path, text, expected):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         load_yaml(tmp_path / "none.yaml")
+
+
+def test_claims_keep_the_order_of_their_file(tmp_path):
+    path = tmp_path / "claims.yaml"
+    path.write_text("claims: {b: {}, a: {}, c: {}}")
+    merged = {"new": 1, "c": 2, "a": 3, "b": 4}  # c is one that a preset changes
+    assert list(in_order_of(path, merged).items()) == [("b", 4), ("a", 3), ("c", 2), ("new", 1)]

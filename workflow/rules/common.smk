@@ -68,6 +68,10 @@ def modules(*patterns):
 
 
 JOBS = checked_jobs()
+# Those that a preset or an overlay changes would come first.
+config["claims"] = validation.in_order_of(
+    config.get("claims_file", "config/claims.yaml"), config["claims"]
+)
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
 COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
