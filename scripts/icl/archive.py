@@ -60,7 +60,8 @@ Packed at commit {commit} with {versions}.
 it), `analysis/` the verdicts, `config/` the configuration's files, of which later ones win, and
 `config.json` what they come to.
 
-To draw the figures anew, in a clone at that commit with its requirements installed:
+To draw the figures anew, in the root of a clone at that commit with its requirements installed
+(paths in the archive begin with results/):
 
     unzip archive.zip
     sha256sum --check {folder}/{CHECKSUMS}

@@ -88,6 +88,8 @@ def test_a_bad_overlay_is_refused_before_any_job(checkout, overlay, expected):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (["figure_a4"], "no target figure_a4; did you mean figure_A4?"),
+        (["figure_99"], "no target figure_99; there are figure_1, "),
         (["claim_linear_tic"], "no target claim_linear_tic; did you mean claim_linear_ticl?"),
         (["fig6"], "no target fig6; did you mean figure_6?"),
         (["--configfile", "config/smoke.yaml", "all"], "as in snakemake all --configfile"),

@@ -28,6 +28,7 @@ def checked_jobs():
     """Check the merged configuration; return each experiment's jobs by file name."""
     try:
         sources = validation.Sources(config_files())
+        validation.refuse_overlay_before_preset(workflow.config_settings.configfiles)
         jobs = validation.check(
             config, Path(workflow.basedir) / "workflow/schemas", sources
         )
@@ -162,10 +163,19 @@ def refuse_unknown_targets():
     names += map(figure_target, config["figures"])  # those that have no data, too
     for word in sys.argv[1:]:
         if re.fullmatch(r"(claim|fig)\w*", word) and word not in names:
-            near = difflib.get_close_matches(word, names, n=1)
-            sys.exit(
-                f"There is no target {word}{f'; did you mean {near[0]}?' if near else ''}"
+            kind = {own_name(name): name for name in names if name.startswith(word[:3])}
+            near = difflib.get_close_matches(own_name(word), kind, n=1)
+            hint = (
+                f"did you mean {kind[near[0]]}?"
+                if near
+                else f"there are {', '.join(sorted(kind.values()))}"
             )
+            sys.exit(f"There is no target {word}; {hint}")
+
+
+def own_name(target):
+    """Name what a target is of: claim_long_tail -> long_tail, figure_A4 -> a4."""
+    return re.sub("^(claim|fig(ure)?)_?", "", target).lower()
 
 
 def figure_target(figure):
