@@ -12,11 +12,14 @@ if "preset" not in config:
             "preset); give one first, as in --configfile config/laptop.yaml my.yaml"
         )
 
-    configfile: "config/laptop.yaml"
-
 
 configfile: "config/theory.yaml"
 configfile: config.get("claims_file", "config/claims.yaml")
+
+
+if "preset" not in config:
+
+    configfile: "config/laptop.yaml"  # last: it wins over what is common to all sizes
 
 
 include: "workflow/rules/common.smk"

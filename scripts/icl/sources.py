@@ -6,7 +6,7 @@ them holds a fault and to refuse what YAML lets pass (a key given twice, a mappi
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,11 @@ class Sources:
         """Merge the files as Snakemake does."""
         return merge({}, *(data for _, data in self.files))
 
+    def in_order(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+        """Order claims as the files do; those of the command line come last."""
+        listed = [*self.merged()["claims"], *claims]
+        return {claim: claims[claim] for claim in dict.fromkeys(listed)}
+
     def locate(self, key: Key, config: dict[str, Any]) -> str:
         """Name the file that sets a key, or its nearest ancestor, in the merged configuration."""
         deepest, owner, found = 0, COMMAND_LINE, None
@@ -165,6 +170,22 @@ class Sources:
         if deepest == len(key) == len(merged) and found != merged[-1]:
             return COMMAND_LINE  # it overrides what the files say
         return owner
+
+    def refuse_overlay_before_preset(self, common: Collection[str] = ()) -> None:
+        """Refuse an overlay given before its preset, which would win over it.
+
+        Args:
+            common: the files that are common to all sizes.
+
+        Raises:
+            ConfigError: naming the overlay.
+        """
+        given = [(path, data) for path, data in self.files if path not in common]
+        if given and "preset" not in given[0][1]:
+            raise ConfigError(
+                f"{given[0][0]}: stands before the preset, which wins over it; "
+                "allowed: the preset first, as in --configfile config/laptop.yaml my.yaml"
+            )
 
     def refuse_two_presets(self) -> None:
         """Refuse two presets at once: Snakemake would merge one into the other.

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,7 @@ from icl.limits import Fault
 from icl.measurements import declarations
 from icl.sources import Key, Sources, dotted, load_yaml, plain, show, walk
 
-__all__ = [
-    "Sources",
-    "check",
-    "in_order_of",
-    "load_yaml",
-    "refuse_overlay_before_preset",
-    "schema_faults",
-]
+__all__ = ["Sources", "check", "load_yaml", "schema_faults"]
 
 # What every entry has in a preset or in claims.yaml, and what seldom changes alone.
 ESSENTIAL = {"experiments": "description", "claims": "statistic", "figures": "title"}
@@ -210,22 +203,3 @@ def _hint(name: Any, known: Iterable[str]) -> str:
 def _guess(name: Any, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(name), known, n=1)
     return f"did you mean {plain(near[0])}?" if near else ""
-
-
-def in_order_of(path: str | Path, claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Order claims as a file of claims does; those that it lacks come last."""
-    listed = [*load_yaml(path)["claims"], *claims]
-    return {claim: claims[claim] for claim in dict.fromkeys(listed)}
-
-
-def refuse_overlay_before_preset(given: Sequence[str | Path]) -> None:
-    """Refuse an overlay given before its preset, which would win over it.
-
-    Raises:
-        ConfigError: naming the first file, if it is no preset.
-    """
-    if given and "preset" not in load_yaml(given[0]):
-        raise ConfigError(
-            f"{given[0]}: stands before the preset, which wins over it; "
-            "allowed: the preset first, as in --configfile config/laptop.yaml my.yaml"
-        )

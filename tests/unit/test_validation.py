@@ -5,13 +5,7 @@ from pathlib import Path
 
 import pytest
 from icl.config import ConfigError, merge
-from icl.validation import (
-    Sources,
-    check,
-    in_order_of,
-    load_yaml,
-    refuse_overlay_before_preset,
-)
+from icl.validation import Sources, check, load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "workflow/schemas"
@@ -232,14 +226,20 @@ def test_claims_keep_the_order_of_their_file(tmp_path):
     path = tmp_path / "claims.yaml"
     path.write_text("claims: {b: {}, a: {}, c: {}}")
     merged = {"new": 1, "c": 2, "a": 3, "b": 4}  # c is one that a preset changes
-    assert list(in_order_of(path, merged).items()) == [("b", 4), ("a", 3), ("c", 2), ("new", 1)]
+    assert list(Sources([path]).in_order(merged).items()) == [
+        ("b", 4),
+        ("a", 3),
+        ("c", 2),
+        ("new", 1),
+    ]
 
 
 def test_an_overlay_before_its_preset_is_refused(tmp_path):
     preset, overlay = tmp_path / "laptop.yaml", tmp_path / "my.yaml"
     preset.write_text("preset: laptop")
     overlay.write_text("name: mine")
-    refuse_overlay_before_preset([preset, overlay])
-    refuse_overlay_before_preset([])
+    Sources([preset, overlay]).refuse_overlay_before_preset()
+    Sources([overlay, preset]).refuse_overlay_before_preset(common=[str(overlay)])
+    Sources([]).refuse_overlay_before_preset()
     with pytest.raises(ConfigError, match=r"my\.yaml: stands before the preset"):
-        refuse_overlay_before_preset([overlay, preset])
+        Sources([overlay, preset]).refuse_overlay_before_preset()

@@ -24,18 +24,20 @@ if limit and (limit.max_jobs, limit.timespan) == (100, 1):
     workflow.scheduling_settings.max_jobs_per_timespan = None
 
 
-def checked_jobs():
-    """Check the merged configuration; return each experiment's jobs by file name."""
+def checked_configuration():
+    """Check the configuration; return its files as read, and each experiment's jobs by file name."""
     try:
         sources = validation.Sources(config_files())
-        validation.refuse_overlay_before_preset(workflow.config_settings.configfiles)
+        sources.refuse_overlay_before_preset([str(path) for path in common_files()])
         jobs = validation.check(
             config, Path(workflow.basedir) / "workflow/schemas", sources
         )
     except icl_config.ConfigError as error:
         # Not a WorkflowError, which would add the lines of this file to a message for users.
         sys.exit(f"The configuration cannot be run:\n{error}")
-    return {name: {job.name: job for job in listed} for name, listed in jobs.items()}
+    return sources, {
+        name: {job.name: job for job in listed} for name, listed in jobs.items()
+    }
 
 
 def config_files():
@@ -53,9 +55,13 @@ def from_here(path):
 
 def preset_and_overlays():
     """List the configuration's files without those that are common to all sizes."""
+    return [path for path in config_files() if path not in common_files()]
+
+
+def common_files():
+    """List the files of the configuration that are common to all sizes."""
     claims_file = config.get("claims_file", "config/claims.yaml")
-    common = [Path("config/theory.yaml"), Path(claims_file)]
-    return [path for path in config_files() if path not in common]
+    return [Path("config/theory.yaml"), Path(claims_file)]
 
 
 def modules(*patterns):
@@ -68,11 +74,9 @@ def modules(*patterns):
     return sorted(str(from_here(path)) for path in found)
 
 
-JOBS = checked_jobs()
-# Those that a preset or an overlay changes would come first.
-config["claims"] = validation.in_order_of(
-    config.get("claims_file", "config/claims.yaml"), config["claims"]
-)
+SOURCES, JOBS = checked_configuration()
+# Snakemake puts first those that a preset or an overlay changes.
+config["claims"] = SOURCES.in_order(config["claims"])
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
 COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
