@@ -256,7 +256,7 @@ def test_an_uncertain_k_star_counts_for_little_in_the_exponent():
     found = thresholds.Thresholds(lengths, truth + np.vstack([[0, 0, 0.3], noise]), [], 8)
     options = options_of("threshold_exponent")
     assert thresholds.exponent(found, options).value == pytest.approx(1 / NU, abs=0.01)
-    assert thresholds.power_law(found).slope[0] == pytest.approx(1 / NU, abs=0.01)
+    assert found.power_law.slope[0] == pytest.approx(1 / NU, abs=0.01)
 
 
 def test_an_exponent_of_one_fails():

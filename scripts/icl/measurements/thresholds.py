@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,20 @@ class Thresholds:
     log_items: np.ndarray
     by_length: list[dict[str, Any]]
     seeds: int
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """(G,) inverse variance of each log K* over the resamples; NaN where none has a K*."""
+        resamples = self.log_items[1:] * np.log(10)
+        known = np.isfinite(resamples).any(axis=0)
+        weights = np.full(len(known), np.nan)
+        weights[known] = 1 / np.maximum(np.nanvar(resamples[:, known], axis=0), 1e-6)
+        return weights
+
+    @cached_property
+    def power_law(self) -> fits.PowerFit:
+        """Log K* fitted on log N, so weighted: the data first, then the resamples."""
+        return fits.fit_power(np.log(self.lengths), self.log_items * np.log(10), self.weights)
 
 
 def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
@@ -101,27 +116,9 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
     return Thresholds(lengths.astype(float), found, by_length, seeds)
 
 
-def inverse_variances(found: Thresholds) -> np.ndarray:
-    """Return the weight of each N: the inverse variance of its log K* over the resamples.
-
-    NaN where no resample has a K*.
-    """
-    resamples = found.log_items[1:] * np.log(10)
-    known = np.isfinite(resamples).any(axis=0)
-    weights = np.full(len(known), np.nan)
-    weights[known] = 1 / np.maximum(np.nanvar(resamples[:, known], axis=0), 1e-6)
-    return weights
-
-
-def power_law(found: Thresholds) -> fits.PowerFit:
-    """Fit log K* on log N, weighted: the data first, then the resamples."""
-    log_star = found.log_items * np.log(10)
-    return fits.fit_power(np.log(found.lengths), log_star, inverse_variances(found))
-
-
 def exponent(found: Thresholds, options: dict[str, Any]) -> Estimate:
     """Estimate the slope of log K* on log N over resamples of the seeds."""
-    slope = power_law(found).slope
+    slope = found.power_law.slope
     return estimate(slope[0], slope[1:], options, seeds=found.seeds)
 
 
@@ -312,7 +309,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     ]
     alone = growth(data["memorisation"], options["least_seeds_alone"])
     n_items = alone.values
-    power, slope, weights = power_law(found), exponent(found, options), inverse_variances(found)
+    power, slope, weights = found.power_law, exponent(found, options), found.weights
     nu = replicates.mean(alone.trend.exponent, options)
     inverse = replicates.reciprocal(nu)
     difference = replicates.difference(slope, inverse)
