@@ -70,7 +70,7 @@ def mutated(draw):
 
 
 @settings(
-    max_examples=400,
+    max_examples=600,
     derandomize=True,
     database=None,
     deadline=None,
