@@ -13,6 +13,8 @@ ARGS ?=
 SNAKEMAKE := $(BIN)/snakemake
 SIZE := --configfile config/$(PRESET).yaml $(OVERLAY)
 export PATH := $(abspath $(BIN)):$(PATH)
+# What is installed is compiled when it is first imported (below), and that is to be kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: all plan status figures report test faults lint format docs clean
 .DEFAULT_GOAL := all
@@ -59,11 +61,12 @@ docs: $(VENV)/installed-dev
 clean:
 	rm -rf $(VENV) .snakemake site
 
+# Not compiled ahead: most of it is never imported, and compiling takes half of the time.
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
