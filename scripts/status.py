@@ -22,11 +22,12 @@ def main() -> None:
     try:
         sources = validation.Sources(given)
         claims = ROOT / sources.merged().get("claims_file", "config/claims.yaml")
+        if "preset" not in sources.merged():
+            raise config.ConfigError("none of the files given is a preset; give one first")
+        sources.refuse_overlay_before_preset()
         common = validation.Sources([ROOT / "config/theory.yaml", claims])
         sources.files = common.files + sources.files
         merged = sources.merged()
-        if "preset" not in merged:
-            raise config.ConfigError("none of the files given is a preset; give one first")
         experiments = validation.check(merged, ROOT / "workflow/schemas", sources)
     except config.ConfigError as error:
         sys.exit(f"The configuration cannot be read:\n{error}")

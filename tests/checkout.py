@@ -1,5 +1,7 @@
 """Throwaway checkouts in which the real Snakemake runs."""
 
+import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -11,12 +13,32 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "Makefile", "workflow", "config", "scripts", "envs", "profiles", "slurm")
+# One step of each model, and of what it has more than one loop for.
+COMPILE = """
+import dataclasses, pathlib, sys
+import torch
+from icl import config, training, validation
+smoke = validation.load_yaml(pathlib.Path(sys.argv[1]))
+for name in ("transition", "acquisition", "minimal_transition", "two_layer", "memorisation"):
+    job = config.expand(smoke["defaults"], smoke["experiments"][name])[0]
+    training.train(dataclasses.replace(job, steps=1), torch.device("cpu"))
+"""
+
+
+@functools.cache
+def compile_loops() -> None:
+    """Compile the loops that train, once, for every checkout has a copy of what was compiled."""
+    with open(ROOT / "scripts/icl/compiled.py", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [sys.executable, "-c", COMPILE, ROOT / "config/smoke.yaml"]
+        subprocess.run(command, cwd=ROOT / "scripts", check=True)
 
 
 class Checkout:
     """A copy of the workflow in a folder of its own."""
 
     def __init__(self, path: Path):
+        compile_loops()
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
@@ -70,14 +92,19 @@ class Checkout:
                 break
         return counts
 
-    def shrink(self, experiments: Collection[str], preset: str = "smoke") -> None:
-        """Make a preset the smoke size, cut to some experiments and what they alone decide."""
-        smoke, claims, theory = (
+    def shrink(
+        self, experiments: Collection[str], preset: str = "smoke", theory: bool = False
+    ) -> None:
+        """Make a preset the smoke size, cut to some experiments and what they alone decide.
+
+        What the theory alone decides is left out unless asked for: it takes longer than they do.
+        """
+        smoke, claims, predictions = (
             yaml.safe_load((self.path / f"config/{name}.yaml").read_text(encoding="utf-8"))
             for name in ("smoke", "claims", "theory")
         )
         smoke["experiments"] = {name: smoke["experiments"][name] for name in sorted(experiments)}
-        known = set(experiments) | set(theory["theory"])
+        known = set(experiments) | (set(predictions["theory"]) if theory else set())
         for kind in ("claims", "figures"):
             claims[kind] = {
                 name: entry

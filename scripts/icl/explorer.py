@@ -35,7 +35,7 @@ def page(template: str, datasets: Mapping[str, xr.Dataset], size: str) -> str:
 
     Args:
         template: workflow/report/explorer.html.
-        datasets: experiment -> collected dataset.
+        datasets: experiment -> collected dataset; the page opens on the first.
         size: the preset or its name.
 
     Returns:
@@ -45,7 +45,7 @@ def page(template: str, datasets: Mapping[str, xr.Dataset], size: str) -> str:
     content = {
         "size": size,
         "colours": style.sequence_colours(COLOURS),
-        "experiments": [describe(dataset, points) for _, dataset in sorted(datasets.items())],
+        "experiments": [describe(dataset, points) for dataset in datasets.values()],
     }
     text = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     return template.replace("@PLOTLY@", plotly.offline.get_plotlyjs()).replace("@DATA@", text)

@@ -158,12 +158,11 @@ def test_runs_that_start_alike_share_a_flow_as_long_as_the_longest_of_them():
 
 
 def test_the_page_is_whole(collected):
-    page = explorer.page(
-        "<script>@PLOTLY@</script><script>D = @DATA@;</script>", {"e": collected}, "s"
-    )
+    given = {"e": collected, "a": collected.assign_attrs(experiment="a")}
+    page = explorer.page("<script>@PLOTLY@</script><script>D = @DATA@;</script>", given, "s")
     assert len(page) > 3e6
     data = page[page.rindex("<script>D = ") + 12 : page.rindex(";</script>")]
-    assert json.loads(data)["experiments"][0]["name"] == "e"
+    assert [each["name"] for each in json.loads(data)["experiments"]] == ["e", "a"]
 
 
 LENGTHS, ITEMS, SEEDS = (16, 32), synthetic.ITEMS, 12

@@ -1,9 +1,12 @@
 """Progress is read from artifacts and logs as jobs leave them."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
+from checkout import ROOT
 from icl import progress
 from test_config import job
 
@@ -94,3 +97,19 @@ def test_times_below_an_hour_are_in_minutes(results):
         line for line in progress.table({"e": JOBS}, results.path).splitlines() if "█" in line
     )
     assert row.split()[-4:] == ["2", "min", "4", "min"]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["smoke.yaml"], "transition"),
+        (["mark_gaps.yaml"], "none of the files given is a preset"),
+        (["mark_gaps.yaml", "smoke.yaml"], "stands before the preset"),
+    ],
+    ids=["preset", "no preset", "overlay first"],
+)
+def test_the_command(files, said):
+    command = [sys.executable, "scripts/status.py", *(f"config/{name}" for name in files)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert said in result.stdout + result.stderr
+    assert (result.returncode == 0) == (len(files) == 1 and "preset" not in said)

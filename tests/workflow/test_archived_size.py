@@ -10,7 +10,7 @@ import pytest
 from checkout import Checkout
 
 pytestmark = pytest.mark.workflow
-EXPERIMENTS, FIGURES = {"transition", "acquisition"}, {"fig1", "fig4", "figA1", "figA4"}
+EXPERIMENTS, FIGURES = {"acquisition"}, {"fig1", "fig4", "figA1", "figA4"}
 RESULTS = "results/laptop"
 CONFIG = f"{RESULTS}/config.json"
 
@@ -18,7 +18,7 @@ CONFIG = f"{RESULTS}/config.json"
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     checkout = Checkout(tmp_path_factory.mktemp("packed"))
-    checkout.shrink(EXPERIMENTS, preset="laptop")
+    checkout.shrink(EXPERIMENTS, preset="laptop", theory=True)
     checkout.snakemake("archive", preset="laptop")
     return checkout.path / RESULTS / "archive.zip"
 
@@ -27,7 +27,7 @@ def archive(tmp_path_factory):
 def clone(archive, tmp_path):
     """A new checkout of the same files, in which the archive was unpacked."""
     clone = Checkout(tmp_path / "clone")
-    clone.shrink(EXPERIMENTS, preset="laptop")
+    clone.shrink(EXPERIMENTS, preset="laptop", theory=True)
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(clone.path)
     return clone

@@ -51,12 +51,13 @@ def items_axis(ax: Axes, values: np.ndarray) -> None:
 
 
 def label_items(axis: Axis, values: np.ndarray) -> None:
-    """Label an axis of K by 1, 2, 5 of each decade, by decades alone where it has many."""
+    """Label an axis of K by 1, 2, 5 of each decade: more where it is short, decades where long."""
     # Matplotlib would label what is between decades wherever fewer than three of them are seen.
     axis.set_minor_formatter(NullFormatter())
     if values.max() > 100 * values.min():
         return
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    short = values.max() <= 3 * values.min()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 6, 8) if short else (1, 2, 5)))
     axis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
 
 
