@@ -57,7 +57,7 @@ def label_items(axis: Axis, values: np.ndarray) -> None:
     if values.max() > 100 * values.min():
         return
     short = values.max() <= 3 * values.min()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 6, 8) if short else (1, 2, 5)))
+    axis.set_major_locator(LogLocator(subs=range(1, 10) if short else (1, 2, 5)))
     axis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
 
 
