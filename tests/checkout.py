@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "Makefile", "workflow", "config", "scripts", "envs", "profiles", "slurm")
-# One step of each model, and of what it has more than one loop for.
+# One step of each model; the one-layer transformer's at finite K and at K = infinity, which draw by other loops.
 COMPILE = """
 import dataclasses, pathlib, sys
 import torch
