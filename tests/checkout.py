@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "Makefile", "workflow", "config", "scripts", "envs", "profiles", "slurm")
-# One step of each model; the one-layer transformer's at finite K and at K = infinity, which draw by other loops.
+# One step of each model: of one layer at finite K and at infinity, which draw by other loops.
 COMPILE = """
 import dataclasses, pathlib, sys
 import torch
