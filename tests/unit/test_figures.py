@@ -3,13 +3,14 @@ import hashlib
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import synthetic
 import synthetic_outcomes
 import yaml
 from icl import claims, figures
-from icl.figures import annotations, style
+from icl.figures import annotations, panels, style
 
 CONFIG = yaml.safe_load(
     (Path(__file__).parents[2] / "config/claims.yaml").read_text(encoding="utf-8")
@@ -237,3 +238,22 @@ def test_figA7_has_k_star_for_each_n():
 def test_the_p_of_a_test_as_text(p, text):
     verdict = {"details": {"estimates": {"p": {"value": p, "interval": [p, p], "test": True}}}}
     assert text in annotations.p_value(verdict, "p")
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([700, 1400], ["700", "800", "900", "1k"]),
+        ([300, 3000], ["500", "1k", "2k"]),
+        ([300, 60000], ["$\\mathdefault{10^{3}}$", "$\\mathdefault{10^{4}}$"]),
+    ],
+)
+def test_an_axis_of_k_has_labels_whatever_its_length(values, shown):
+    figure, ax = plt.subplots()
+    ax.plot(values, values)
+    panels.items_axis(ax, np.array(values, dtype=float))
+    low, high = ax.get_xlim()
+    texts = ax.xaxis.get_major_formatter().format_ticks(ax.get_xticks())
+    inside = [t for x, t in zip(ax.get_xticks(), texts, strict=True) if low <= x <= high]
+    plt.close(figure)
+    assert inside == shown
