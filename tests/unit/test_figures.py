@@ -257,3 +257,19 @@ def test_an_axis_of_k_has_labels_whatever_its_length(values, shown):
     inside = [t for x, t in zip(ax.get_xticks(), texts, strict=True) if low <= x <= high]
     plt.close(figure)
     assert inside == shown
+
+
+def test_figA7_shows_the_fractions_where_those_are_fitted(monkeypatch):
+    usual_figure, _ = drawn("figA7")
+    assert points(usual_figure, "s") == 0
+    options = CONFIG["claims"]["threshold_exponent"]["options"]
+    monkeypatch.setitem(options, "response", "fraction_acquired")
+    verdict = verdict_of("threshold_exponent", {})
+    data = {role: usual(role) for role in CONFIG["figures"]["figA7"]["experiments"]}
+    figure = figures.load("figA7").draw(data, {"threshold_exponent": verdict})
+    rows = verdict["details"]["by_length"]
+    assert points(figure, "s") == sum(len(row["n_items"]) for row in rows)
+    for ax in figure.axes[: len(rows)]:
+        shares = next(line.get_ydata() for line in ax.get_lines() if line.get_marker() == "s")
+        assert shares[0] < 0.5 < shares[-1]
+        assert ax.get_ylim()[0] < 0

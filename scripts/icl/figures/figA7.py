@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from icl import statistics
 from icl.figures import annotations, panels, style
 from icl.measurements.base import joined
 
@@ -25,10 +27,12 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     rows = -(-len(values) // columns)
     figure, axes = style.new_figure(2, 1.95 * rows + 0.6, rows, columns, squeeze=False, sharey=True)
     fits = {row["context_length"]: row for row in verdict["details"].get("by_length", ())}
+    of_fractions = verdict["details"].get("response") == "fraction_acquired"
     for ax, length in zip(axes.flat, values, strict=False):
-        panels.finals(
-            ax, runs.isel(run=np.flatnonzero(lengths == length)), "icl_accuracy", style.ICL
-        )
+        own = runs.isel(run=np.flatnonzero(lengths == length))
+        panels.finals(ax, own, "icl_accuracy", style.ICL)
+        if of_fractions:
+            _fractions(ax, own, verdict["details"]["options"]["acquired_above"])
         row = fits.get(int(length))
         words = "no transition fitted"
         if row is not None and panels.fitted(ax, row["fit"], row["interval"]):
@@ -38,8 +42,21 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         ax.set_title(f"$N$ = {length}", loc="left", fontsize=7.5, fontweight="bold")
         panels.chance(ax)
     for ax in axes[:, 0]:
-        ax.set_ylabel("final ICL accuracy")
+        ax.set_ylabel(
+            "final ICL accuracy (dots)\nfraction that acquires"
+            if of_fractions
+            else "final ICL accuracy"
+        )
     for ax in axes.flat[len(values) :]:
         ax.axis("off")
     style.footer(figure, annotations.setting(runs, 2), annotations.gap(runs, 2))
     return figure
+
+
+def _fractions(ax: Axes, runs: xr.Dataset, above: float) -> None:
+    """Draw what the logistic is fitted to where it is not the accuracies."""
+    final = statistics.last_value(runs["icl_accuracy"].values)
+    n_items = runs["n_items"].values
+    values = np.unique(n_items)
+    shares = [np.mean(final[n_items == value] > above) for value in values]
+    ax.plot(values, shares, "s", ms=5, mfc="none", mec="k", mew=0.9, zorder=3)
