@@ -40,7 +40,9 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         style.panel_label(ax, letter)
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(min(0, low), max(1.2, high))
-    axes[0].set_ylabel(r"median $t_{\mathrm{ICL}}(K)\,/\,$median $t_{\mathrm{ICL}}(\infty)$")
+    axes[0].set_ylabel(
+        r"median $t_{\mathrm{ICL}}(K)$" "\n" r"over median $t_{\mathrm{ICL}}(\infty)$"
+    )
     shown = {"a": joined(data, "thresholds", "transition"), "b": data["minimal_transition"]}
     shown |= {"a, K = ∞": data["acquisition"], "b, K = ∞": data["minimal_acquisition"]}
     style.footer(figure, annotations.settings(shown, 2), annotations.gap(data.values(), 2))

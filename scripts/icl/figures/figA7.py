@@ -41,12 +41,12 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         style.measured(ax, words)
         ax.set_title(f"$N$ = {length}", loc="left", fontsize=7.5, fontweight="bold")
         panels.chance(ax)
+    label = "final ICL accuracy"
+    if of_fractions:
+        label = f"{label} (dots)\nfraction that acquires"
+        axes[0, 0].set_ylim(-0.06, 1.06)  # and so that of all others
     for ax in axes[:, 0]:
-        ax.set_ylabel(
-            "final ICL accuracy (dots)\nfraction that acquires"
-            if of_fractions
-            else "final ICL accuracy"
-        )
+        ax.set_ylabel(label)
     for ax in axes.flat[len(values) :]:
         ax.axis("off")
     style.footer(figure, annotations.setting(runs, 2), annotations.gap(runs, 2))
