@@ -63,7 +63,7 @@ def memorisation(ax: Axes, runs: xr.Dataset, sharp: dict[str, Any]) -> None:
     """Draw the last IWL accuracies and their medians."""
     panels.finals(ax, runs, "iwl_accuracy", style.IWL)
     ax.set_ylabel("final IWL accuracy")
-    ax.plot(*panels.medians(runs, "iwl_accuracy"), color=style.IWL, lw=0.8, alpha=0.6, zorder=1)
+    ax.plot(*panels.over_seeds(runs, "iwl_accuracy"), color=style.IWL, lw=0.8, alpha=0.6, zorder=1)
     style.measured(ax, f"Spearman with ICL\n{annotations.quote(sharp, 'spearman')}")
 
 

@@ -4,10 +4,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from icl import statistics
 from icl.figures import annotations, panels, style
 from icl.measurements.base import joined
 
@@ -28,11 +26,16 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     figure, axes = style.new_figure(2, 1.95 * rows + 0.6, rows, columns, squeeze=False, sharey=True)
     fits = {row["context_length"]: row for row in verdict["details"].get("by_length", ())}
     of_fractions = verdict["details"].get("response") == "fraction_acquired"
+
+    def share(final: np.ndarray) -> float:
+        return np.mean(final > verdict["details"]["options"]["acquired_above"])
+
     for ax, length in zip(axes.flat, values, strict=False):
         own = runs.isel(run=np.flatnonzero(lengths == length))
         panels.finals(ax, own, "icl_accuracy", style.ICL)
         if of_fractions:
-            _fractions(ax, own, verdict["details"]["options"]["acquired_above"])
+            n_items, shares = panels.over_seeds(own, "icl_accuracy", share)
+            ax.plot(n_items, shares, "s", ms=5, mfc="none", mec="k", mew=0.9, zorder=3)
         row = fits.get(int(length))
         words = "no transition fitted"
         if row is not None and panels.fitted(ax, row["fit"], row["interval"]):
@@ -51,12 +54,3 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         ax.axis("off")
     style.footer(figure, annotations.setting(runs, 2), annotations.gap(runs, 2))
     return figure
-
-
-def _fractions(ax: Axes, runs: xr.Dataset, above: float) -> None:
-    """Draw what the logistic is fitted to where it is not the accuracies."""
-    final = statistics.last_value(runs["icl_accuracy"].values)
-    n_items = runs["n_items"].values
-    values = np.unique(n_items)
-    shares = [np.mean(final[n_items == value] > above) for value in values]
-    ax.plot(values, shares, "s", ms=5, mfc="none", mec="k", mew=0.9, zorder=3)

@@ -1,5 +1,6 @@
 """Panels that several figures have: finals against K, curves in training, fading."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -61,13 +62,15 @@ def label_items(axis: Axis, values: np.ndarray) -> None:
     axis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
 
 
-def medians(runs: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return each K and the median over its seeds of the last accuracy."""
+def over_seeds(
+    runs: xr.Dataset, name: str, of: Callable[[np.ndarray], float] = np.median
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each K and the median, or something else, over its seeds of the last accuracy."""
     final = statistics.last_value(runs[name].values)
     kept = (runs["stop_reason"].values != StopReason.DIVERGED) & np.isfinite(final)
     n_items, final = runs["n_items"].values[kept], final[kept]
     values = np.unique(n_items)
-    return values, np.array([np.median(final[n_items == value]) for value in values])
+    return values, np.array([of(final[n_items == value]) for value in values])
 
 
 def fitted(ax: Axes, fit: dict[str, Any] | None, interval: list[Any]) -> bool:
