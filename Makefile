@@ -19,8 +19,10 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: all plan status figures report test faults lint format docs clean
 .DEFAULT_GOAL := all
 
-# With a failed block, draw what can be drawn, with the gap marked, and still end in failure.
+# The dry run says once what is wrong with the configuration. With a failed block, draw what can be
+# drawn, with the gap marked, and still end in failure.
 all: $(VENV)/installed
+	$(SNAKEMAKE) report $(SIZE) $(ARGS) --dry-run --quiet all
 	$(SNAKEMAKE) report $(SIZE) $(ARGS) || \
 	  { $(SNAKEMAKE) report $(SIZE) config/mark_gaps.yaml $(ARGS); exit 1; }
 

@@ -77,6 +77,20 @@ class Checkout:
             assert result.returncode == 0, result.output
         return result
 
+    def make(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess:
+        """Run make as after an installation, with what is installed here."""
+        (self.path / ".venv").mkdir(exist_ok=True)
+        (self.path / ".venv/installed").touch()
+        command = ["make", "-o", ".venv/installed", f"BIN={Path(sys.executable).parent}"]
+        return subprocess.run(
+            [*command, *arguments],
+            cwd=self.path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+
     def planned(self, *arguments: str, **options) -> dict[str, int]:
         """Return how many jobs of each rule a dry run lists; training's rules count as one."""
         output = self.snakemake("--dry-run", *arguments, **options).output

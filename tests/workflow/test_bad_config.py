@@ -62,6 +62,13 @@ def test_a_bad_overlay_is_refused(fresh, overlay, expected):
     }
 
 
+def test_make_says_what_is_wrong_once(fresh):
+    (fresh.path / "my.yaml").write_text("stepz: 3")
+    made = fresh.make("all", "OVERLAY=my.yaml")
+    assert made.returncode != 0
+    assert (made.stdout + made.stderr).count("stepz: is not a key") == 1
+
+
 def test_hostile_words_are_only_words(fresh):
     """A description may say anything: it reaches the artifact as it is, and nothing runs it."""
     words = """$(touch pwned) `touch pwned` "; touch pwned; ' {output} {wildcards.job} ../../x"""

@@ -3,9 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -159,23 +156,7 @@ def test_a_job_that_fails_leaves_the_rest_and_make_marks_the_gap(copy_of_small):
     log.unlink()
     log.mkdir()
     (log / "in the way").write_text("")
-    (copy_of_small.path / ".venv").mkdir()
-    (copy_of_small.path / ".venv/installed").write_text("")
-    made = subprocess.run(
-        [
-            "make",
-            "-o",
-            ".venv/installed",
-            "all",
-            "PRESET=smoke",
-            f"BIN={Path(sys.executable).parent}",
-        ],
-        cwd=copy_of_small.path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    made = copy_of_small.make("all", "PRESET=smoke")
     assert made.returncode != 0
     assert "config/mark_gaps.yaml" in made.stdout + made.stderr
     results = copy_of_small.path / RESULTS
