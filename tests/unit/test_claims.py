@@ -125,8 +125,8 @@ def test_iwl_that_does_not_give_way_is_not_reproduced(transition):
     assert evaluate("sharp_transition", stays)["verdict"] == NOT_REPRODUCED
 
 
-@pytest.mark.parametrize(("threshold", "chance"), [(1e9, "0"), (1.0, "1")])
-def test_a_transition_outside_the_grid_is_not_computable(threshold, chance):
+@pytest.mark.parametrize("threshold", [1e9, 1.0])
+def test_a_transition_outside_the_grid_is_not_computable(threshold):
     verdict = evaluate("sharp_transition", synthetic.transition(threshold=threshold))
     width = criterion(verdict, "width")
     assert (width["value"], width["verdict"]) == (None, UNDECIDED)

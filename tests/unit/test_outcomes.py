@@ -115,6 +115,8 @@ def test_fading_and_what_never_fades():
     rows = verdict["details"]["by_decay"]
     assert [row["faded"] for row in rows] == [0, 8, 8, 8, 0]
     assert [row["acquired"] for row in rows] == [8, 8, 8, 8, 0]
+    (note,) = verdict["details"]["notes"]
+    assert note.startswith("8 of 40 runs never acquire ICL, 0 of them below the largest lambda")
 
 
 def test_without_fading_nothing_is_shown():
@@ -287,6 +289,7 @@ def test_a_saturated_transition_leaves_the_whole_gap_open():
         ("bimodality", "bimodality"),
         ("balanced_failure", "balanced"),
         ("transience", "transience"),
+        ("loss_relation", "loss"),
         ("balanced_saddle", "minimal_balanced"),
     ],
 )
@@ -294,6 +297,25 @@ def test_stop_rules_do_not_decide(name, role):
     verdict = evaluate(name, **{role: stopped(ROLES[role]())})
     assert verdict["verdict"] == UNDECIDED
     assert "stop rule" in verdict["reason"]
+
+
+def minimal_model(transience):
+    """Judge the minimal model by a sharp transition and these runs under decay."""
+    sharp = synthetic.transition()
+    sharp = sharp.assign(iwl_accuracy=1.5 - sharp["icl_accuracy"])
+    return evaluate("minimal_model", minimal_transition=sharp, minimal_transience=transience)
+
+
+def test_the_minimal_model_is_judged_where_decay_is_on_w_alone():
+    fades = synthetic_outcomes.transience(both=True, experiment="minimal_transience")
+    assert minimal_model(fades)["verdict"] == REPRODUCED
+    stays = synthetic_outcomes.transience(both=True, fades=False, experiment="minimal_transience")
+    of_both = fades["icl_accuracy"].where(fades["beta_decay"] > 0, stays["icl_accuracy"])
+    verdict = minimal_model(fades.assign(icl_accuracy=of_both))
+    assert verdict["verdict"] != REPRODUCED
+    assert within(verdict, "log_rank_p") == UNDECIDED
+    both = verdict["details"]["transient_both"]["by_decay"]
+    assert sum(row["faded"] for row in both) == 8
 
 
 RULE = {"when": "decided", "icl_accuracy": 0.95, "iwl_accuracy": 0.99, "confirmations": 2}

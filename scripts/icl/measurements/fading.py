@@ -116,6 +116,12 @@ def transience(
     least, notes = options["least_replicates"], []
     p, earlier, slope, trend = np.nan, 0.0, UNKNOWN, None
     counts = [int((timed & group).sum()) for group in (decay == 0, decay > 0)]
+    if not timed.all():
+        notes.append(
+            f"{int((~timed).sum())} of {len(decay)} runs never acquire ICL, "
+            f"{int((~timed & (decay < values[-1])).sum())} of them below the largest lambda: "
+            "fading is timed in the others"
+        )
     if min(counts) >= least:
         durations = (t_faded - found.t_acquired)[timed]
         p, earlier = hypotheses.log_rank(durations, faded[timed], decay[timed] > 0)

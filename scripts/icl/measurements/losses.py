@@ -13,6 +13,7 @@ from icl.measurements.base import (
     Measurement,
     NotComputableError,
     count_diverged,
+    require_unstopped,
     sorted_runs,
     statistic,
     undiverged,
@@ -84,6 +85,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     Source: equation 16; Figure 6 d.
     """
     everything = sorted_runs(data["loss"])
+    require_unstopped(everything, "which ends a run before its ICL can fade")
     runs = undiverged(everything)
     found = branches(runs, options)
     if not found.after.any():
