@@ -89,7 +89,7 @@ def _facts(dataset: xr.Dataset) -> list[str]:
         f"d = {every('model', 'hidden_dim')}",
         f"rate {every('optimiser', 'learning_rate')}",
         f"batch {every('optimiser', 'batch_size')}",
-        f"{seeds} seeds each",
+        "1 seed each" if seeds == "1" else f"{seeds} seeds each",
     ]
 
 

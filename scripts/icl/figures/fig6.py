@@ -140,11 +140,9 @@ def _fractions(ax: Axes, verdict: dict[str, Any]) -> None:
         shift = 1.02 if name == "balanced" else 1 / 1.02
         _fraction_line(ax, rows, "fraction", "interval", marker, colour, label, shift)
     _fraction_axis(ax, values)
-    style.measured(
-        ax,
-        f"$D'$ less $D$ at $K$ = {annotations.number(details.get('n_items')):,.0f}\n"
-        f"{annotations.quote(verdict, 'difference')}",
-    )
+    judged = details.get("n_items")
+    at = "" if judged is None else f" at $K$ = {annotations.number(judged):,.0f}"
+    style.measured(ax, f"$D'$ less $D${at}\n{annotations.quote(verdict, 'difference')}")
 
 
 def _prediction(ax: Axes, verdict: dict[str, Any]) -> None:
