@@ -180,6 +180,14 @@ def test_what_the_extended_size_shares_with_the_laptop_s_is_the_same_jobs():
             assert names == jobs["extended"][name], name
 
 
+@pytest.mark.parametrize("experiment", ["acquisition", "minimal_acquisition"])
+def test_other_copies_of_the_target_are_as_few_at_every_n(experiment):
+    """Where t_ICL is fitted against N, K = infinity redraws 64 N items."""
+    preset = load_yaml(CONFIG / "laptop.yaml")
+    for job in config.expand(preset["defaults"], preset["experiments"][experiment]):
+        assert job.task.redrawn_items == 64 * job.context_length
+
+
 def test_merge_replaces_lists_and_merges_mappings():
     assert config.merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {
         "a": {"b": 1, "c": [3]}

@@ -15,7 +15,16 @@ from icl.records import StopReason, passing
 
 
 class NotComputableError(Exception):
-    """The data do not allow the measurement; the message says why, for the verdict to quote."""
+    """The data do not allow the measurement; the message says why, for the verdict to quote.
+
+    Args:
+        message: why.
+        **details: what was seen nevertheless, for the verdict's details and the figures.
+    """
+
+    def __init__(self, message: str, **details: Any):
+        super().__init__(message)
+        self.details = details
 
 
 def statistic(

@@ -157,18 +157,10 @@ def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     sure = [row for row in shared if row["fraction"] >= options["surely"]]
     if not sure:
         best = max((row["fraction"] for row in shared), default=0.0)
-        return Measurement(
-            estimates=dict.fromkeys(
-                ("difference", "fraction_on_d", "fraction_on_d_balanced"), UNKNOWN
-            ),
-            replicates=sum(row["replicates"] for found in rows.values() for row in found),
-            censored=0,
-            diverged=sum(map(count_diverged, both.values())),
-            details={"context_length": lengths.pop(), "n_items": None, **rows},
-            notes=[
-                f"at no K of both do {options['surely']:.0%} of the runs on D acquire ICL, "
-                f"at most {best:.0%}"
-            ],
+        raise NotComputableError(
+            f"at no K of both do {options['surely']:.0%} of the runs on D acquire ICL, "
+            f"at most {best:.0%}",
+            **rows,
         )
     plain = sure[0]
     forced = on_balanced[plain["n_items"]]
