@@ -12,21 +12,22 @@ def pack_tokens(items, labels, scale, epsilon, rows):  # pragma: no cover - comp
     A row is its token's first D + 1 components and zeros; the last component is minus their sum.
     """
     n_items, item_dim = items.shape
-    width = np.float32(item_dim + 2)
+    padded, width = rows.shape[1], np.float32(item_dim + 2)
     for k in range(n_items):
         x, to = items[k], rows[k]
-        total = np.float32(0)
+        total, square = np.float32(0), np.float32(0)
         for i in range(item_dim):
             total += x[i]
+            square += x[i] * x[i]
         mean = (scale * total + np.float32(1)) / width
-        square = mean * mean + (np.float32(1) - mean) * (np.float32(1) - mean)
+        # The mean's square is a small part of the variance: nothing is lost in the difference.
+        variance = (scale * scale * square + np.float32(1)) / width - mean * mean
+        norm = np.float32(1) / np.sqrt(variance + epsilon)
+        factor, shift = scale * norm, mean * norm
         for i in range(item_dim):
-            square += (scale * x[i] - mean) * (scale * x[i] - mean)
-        norm = np.float32(1) / np.sqrt(square / width + epsilon)
-        for i in range(item_dim):
-            to[i] = (scale * x[i] - mean) * norm
-        to[item_dim] = ((np.float32(1) if labels[k] > 0 else np.float32(0)) - mean) * norm
-        for i in range(item_dim + 1, rows.shape[1]):
+            to[i] = factor * x[i] - shift
+        to[item_dim] = (norm if labels[k] > 0 else np.float32(0)) - shift
+        for i in range(item_dim + 1, padded):
             to[i] = 0
 
 
@@ -46,23 +47,52 @@ def target_tokens(
         for b in range(n_sequences):
             k = target[r, first + b]
             x, to = rows[r, k], tokens[r, b]
-            total = np.float32(0)
-            for i in range(item_dim):
+            # All loops run over one component more than an item has, for whole vectors.
+            total = -x[item_dim]
+            for i in range(item_dim + 1):
                 total += x[i]
             positive = labels[r, k] > 0
             negative_component = -total - x[item_dim]
             zero = negative_component if positive else x[item_dim]
             scale = (x[item_dim] if positive else negative_component) - zero
             mean = (total - np.float32(item_dim) * zero) / width  # of the item, times scale
+            shift = zero + mean
+            for i in range(item_dim + 1):
+                to[i] = x[i] - shift
+            to[item_dim] = 0
             square = np.float32(2) * mean * mean
-            for i in range(item_dim):
-                to[i] = x[i] - zero - mean
+            for i in range(item_dim + 1):
                 square += to[i] * to[i]
             norm = np.float32(1) / np.sqrt(square / width + epsilon * scale * scale)
-            for i in range(item_dim):
+            for i in range(item_dim + 1):
                 to[i] *= norm
             to[item_dim] = to[item_dim + 1] = -mean * norm
             target_labels[r, b] = labels[r, k]
+
+
+@compile_loop
+def balanced_sequences(words, items, n_positive, context, target):  # pragma: no cover - compiled
+    """Fill the context (R, B, N) and target (R, B) of D' as `sampling.arrange_balanced` does.
+
+    Words (R, B, 2 N + 1) choose items, arrange the labels and choose the target; items (R, K) are
+    sorted by label, the first n_positive (R,) labelled +1.
+    """
+    n_replicates, n_sequences, length = context.shape
+    n_items = items.shape[1]
+    for r in range(n_replicates):
+        n_first = n_positive[r]
+        for b in range(n_sequences):
+            chosen, to = words[r, b, :length], context[r, b]
+            arranged = words[r, b, length : 2 * length]
+            for n in range(length):
+                larger = 0  # words, of which the largest half stand for +1
+                for m in range(length):
+                    larger += arranged[m] > arranged[n]
+                first, n_alike = 0, n_first
+                if 2 * larger >= length:
+                    first, n_alike = n_first, n_items - n_first
+                to[n] = items[r, first + ((chosen[n] * n_alike) >> 32)]
+            target[r, b] = to[(words[r, b, 2 * length] * length) >> 32]
 
 
 @compile_loop

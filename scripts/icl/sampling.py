@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from icl import streams, tasks
+from icl import kernels, streams, tasks
 from icl.config import Job
 from icl.streams import Purpose
 from icl.tasks import Dataset, Sequences
@@ -59,6 +59,18 @@ def draw_balanced_sequences(
     n = context_length
     words = streams.bits(seeds, purpose, step, batch_size * (2 * n + 1))
     words = words.view(-1, batch_size, 2 * n + 1)
+    if seeds.device.type == "cpu":
+        context = torch.empty((len(seeds), batch_size, n), dtype=torch.int64)
+        target = torch.empty((len(seeds), batch_size), dtype=torch.int64)
+        arrays = (words, by_label.items, by_label.n_positive, context, target)
+        kernels.balanced_sequences(*(array.numpy() for array in arrays))
+        return Sequences(context, target)
+    return arrange_balanced(words, by_label)
+
+
+def arrange_balanced(words: torch.Tensor, by_label: ByLabel) -> Sequences:
+    """Turn words (R, B, 2 N + 1) into sequences of D', by tensor operations on any device."""
+    n = words.shape[-1] // 2
     chosen, arranged, last = words.split((n, n, 1), dim=-1)
     positive = balanced_positions(arranged)  # (R, B, N)
     n_positive = by_label.n_positive[:, None, None]

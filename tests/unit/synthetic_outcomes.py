@@ -257,6 +257,7 @@ def seeds_that_decide(*, seeds=16, generator=None, n_items=(150, 220, 330, 500, 
 ROLES = {
     "transition": synthetic.transition,
     "acquisition": synthetic.acquisition,
+    "more_seeds": lambda: synthetic.acquisition(lengths=(16, 24), seeds=8),
     "two_layer": lambda: synthetic.acquisition(lengths=(8, 12, 16), seeds=8),
     "minimal_acquisition": lambda: seeds_that_decide()["minimal_acquisition"],
     "minimal_transition": lambda: seeds_that_decide()["minimal_transition"],

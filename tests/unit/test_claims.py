@@ -227,6 +227,28 @@ def test_at_every_n_means_the_worst(acquisition):
     assert worst["interval"] == [min(low for low, _ in ends), min(high for _, high in ends)]
 
 
+def test_more_seeds_of_some_n_join_the_others():
+    data = {
+        "acquisition": synthetic.acquisition(seeds=20, lengths=(8, 16, 32)),
+        "more_seeds": synthetic.acquisition(seeds=50, lengths=(8, 16)),
+    }
+    further = data["more_seeds"]
+    further = further.isel(evaluation=slice(300))  # records of another length
+    data["more_seeds"] = further.assign_coords(seed=further["seed"] + 1000)
+    claim = CONFIG["claims"]["long_tail"]
+    claim = {**claim, "experiments": {role: role for role in data}}
+    few, verdict = (
+        claims.evaluate(claim, "long_tail", given, "laptop")
+        for given in ({"acquisition": data["acquisition"]}, data)
+    )
+    rows = verdict["details"]["by_length"]
+    assert [row["replicates"] for row in rows] == [70, 70, 20]
+    assert verdict["replicates"] == 160
+    assert verdict["data_digests"].keys() == data.keys()
+    widths = [np.ptp(v["details"]["by_length"][0]["interval"]) for v in (few, verdict)]
+    assert widths[1] < widths[0]
+
+
 def test_too_few_replicates_are_not_computable():
     for name, data in (
         ("linear_ticl", synthetic.acquisition(seeds=3)),

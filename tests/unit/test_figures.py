@@ -179,6 +179,19 @@ def test_figA4_has_a_panel_for_each_n_with_its_numbers():
     assert sum(heights) == data.sizes["run"]
 
 
+def test_figA4_shows_more_seeds_of_some_n():
+    data = {
+        "acquisition": synthetic.acquisition(seeds=12, lengths=(8, 16)),
+        "more_seeds": synthetic.acquisition(seeds=7, lengths=(8,)),
+    }
+    data["more_seeds"]["seed"] = data["more_seeds"]["seed"] + 1000
+    claim = CONFIG["claims"]["long_tail"]
+    verdict = claims.evaluate(claim, "long_tail", data, "laptop")
+    figure = figures.load("figA4").draw(data, {"long_tail": verdict})
+    assert "$N$ = 8 (19 seeds)" in texts(figure) and "$N$ = 16 (12 seeds)" in texts(figure)
+    assert points(figure, "|") == 31
+
+
 def test_figA4_shows_censored_seeds():
     figure, verdicts = drawn("figA4", synthetic.acquisition(seeds=6, censored_after=1.5))
     assert points(figure, ">") == verdicts["long_tail"]["censored"] > 0

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from icl import sampling, tasks
+from icl import sampling, streams, tasks
 from icl.config import Task
 from icl.sampling import ByLabel, TrainingData
 from icl.streams import Purpose
@@ -57,6 +57,13 @@ def test_items_by_label(dataset):
         n = by_label.n_positive[r]
         assert (dataset.labels[r][by_label.items[r][:n]] > 0).all()
         assert (dataset.labels[r][by_label.items[r][n:]] < 0).all()
+
+
+def test_the_compiled_loop_of_balanced_sequences_is_the_tensor_operations(dataset, balanced):
+    words = streams.bits(*SIZES[:3], BATCH * (2 * LENGTH + 1)).view(-1, BATCH, 2 * LENGTH + 1)
+    plain = sampling.arrange_balanced(words, ByLabel.of(dataset.labels))
+    assert torch.equal(balanced.context, plain.context)
+    assert torch.equal(balanced.target, plain.target)
 
 
 def test_balanced_contexts_hold_half_of_each_label_and_the_target(dataset, balanced):

@@ -8,16 +8,18 @@ from matplotlib.figure import Figure
 
 from icl import statistics
 from icl.figures import annotations, style, times
+from icl.measurements.base import joined
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
     """Draw the figure.
 
     Args:
-        data: role "acquisition", several N at K = infinity.
+        data: role "acquisition", several N at K = infinity, and, if there are more seeds of some,
+            "more_seeds".
         verdicts: of long_tail.
     """
-    runs, verdict = data["acquisition"], verdicts["long_tail"]
+    runs, verdict = joined(data, "acquisition", "more_seeds"), verdicts["long_tail"]
     details = verdict["details"]
     passage = statistics.acquisition_time(
         runs["icl_accuracy"].values, runs["theory_time"].values, details["options"]["threshold"]

@@ -13,6 +13,7 @@ from icl.measurements.base import (
     NotComputableError,
     count_diverged,
     estimate,
+    joined,
     require_replicates,
     resolution_note,
     sorted_runs,
@@ -224,12 +225,15 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
 
 
 @statistic(
-    roles=["acquisition"],
+    roles=["acquisition", "more_seeds"],
     quantities=["skewness", "aic_advantage"],
     options=["threshold", "finest_spacing", "confidence", "resamples", "seed", "least_replicates"],
+    optional=["more_seeds"],
 )
 def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the tail of t_ICL: its skewness, and log-normal against normal at each N.
+
+    The runs of `more_seeds`, where they are given, join those of `acquisition`.
 
     Skewness is taken of all runs together, each time divided by the median of its N: a sample of
     one N is too small for it. A censored time enters as its censoring time, which can only shorten
@@ -239,7 +243,7 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
 
     Source: Figure A.4.
     """
-    times = _times(data["acquisition"], options)
+    times = _times(joined(data, "acquisition", "more_seeds"), options)
     passage, order = times.passage, np.vstack([np.arange(times.runs.sizes["run"]), times.drawn])
     relative = np.empty(order.shape)
     advantages = []
