@@ -234,7 +234,8 @@ def test_more_seeds_of_some_n_join_the_others():
     }
     further = data["more_seeds"]
     further = further.isel(evaluation=slice(300))  # records of another length
-    data["more_seeds"] = further.assign_coords(seed=further["seed"] + 1000)
+    further = further.assign_coords(seed=further["seed"] + 1000)
+    data["more_seeds"] = further.assign_attrs(experiment="more_seeds")
     claim = CONFIG["claims"]["long_tail"]
     claim = {**claim, "experiments": {role: role for role in data}}
     few, verdict = (
