@@ -76,42 +76,42 @@ def threshold_coverage(repeats: int, **kwargs) -> float:
     return float(np.mean(held))
 
 
-def main(repeats: int = 400) -> None:
+def main(repeats: int = 500) -> None:
     """Print the table."""
     for seeds in (16, 32):
         for spread in (0.3, 0.5):
             for exponent in (0.9, 1.2):
                 make = acquisition(seeds=seeds, spread=spread, exponent=exponent)
                 share = holds(measured("linear_ticl", "exponent", repeats, make), exponent)
-                print(f"exponent {exponent}, {seeds} seeds, spread {spread}: {share:.3f}")
+                print(
+                    f"exponent {exponent}, {seeds} seeds, spread {spread}: {share:.3f}", flush=True
+                )
     for seeds in (16, 32, 64):
         for exponent, name in ((1.0, "straight"), (CURVED, "R^2 = 0.97")):
             make = acquisition(seeds=seeds, exponent=exponent)
             shares = decided(measured("linear_ticl", "r_squared", repeats, make), [0.97, None])
-            print(f"R^2, truth {name}, {seeds} seeds, spread 0.3: (yes, no) = {shares}")
+            print(f"R^2, truth {name}, {seeds} seeds, spread 0.3: (yes, no) = {shares}", flush=True)
     for seeds in (16, 32, 64, 128):
         for normal, spread in ((False, 0.3), (False, 0.5), (True, 0.25)):
             make = acquisition(seeds=seeds, normal=normal, spread=spread)
             for quantity in ("skewness", "aic_advantage"):
-                found = measured("long_tail", quantity, repeats // 4, make)
+                found = measured("long_tail", quantity, repeats, make)
                 kind = "normal" if normal else f"log-normal {spread}"
-                print(f"{quantity}, {kind}, {seeds} seeds: {decided(found, [0, None])}")
+                print(f"{quantity}, {kind}, {seeds} seeds: {decided(found, [0, None])}", flush=True)
     for seeds in (8, 16):
         for width in (0.1, 0.2, 0.3, 0.45, 0.6):
-            share = threshold_coverage(repeats // 4, seeds=seeds, width=width)
+            share = threshold_coverage(repeats, seeds=seeds, width=width)
             print(f"K*, width {width}, {seeds} seeds: {share:.3f}", end="; ")
             found = list(
-                measured(
-                    "sharp_transition", "width", repeats // 4, transition(seeds=seeds, width=width)
-                )
+                measured("sharp_transition", "width", repeats, transition(seeds=seeds, width=width))
             )
             # A width below the grid's spacing cannot be seen: only the upper end is tested there.
             share = np.mean([e.high >= width and e.low <= max(width, 0.145) for e in found])
-            print(f"width: {share:.3f}, decided {decided(iter(found), [None, 0.5])}")
+            print(f"width: {share:.3f}, decided {decided(iter(found), [None, 0.5])}", flush=True)
     for rise in (0.1, 0.3):
         make = transition(rise=rise)
-        shares = decided(measured("abrupt_acquisition", "rise", repeats // 4, make), [None, 0.25])
-        print(f"rise {rise}: (yes, no) = {shares}")
+        shares = decided(measured("abrupt_acquisition", "rise", repeats, make), [None, 0.25])
+        print(f"rise {rise}: (yes, no) = {shares}", flush=True)
 
 
 if __name__ == "__main__":

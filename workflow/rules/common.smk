@@ -85,13 +85,6 @@ VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
 FIGURES = f"{RESULTS}/figures/{{figure}}.{{kind}}"
 # What a job asks a scheduler for: as much as the largest job of its experiment needs.
 ASKED = {name: icl_cost.largest(jobs.values()) for name, jobs in JOBS.items()}
-# The longest first, so that none is left over while cores have nothing else to do.
-PRIORITY = {
-    name: place
-    for place, name in enumerate(
-        sorted(ASKED, key=lambda name: ASKED[name].operations), start=1
-    )
-}
 # Captions and first page, absolute: Snakemake would look for them beside its rules.
 DESCRIBED = Path.cwd() / RESULTS / "report"
 MARKING_GAPS = config.get("missing_blocks", "wait") == "mark"
@@ -115,6 +108,14 @@ wildcard_constraints:
 def job_of(wildcards):
     """Return the training job that the wildcards name."""
     return JOBS[wildcards.experiment][wildcards.job]
+
+
+def training_priority(wildcards):
+    """Rank training jobs below all else (0), so that verdicts come early, the longest job first.
+
+    So none is left over at the end while cores have nothing else to do.
+    """
+    return -1 / icl_cost.cost(job_of(wildcards)).operations
 
 
 def asked_minutes(cost, attempt):

@@ -13,7 +13,7 @@ for experiment in JOBS:
             f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
         wildcard_constraints:
             experiment=experiment,
-        priority: PRIORITY[experiment]
+        priority: training_priority
         conda:
             "../../envs/train.yaml"
         threads: 1
