@@ -188,7 +188,8 @@ def test_figA4_shows_more_seeds_of_some_n():
     claim = CONFIG["claims"]["long_tail"]
     verdict = claims.evaluate(claim, "long_tail", data, "laptop")
     figure = figures.load("figA4").draw(data, {"long_tail": verdict})
-    assert "$N$ = 8 (19 seeds)" in texts(figure) and "$N$ = 16 (12 seeds)" in texts(figure)
+    assert "$N$ = 8 (19 seeds)" in texts(figure)
+    assert "$N$ = 16 (12 seeds)" in texts(figure)
     assert points(figure, "|") == 31
 
 

@@ -3,10 +3,12 @@
 import json
 import re
 import shutil
+from datetime import datetime, timedelta
+from itertools import combinations
 
 import pytest
 import xarray as xr
-from icl import artifacts, config
+from icl import artifacts, config, cost
 from icl.validation import load_yaml
 
 pytestmark = pytest.mark.workflow
@@ -53,6 +55,21 @@ def test_every_job_has_a_log_and_a_benchmark(finished):
     assert n_jobs == sum(len(jobs) for jobs in jobs_of(finished).values())
     assert len(list((results / "logs/train").rglob("*.log"))) == n_jobs
     assert len(list((results / "benchmarks/train").rglob("*.tsv"))) == n_jobs
+
+
+def test_the_longest_training_jobs_start_first(finished):
+    jobs = []
+    for path in train_files(finished):
+        with xr.open_dataset(path) as dataset:
+            job = config.job_from_identity(json.loads(dataset.attrs["job"]))
+            start = datetime.fromisoformat(dataset.attrs["started"])
+            jobs.append((start, cost.cost(job).operations))
+    jobs.sort()
+    longest = max(operations for _, operations in jobs)
+    assert longest in [operations for _, operations in jobs[:2]]
+    for (start, operations), (later, others) in combinations(jobs, 2):
+        if later - start > timedelta(seconds=20):  # more than starting up differs
+            assert operations >= others
 
 
 def test_artifacts_open_plainly_and_describe_themselves(finished):
