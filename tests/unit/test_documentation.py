@@ -1,5 +1,6 @@
 """What the documentation is made of is whole, and what is made of it is up to date."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import configuration
 import pytest
 import rulegraph
 import yaml
-from icl import config
+from icl import claims, config
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +38,37 @@ def test_every_setting_is_in_the_table():
 def test_every_statistic_is_described():
     for line in configuration.statistics().split("\n\n")[0].splitlines()[2:]:
         assert re.search(r"\| [A-Z][^|]+\. \|", line), line
+
+
+def gallery(size):
+    """The verdicts of a gallery, by claim."""
+    verdicts = json.loads((ROOT / f"docs/gallery/{size}/claims.json").read_text(encoding="utf-8"))
+    return {verdict["id"]: verdict for verdict in verdicts}
+
+
+def test_the_readme_says_what_the_gallery_measured():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("## What is measured")[2].partition("\n## ")[0]
+    rows = table.partition("|---")[2]
+    said = dict(re.findall(r"^\| ([a-z_0-9]+) \|.*\| ([^|]+) \|$", rows, re.MULTILINE))
+    measured = {
+        name: verdict["verdict"] + (f", try {verdict['tries']}" if verdict["tries"] > 1 else "")
+        for name, verdict in gallery("laptop").items()
+    }
+    assert said == measured
+
+
+@pytest.mark.parametrize("size", ["laptop", "extended"])
+def test_no_band_has_changed_since_the_gallery_was_judged(size):
+    settings = config.merge(
+        *(configuration.load_yaml(ROOT / f"config/{name}.yaml") for name in ("claims", size))
+    )
+    judged = gallery(size)
+    assert judged.keys() == settings["claims"].keys()
+    for name, claim in settings["claims"].items():
+        criteria = [c for c in claim["criteria"] if size in c.get("presets", [size])]
+        decisive = [claim["statistic"], claim["options"], criteria]
+        assert judged[name]["band_digest"] == claims._digest(decisive), name
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/howto/change-a-grid.md"])
