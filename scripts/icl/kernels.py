@@ -20,7 +20,8 @@ def pack_tokens(items, labels, scale, epsilon, rows):  # pragma: no cover - comp
             total += x[i]
             square += x[i] * x[i]
         mean = (scale * total + np.float32(1)) / width
-        # The mean's square is a small part of the variance: nothing is lost in the difference.
+        # Items have mean 0 but for chance, so that the mean's square is a small part of the
+        # variance, and nothing is lost in the difference.
         variance = (scale * scale * square + np.float32(1)) / width - mean * mean
         norm = np.float32(1) / np.sqrt(variance + epsilon)
         factor, shift = scale * norm, mean * norm
@@ -47,7 +48,7 @@ def target_tokens(
         for b in range(n_sequences):
             k = target[r, first + b]
             x, to = rows[r, k], tokens[r, b]
-            # All loops run over one component more than an item has, for whole vectors.
+            # All loops run over one component more than an item has: whole vectors where D = 63.
             total = -x[item_dim]
             for i in range(item_dim + 1):
                 total += x[i]
@@ -85,8 +86,10 @@ def balanced_sequences(words, items, n_positive, context, target):  # pragma: no
             chosen, to = words[r, b, :length], context[r, b]
             arranged = words[r, b, length : 2 * length]
             for n in range(length):
-                larger = 0  # words, of which the largest half stand for +1
-                for m in range(length):
+                larger = 0  # words, of which the largest half stand for +1; of equal ones the first
+                for m in range(n):
+                    larger += arranged[m] >= arranged[n]
+                for m in range(n + 1, length):
                     larger += arranged[m] > arranged[n]
                 first, n_alike = 0, n_first
                 if 2 * larger >= length:

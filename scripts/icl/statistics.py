@@ -121,20 +121,22 @@ def seed_resamples(strata: np.ndarray, seeds: np.ndarray, resamples: int, seed: 
 
     Returns:
         (B, R) indices of runs; position r holds a run of the stratum of run r: that of the seed
-        drawn in place of its own, or, where that has none (it diverged or is missing), any.
+        drawn in place of its own, which is one that has runs in every stratum that its own has
+        (some may lack a few: they diverged, or there are more seeds in one stratum).
     """
     generator = np.random.default_rng(seed)
     values, of_run = np.unique(seeds, return_inverse=True)
-    replaced = generator.integers(len(values), size=(resamples, len(values)))  # (B, S)
-    drawn = np.empty((resamples, len(strata)), dtype=np.int64)
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(strata == stratum)
-        run_of = np.full(len(values), -1)
-        run_of[of_run[members]] = members
-        found = run_of[replaced[:, of_run[members]]]
-        others = generator.choice(members, size=found.shape)
-        drawn[:, members] = np.where(found < 0, others, found)
-    return drawn
+    kinds, of_stratum = np.unique(strata, return_inverse=True)
+    run_of = np.full((len(values), len(kinds)), -1)
+    run_of[of_run, of_stratum] = np.arange(len(strata))
+    present = run_of >= 0  # (S, G)
+    replaced = np.empty((resamples, len(values)), dtype=np.int64)
+    for pattern in np.unique(present, axis=0):
+        alike = np.flatnonzero((present == pattern).all(axis=1))
+        candidates = np.flatnonzero(present[:, pattern].all(axis=1))
+        places = generator.integers(len(candidates), size=(resamples, len(alike)))
+        replaced[:, alike] = candidates[places]
+    return run_of[replaced[:, of_run], of_stratum]
 
 
 def interval(values: np.ndarray, level: float) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import yaml
 from icl import claims, hypotheses, measurements, statistics
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
 from icl.measurements import fading, finite, memorisation, replicates, thresholds
-from icl.measurements.base import joined
+from icl.measurements.base import NotComputableError, joined
 from icl.records import StopReason
 from synthetic_outcomes import NU, ROLES
 
@@ -98,10 +98,35 @@ def test_resampled_seeds_keep_their_runs_together():
     by_stratum = seeds[drawn].reshape(50, 3, 4)
     assert (by_stratum == by_stratum[:, :1]).all()
     assert len({tuple(row) for row in by_stratum[:, 0]}) > 20
-    # A seed that is missing in one stratum is replaced by another of that stratum.
+    # A seed that is missing in one stratum replaces none that is there.
     kept = np.arange(12) != 4
     drawn = statistics.seed_resamples(strata[kept], seeds[kept], 50, 0)
     assert (strata[kept][drawn] == strata[kept]).all()
+    others = [seeds[kept][drawn][:, strata[kept] == stratum] for stratum in (0, 1, 2)]
+    assert (others[0][:, 1:] == others[1]).all()
+    assert (others[0] == others[2]).all()
+    assert 5 in others[0][:, 0]
+    assert 5 not in others[0][:, 1:]
+
+
+def test_more_seeds_in_one_stratum_leave_those_of_all_together():
+    strata = np.repeat([0, 1], [12, 4])
+    seeds = np.concatenate([np.arange(12), np.arange(4)])
+    drawn = seeds[statistics.seed_resamples(strata, seeds, 200, 0)]
+    assert (drawn[:, :4] == drawn[:, 12:]).all()
+    assert set(drawn[:, :4].flat) == {0, 1, 2, 3}
+    assert set(drawn[:, 4:12].flat) == set(range(12))
+
+
+def test_a_seed_that_two_experiments_share_is_one_replicate():
+    data = {
+        "acquisition": synthetic.acquisition(lengths=(8, 16), seeds=6),
+        "more_seeds": synthetic.acquisition(lengths=(16, 24), seeds=8),
+    }
+    with pytest.raises(NotComputableError, match=r"seeds 0, 1, 2, 3, 4, 5 have runs of one"):
+        joined(data, "acquisition", "more_seeds")
+    data["more_seeds"] = synthetic_outcomes.further(data["more_seeds"])
+    assert joined(data, "acquisition", "more_seeds").sizes["run"] == 28
 
 
 # Transience

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from icl import sampling, streams, tasks
+from icl import kernels, sampling, streams, tasks
 from icl.config import Task
 from icl.sampling import ByLabel, TrainingData
 from icl.streams import Purpose
@@ -64,6 +64,16 @@ def test_the_compiled_loop_of_balanced_sequences_is_the_tensor_operations(datase
     plain = sampling.arrange_balanced(words, ByLabel.of(dataset.labels))
     assert torch.equal(balanced.context, plain.context)
     assert torch.equal(balanced.target, plain.target)
+
+
+def test_equal_words_still_choose_half_of_each_label(dataset):
+    by_label = ByLabel.of(dataset.labels)
+    words = torch.zeros((3, 1, 2 * LENGTH + 1), dtype=torch.int64)
+    context, target = torch.empty((3, 1, LENGTH), dtype=torch.int64), torch.empty((3, 1)).long()
+    arrays = (words, by_label.items, by_label.n_positive, context, target)
+    kernels.balanced_sequences(*(array.numpy() for array in arrays))
+    labels = dataset.labels.gather(1, context[:, 0])
+    assert labels.tolist() == [[1.0] * (LENGTH // 2) + [-1.0] * (LENGTH // 2)] * 3
 
 
 def test_balanced_contexts_hold_half_of_each_label_and_the_target(dataset, balanced):

@@ -111,9 +111,9 @@ def job_of(wildcards):
 
 
 def training_priority(wildcards):
-    """Rank training jobs below all else (0), so that verdicts come early, the longest job first.
+    """Rank training jobs below all else (0), so that verdicts come early, by the steps they may take.
 
-    So none is left over at the end while cores have nothing else to do.
+    The longest first, so that none is left over at the end while cores have nothing else to do.
     """
     return -1 / icl_cost.cost(job_of(wildcards)).operations
 

@@ -125,6 +125,9 @@ def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
     Args:
         data: role -> collected dataset.
         roles: those that `data` lacks are left out; evaluations are padded with NaN.
+
+    Raises:
+        NotComputableError: if a seed has two runs of one setting, which are one replicate.
     """
     given = [data[role] for role in roles if role in data]
     if len(given) == 1:
@@ -134,6 +137,15 @@ def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
         dataset.pad(evaluation=(0, longest - dataset.sizes["evaluation"])) for dataset in given
     ]
     together = xr.concat(parts, dim="run", join="exact", combine_attrs="drop")
+    keys = [together[key].values for key in ("context_length", "n_items", *SETTINGS, "seed")]
+    ranks = np.stack([np.unique(values, return_inverse=True)[1] for values in keys])
+    different, counts = np.unique(ranks, axis=1, return_counts=True)
+    if (counts > 1).any():
+        twice = np.unique(keys[-1])[different[-1, counts > 1]]
+        raise NotComputableError(
+            f"seeds {', '.join(map(str, np.unique(twice)))} have runs of one setting in two of "
+            f"{', '.join(role for role in roles if role in data)}"
+        )
     lists = {
         key: json.dumps([entry for dataset in given for entry in json.loads(dataset.attrs[key])])
         for key in ("jobs", "missing_blocks")
