@@ -107,7 +107,13 @@ def stratified_resamples(strata: np.ndarray, resamples: int, seed: int) -> np.nd
     return drawn
 
 
-def seed_resamples(strata: np.ndarray, seeds: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+def seed_resamples(
+    strata: np.ndarray,
+    seeds: np.ndarray,
+    resamples: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
     """Draw bootstrap samples of the seeds, each with its runs in every stratum.
 
     A seed starts from the same weights at every N and K, so that what it does at one it tends to do
@@ -118,25 +124,29 @@ def seed_resamples(strata: np.ndarray, seeds: np.ndarray, resamples: int, seed: 
         seeds: (R,) of each run; at most one run of a seed in a stratum.
         resamples: B.
         seed: of the draw; equal seeds, equal draws.
+        groups: (R,) a label for each run's seed, within which seeds are drawn; None: one group.
+            Where some seeds were run in fewer strata than others, theirs would be missed too often.
 
     Returns:
         (B, R) indices of runs; position r holds a run of the stratum of run r: that of the seed
-        drawn in place of its own, which is one that has runs in every stratum that its own has
-        (some may lack a few: they diverged, or there are more seeds in one stratum).
+        drawn in place of its own, or, where that has none (it diverged or is missing), any.
     """
     generator = np.random.default_rng(seed)
-    values, of_run = np.unique(seeds, return_inverse=True)
-    kinds, of_stratum = np.unique(strata, return_inverse=True)
-    run_of = np.full((len(values), len(kinds)), -1)
-    run_of[of_run, of_stratum] = np.arange(len(strata))
-    present = run_of >= 0  # (S, G)
-    replaced = np.empty((resamples, len(values)), dtype=np.int64)
-    for pattern in np.unique(present, axis=0):
-        alike = np.flatnonzero((present == pattern).all(axis=1))
-        candidates = np.flatnonzero(present[:, pattern].all(axis=1))
-        places = generator.integers(len(candidates), size=(resamples, len(alike)))
-        replaced[:, alike] = candidates[places]
-    return run_of[replaced[:, of_run], of_stratum]
+    values, first, of_run = np.unique(seeds, return_index=True, return_inverse=True)
+    of_seed = np.zeros(len(values)) if groups is None else groups[first]
+    replaced = np.empty((resamples, len(values)), dtype=np.int64)  # (B, S)
+    for group in np.unique(of_seed):
+        alike = np.flatnonzero(of_seed == group)
+        replaced[:, alike] = alike[generator.integers(len(alike), size=(resamples, len(alike)))]
+    drawn = np.empty((resamples, len(strata)), dtype=np.int64)
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        run_of = np.full(len(values), -1)
+        run_of[of_run[members]] = members
+        found = run_of[replaced[:, of_run[members]]]
+        others = generator.choice(members, size=found.shape)
+        drawn[:, members] = np.where(found < 0, others, found)
+    return drawn
 
 
 def interval(values: np.ndarray, level: float) -> tuple[float, float]:

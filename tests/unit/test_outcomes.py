@@ -12,7 +12,7 @@ import xarray as xr
 import yaml
 from icl import claims, hypotheses, measurements, statistics
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
-from icl.measurements import fading, finite, memorisation, replicates, thresholds
+from icl.measurements import acquisition, fading, finite, memorisation, replicates, thresholds
 from icl.measurements.base import NotComputableError, joined
 from icl.records import StopReason
 from synthetic_outcomes import NU, ROLES
@@ -98,24 +98,31 @@ def test_resampled_seeds_keep_their_runs_together():
     by_stratum = seeds[drawn].reshape(50, 3, 4)
     assert (by_stratum == by_stratum[:, :1]).all()
     assert len({tuple(row) for row in by_stratum[:, 0]}) > 20
-    # A seed that is missing in one stratum replaces none that is there.
+    # A seed that is missing in one stratum is replaced by another of that stratum.
     kept = np.arange(12) != 4
     drawn = statistics.seed_resamples(strata[kept], seeds[kept], 50, 0)
     assert (strata[kept][drawn] == strata[kept]).all()
-    others = [seeds[kept][drawn][:, strata[kept] == stratum] for stratum in (0, 1, 2)]
-    assert (others[0][:, 1:] == others[1]).all()
-    assert (others[0] == others[2]).all()
-    assert 5 in others[0][:, 0]
-    assert 5 not in others[0][:, 1:]
 
 
 def test_more_seeds_in_one_stratum_leave_those_of_all_together():
     strata = np.repeat([0, 1], [12, 4])
     seeds = np.concatenate([np.arange(12), np.arange(4)])
-    drawn = seeds[statistics.seed_resamples(strata, seeds, 200, 0)]
+    groups = (seeds >= 4).astype(int)
+    drawn = seeds[statistics.seed_resamples(strata, seeds, 200, 0, groups)]
     assert (drawn[:, :4] == drawn[:, 12:]).all()
     assert set(drawn[:, :4].flat) == {0, 1, 2, 3}
-    assert set(drawn[:, 4:12].flat) == set(range(12))
+    assert set(drawn[:, 4:12].flat) == set(range(4, 12))
+
+
+def test_the_seeds_of_every_n_stay_together_where_there_are_more_of_one_n():
+    data = {
+        "acquisition": synthetic.acquisition(lengths=(8, 16, 32), seeds=12),
+        "more_seeds": synthetic_outcomes.further(synthetic.acquisition(lengths=(8,), seeds=40)),
+    }
+    times = acquisition._times(joined(data, *data), options_of("long_tail"))
+    drawn = [times.runs["seed"].values[times.drawn[:, own]] for own in times.members]
+    assert (drawn[1] == drawn[2]).all()
+    assert (drawn[0][:, :12] == drawn[1]).all()  # ordered by seed
 
 
 def test_a_seed_that_two_experiments_share_is_one_replicate():

@@ -69,7 +69,11 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
             "defined here: their stop rule is looser than the threshold and its confirmation"
         )
     drawn = statistics.seed_resamples(
-        length_of_run, runs["seed"].values, options["resamples"], options["seed"]
+        length_of_run,
+        runs["seed"].values,
+        options["resamples"],
+        options["seed"],
+        groups=_lengths_of_seed(infinite, runs),
     )
     members = [np.flatnonzero(length_of_run == length) for length in lengths]
     by_length, notes = [], []
@@ -98,6 +102,13 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
     return _Times(
         runs, lengths, members, passage, drawn, by_length, notes, count_diverged(infinite)
     )
+
+
+def _lengths_of_seed(planned: xr.Dataset, runs: xr.Dataset) -> np.ndarray:
+    """Name, for each of the runs, the values of N at which its seed was to be run: (R,)."""
+    lengths = planned["context_length"].values
+    at = {seed: lengths[planned["seed"].values == seed] for seed in runs["seed"].values}
+    return np.array([str(sorted(at[seed])) for seed in runs["seed"].values])
 
 
 @statistic(
