@@ -1,6 +1,6 @@
 """What makes the transformer's t_ICL grow faster than N: how attention starts, the MLP's gain.
 
-    OMP_NUM_THREADS=1 python docs/diagnoses/mlp_gain.py     # a quarter of an hour, on one core
+    OMP_NUM_THREADS=1 python docs/diagnoses/mlp_gain.py     # half an hour, on one core
 
 The signal of ICL goes as 1/N, and t_ICL as N if all else does too. Two things do not: the scores of
 K0^T Q0 have attention read a few random labels, and the untrained MLP is a random function of the
@@ -25,7 +25,7 @@ from icl.models import one_layer
 from icl.models.layers import MLP, mlp, mlp_outputs
 from icl.streams import Purpose
 
-SEEDS = {"first": 60300, "count": 8}  # of no claim
+FIRST_SEED, FEW, MANY = 60300, 8, 32  # seeds of no claim; many where nothing or both are away
 LENGTHS = [16, 32, 64]
 LAST = ["exponent, 32 to 64", "16 to 64", "16 to 64, less the first row's", "gain at t_ICL/2"]
 INITIALISE, FORWARD = one_layer.initialise, fused_one_layer.OneLayer._forward
@@ -34,6 +34,7 @@ SCORES, FUNCTION = "scores at the start", "the MLP's random function"
 ITEMS, LEARNING = "what V reads of items", "the MLP's learning"
 CASES = [[], [SCORES], [FUNCTION], [SCORES, FUNCTION], [SCORES, FUNCTION, ITEMS]]
 CASES += [[LEARNING], [LEARNING, SCORES]]
+WITH_MANY = [[], [SCORES, FUNCTION]]
 
 
 def forward(self, p, tables, sequences, first) -> None:
@@ -95,21 +96,22 @@ def main() -> None:
     acquisition = preset["experiments"]["acquisition"]
     cells = (c for c in acquisition["grid"] if c["context_length"] in LENGTHS)
     grid = [{**cell, "steps": 2 * cell["steps"]} for cell in cells]
-    n = SEEDS["count"]
-    experiment = {**acquisition, "seeds": SEEDS, "block_size": n, "grid": grid}
-    resamples = np.random.default_rng(0).integers(n, size=(5000, n))
-    level = statistics.expanded_level(0.95, n)
-    columns = ["taken away", *(f"N = {length}" for length in LENGTHS), *LAST]
+    columns = ["taken away", "seeds", *(f"N = {length}" for length in LENGTHS), *LAST]
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     usual = None  # the exponents of the first case
     for away in CASES:
+        n = MANY if away in WITH_MANY else FEW
+        seeds = {"first": FIRST_SEED, "count": n}
+        experiment = {**acquisition, "seeds": seeds, "block_size": n, "grid": grid}
+        resamples = np.random.default_rng(0).integers(n, size=(5000, n))
+        level = statistics.expanded_level(0.95, n)
         jobs = config.expand(preset["defaults"], experiment)
         times, gains = zip(*(measure(job, away) for job in jobs), strict=True)
         logs = np.log2(times)  # (N, R); N doubles
-        cells = [f"{2**mean:.0f}" for mean in logs.mean(1)]
+        cells = [str(n), *(f"{2**mean:.0f}" for mean in logs.mean(1))]
         overall = (logs[2] - logs[0]) / 2
         usual = overall if usual is None else usual
-        for exponent in (logs[2] - logs[1], overall, overall - usual):
+        for exponent in (logs[2] - logs[1], overall, overall - usual[:n]):
             low, high = statistics.interval(exponent[resamples].mean(1), level)
             cells.append(f"{exponent.mean():.2f} [{low:.2f}, {high:.2f}]")
         cells.append(", ".join(f"{np.median(g):.2f}" for g in gains))

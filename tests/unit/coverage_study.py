@@ -76,6 +76,25 @@ def threshold_coverage(repeats: int, **kwargs) -> float:
     return float(np.mean(held))
 
 
+def tails_found(repeats: int, looks: tuple[int, ...], **kwargs) -> np.ndarray:
+    """Share of experiments at one N whose tail is decided by so many seeds, or by fewer before.
+
+    As the laptop size's was: seeds were added until it was decided.
+    """
+    found = np.zeros((repeats, len(looks)), dtype=bool)
+    for repeat in range(repeats):
+        generator = np.random.default_rng(repeat)
+        data = synthetic.acquisition(lengths=(8,), seeds=looks[-1], generator=generator, **kwargs)
+        for look, seeds in enumerate(looks):
+            some = {"acquisition": data.isel(run=np.flatnonzero(data["seed"] < seeds))}
+            advantage = measurements.load("long_tail")(some, OPTIONS).estimates["aic_advantage"]
+            found[repeat, look] = judge(advantage, [0, None]) == "reproduced"
+            if found[repeat, look]:
+                found[repeat, look:] = True
+                break
+    return found.mean(axis=0)
+
+
 def main(repeats: int = 500) -> None:
     """Print the table."""
     for seeds in (16, 32):
@@ -108,6 +127,11 @@ def main(repeats: int = 500) -> None:
             # A width below the grid's spacing cannot be seen: only the upper end is tested there.
             share = np.mean([e.high >= width and e.low <= max(width, 0.145) for e in found])
             print(f"width: {share:.3f}, decided {decided(iter(found), [None, 0.5])}", flush=True)
+    looks = (48, 144, 336)
+    for normal in (True, False):
+        shares = tails_found(repeats, looks, normal=normal, spread=0.17)
+        kind = "normal" if normal else "log-normal"
+        print(f"tail found, {kind} 0.17, {looks} seeds: {shares}", flush=True)
     for rise in (0.1, 0.3):
         make = transition(rise=rise)
         shares = decided(measured("abrupt_acquisition", "rise", repeats, make), [None, 0.25])
