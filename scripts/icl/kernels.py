@@ -12,7 +12,7 @@ def pack_tokens(items, labels, scale, epsilon, rows):  # pragma: no cover - comp
     A row is its token's first D + 1 components and zeros; the last component is minus their sum.
     """
     n_items, item_dim = items.shape
-    padded, width = rows.shape[1], np.float32(item_dim + 2)
+    width = np.float32(item_dim + 2)
     for k in range(n_items):
         x, to = items[k], rows[k]
         total, square = np.float32(0), np.float32(0)
@@ -28,7 +28,7 @@ def pack_tokens(items, labels, scale, epsilon, rows):  # pragma: no cover - comp
         for i in range(item_dim):
             to[i] = factor * x[i] - shift
         to[item_dim] = (norm if labels[k] > 0 else np.float32(0)) - shift
-        for i in range(item_dim + 1, padded):
+        for i in range(item_dim + 1, rows.shape[1]):
             to[i] = 0
 
 

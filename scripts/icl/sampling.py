@@ -59,13 +59,18 @@ def draw_balanced_sequences(
     n = context_length
     words = streams.bits(seeds, purpose, step, batch_size * (2 * n + 1))
     words = words.view(-1, batch_size, 2 * n + 1)
-    if seeds.device.type == "cpu":
-        context = torch.empty((len(seeds), batch_size, n), dtype=torch.int64)
-        target = torch.empty((len(seeds), batch_size), dtype=torch.int64)
-        arrays = (words, by_label.items, by_label.n_positive, context, target)
-        kernels.balanced_sequences(*(array.numpy() for array in arrays))
-        return Sequences(context, target)
-    return arrange_balanced(words, by_label)
+    arrange = arrange_balanced_on_cpu if seeds.device.type == "cpu" else arrange_balanced
+    return arrange(words, by_label)
+
+
+def arrange_balanced_on_cpu(words: torch.Tensor, by_label: ByLabel) -> Sequences:
+    """Do what `arrange_balanced` does, by a compiled loop."""
+    shape = (*words.shape[:2], words.shape[-1] // 2)
+    context = torch.empty(shape, dtype=torch.int64)
+    target = torch.empty(shape[:2], dtype=torch.int64)
+    arrays = (words, by_label.items, by_label.n_positive, context, target)
+    kernels.balanced_sequences(*(array.numpy() for array in arrays))
+    return Sequences(context, target)
 
 
 def arrange_balanced(words: torch.Tensor, by_label: ByLabel) -> Sequences:

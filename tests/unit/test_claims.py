@@ -232,10 +232,8 @@ def test_more_seeds_of_some_n_join_the_others():
         "acquisition": synthetic.acquisition(seeds=20, lengths=(8, 16, 32)),
         "more_seeds": synthetic.acquisition(seeds=50, lengths=(8, 16)),
     }
-    further = data["more_seeds"]
-    further = further.isel(evaluation=slice(300))  # records of another length
-    further = further.assign_coords(seed=further["seed"] + 1000)
-    data["more_seeds"] = further.assign_attrs(experiment="more_seeds")
+    shorter = data["more_seeds"].isel(evaluation=slice(300))  # records of another length
+    data["more_seeds"] = synthetic_outcomes.further(shorter).assign_attrs(experiment="more_seeds")
     claim = CONFIG["claims"]["long_tail"]
     claim = {**claim, "experiments": {role: role for role in data}}
     few, verdict = (

@@ -66,9 +66,8 @@ def test_no_band_has_changed_since_the_gallery_was_judged(size):
     judged = gallery(size)
     assert judged.keys() == settings["claims"].keys()
     for name, claim in settings["claims"].items():
-        criteria = [c for c in claim["criteria"] if size in c.get("presets", [size])]
-        decisive = [claim["statistic"], claim["options"], criteria]
-        assert judged[name]["band_digest"] == claims._digest(decisive), name
+        without_data = claims.evaluate(claim, name, {}, size)
+        assert judged[name]["band_digest"] == without_data["band_digest"], name
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/howto/change-a-grid.md"])

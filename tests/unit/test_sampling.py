@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from icl import kernels, sampling, streams, tasks
+from icl import sampling, streams, tasks
 from icl.config import Task
 from icl.sampling import ByLabel, TrainingData
 from icl.streams import Purpose
@@ -67,12 +67,9 @@ def test_the_compiled_loop_of_balanced_sequences_is_the_tensor_operations(datase
 
 
 def test_equal_words_still_choose_half_of_each_label(dataset):
-    by_label = ByLabel.of(dataset.labels)
     words = torch.zeros((3, 1, 2 * LENGTH + 1), dtype=torch.int64)
-    context, target = torch.empty((3, 1, LENGTH), dtype=torch.int64), torch.empty((3, 1)).long()
-    arrays = (words, by_label.items, by_label.n_positive, context, target)
-    kernels.balanced_sequences(*(array.numpy() for array in arrays))
-    labels = dataset.labels.gather(1, context[:, 0])
+    sequences = sampling.arrange_balanced_on_cpu(words, ByLabel.of(dataset.labels))
+    labels = dataset.labels.gather(1, sequences.context[:, 0])
     assert labels.tolist() == [[1.0] * (LENGTH // 2) + [-1.0] * (LENGTH // 2)] * 3
 
 

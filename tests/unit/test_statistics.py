@@ -223,3 +223,26 @@ def test_a_measurement_does_not_depend_on_the_order_of_runs():
         for d in (data, shuffled)
     )
     assert one == other
+
+
+def test_resampled_seeds_keep_their_runs_together():
+    strata, seeds = np.repeat([0, 1, 2], 4), np.tile([5, 6, 7, 8], 3)
+    drawn = statistics.seed_resamples(strata, seeds, 50, 0)
+    assert (strata[drawn] == strata).all()
+    by_stratum = seeds[drawn].reshape(50, 3, 4)
+    assert (by_stratum == by_stratum[:, :1]).all()
+    assert len({tuple(row) for row in by_stratum[:, 0]}) > 20
+    # A seed that is missing in one stratum is replaced by another of that stratum.
+    kept = np.arange(12) != 4
+    drawn = statistics.seed_resamples(strata[kept], seeds[kept], 50, 0)
+    assert (strata[kept][drawn] == strata[kept]).all()
+
+
+def test_more_seeds_in_one_stratum_leave_those_of_all_together():
+    strata = np.repeat([0, 1], [12, 4])
+    seeds = np.concatenate([np.arange(12), np.arange(4)])
+    groups = (seeds >= 4).astype(int)
+    drawn = seeds[statistics.seed_resamples(strata, seeds, 200, 0, groups)]
+    assert (drawn[:, :4] == drawn[:, 12:]).all()
+    assert set(drawn[:, :4].flat) == {0, 1, 2, 3}
+    assert set(drawn[:, 4:12].flat) == set(range(4, 12))

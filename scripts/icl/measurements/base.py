@@ -112,11 +112,15 @@ def estimate(
     return Estimate(float(value), low, high, unit, int(np.isnan(resampled).sum()))
 
 
+def _ranks(dataset: xr.Dataset) -> np.ndarray:
+    """Rank the values of N, K, settings and seed, which tell runs apart: (keys, run)."""
+    keys = ("context_length", "n_items", *SETTINGS, "seed")
+    return np.stack([np.unique(dataset[key].values, return_inverse=True)[1] for key in keys])
+
+
 def sorted_runs(dataset: xr.Dataset) -> xr.Dataset:
     """Order runs by N, K, settings and seed, so that no bootstrap depends on the order of files."""
-    keys = ("context_length", "n_items", *SETTINGS, "seed")
-    ranks = [np.unique(dataset[key].values, return_inverse=True)[1] for key in keys]
-    return dataset.isel(run=np.lexsort(ranks[::-1]))
+    return dataset.isel(run=np.lexsort(_ranks(dataset)[::-1]))
 
 
 def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
@@ -137,13 +141,11 @@ def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
         dataset.pad(evaluation=(0, longest - dataset.sizes["evaluation"])) for dataset in given
     ]
     together = xr.concat(parts, dim="run", join="exact", combine_attrs="drop")
-    keys = [together[key].values for key in ("context_length", "n_items", *SETTINGS, "seed")]
-    ranks = np.stack([np.unique(values, return_inverse=True)[1] for values in keys])
-    different, counts = np.unique(ranks, axis=1, return_counts=True)
+    _, first, counts = np.unique(_ranks(together), axis=1, return_index=True, return_counts=True)
     if (counts > 1).any():
-        twice = np.unique(keys[-1])[different[-1, counts > 1]]
+        twice = np.unique(together["seed"].values[first[counts > 1]])
         raise NotComputableError(
-            f"seeds {', '.join(map(str, np.unique(twice)))} have runs of one setting in two of "
+            f"seeds {', '.join(map(str, twice))} have runs of one setting in two of "
             f"{', '.join(role for role in roles if role in data)}"
         )
     lists = {
