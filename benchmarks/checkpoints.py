@@ -18,9 +18,9 @@ import store
 
 sys.path.insert(0, str(store.ROOT / "scripts"))
 
-from icl import checkpoint, training
-from icl.config import expand
-from icl.validation import load_yaml
+from icl.engine import checkpoint, training
+from icl.experiment.grid import expand
+from icl.experiment.validation import load_yaml
 
 SAVES = 7
 

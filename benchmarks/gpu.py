@@ -1,4 +1,4 @@
-"""What the paper's size would cost on a GPU, estimated; icl.gpu says how.
+"""What the paper's size would cost on a GPU, estimated; icl.planning.gpu says how.
 
 python benchmarks/gpu.py
 """
@@ -9,8 +9,8 @@ import store
 
 sys.path.insert(0, str(store.ROOT / "scripts"))
 
-from icl.config import Job
-from icl.gpu import SHARES, demand_at, hours
+from icl.job import Job
+from icl.planning.gpu import SHARES, demand_at, hours
 from jobs import preset_jobs
 
 

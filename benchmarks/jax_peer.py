@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from icl.models import one_layer
+from icl.models.one_layer import network as one_layer
 
 
 class JaxPeer:

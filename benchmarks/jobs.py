@@ -23,10 +23,11 @@ import torch
 
 sys.path.insert(0, str(store.ROOT / "scripts"))
 
-from icl import steps, training
-from icl.config import Job, Stop, expand
-from icl.cost import cost
-from icl.validation import load_yaml
+from icl.engine import steps, training
+from icl.experiment.cost import cost
+from icl.experiment.grid import expand
+from icl.experiment.validation import load_yaml
+from icl.job import Job, Stop
 
 MEASURED = (  # preset, experiment, K
     ("laptop", "transition", 2200),

@@ -23,19 +23,11 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from icl import steps, tasks
-from icl.config import (
-    Evaluation,
-    EvaluationSequences,
-    Job,
-    Model,
-    Optimiser,
-    Stop,
-    Task,
-    WeightDecay,
-)
-from icl.models import one_layer
-from icl.streams import Purpose
+from icl.engine import steps
+from icl.job import Evaluation, EvaluationSequences, Job, Model, Optimiser, Stop, Task, WeightDecay
+from icl.models.one_layer import network as one_layer
+from icl.task import draws
+from icl.task.streams import Purpose
 
 BATCH, RATE, DECAY, ITEM_DIM = 128, 0.01, 1e-10, 63
 GEMM_SIZE = 1024
@@ -86,17 +78,17 @@ class Problem:
     def __init__(self, size: Size):
         self.size, self.job = size, size.job()
         self.seeds = torch.tensor(self.job.seeds)
-        self.dataset = tasks.training_dataset(self.seeds, size.n_items, ITEM_DIM, self.job.task)
+        self.dataset = draws.training_dataset(self.seeds, size.n_items, ITEM_DIM, self.job.task)
         self.start = one_layer.initialise(self.seeds, self.job.model)
 
     def parameters(self) -> dict[str, torch.Tensor]:
         """Return a fresh copy of the parameters at step 0."""
         return {name: p.clone() for name, p in self.start.items()}
 
-    def sequences(self, step: int) -> tasks.Sequences:
+    def sequences(self, step: int) -> draws.Sequences:
         """Draw the sequences of a step."""
         sizes = (BATCH, self.size.context_length, self.size.n_items)
-        return tasks.draw_sequences(self.seeds, Purpose.TRAINING, step, *sizes)
+        return draws.draw_sequences(self.seeds, Purpose.TRAINING, step, *sizes)
 
     def tokens(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the tokens before LayerNorm, with and without labels: (R, K, E)."""
@@ -135,7 +127,7 @@ class PlainModule(nn.Module):
 class Contender:
     """Anyone who trains by single steps."""
 
-    def train(self, batches: list[tasks.Sequences]) -> None:
+    def train(self, batches: list[draws.Sequences]) -> None:
         """Take one step on each batch."""
         for sequences in batches:
             self.step(sequences)
@@ -152,7 +144,7 @@ class PlainLoop(Contender):
         self.module = PlainModule(parameters, all_queries)
         self.optimiser = torch.optim.SGD(self.module.parameters(), lr=RATE, weight_decay=DECAY)
 
-    def step(self, sequences: tasks.Sequences) -> float:
+    def step(self, sequences: draws.Sequences) -> float:
         """Train on one batch; return its loss."""
         context, target = sequences.context[0], sequences.target[0]
         tokens = torch.cat((self.labelled[context], self.unlabelled[target][:, None]), dim=1)
@@ -186,7 +178,7 @@ class FuncVmap(Contender):
         logits = (hidden @ p["readout"].mT + p["readout_bias"]).squeeze(-1)
         return functional.softplus(-labels[target] * logits).mean()
 
-    def step(self, sequences: tasks.Sequences) -> float:
+    def step(self, sequences: draws.Sequences) -> float:
         """Train on one batch; return the first replicate's loss."""
         gradients, losses = self.gradient(
             self.parameters, *self.tables, sequences.context, sequences.target
@@ -206,13 +198,13 @@ class Engine(Contender):
         self.parameters = problem.parameters()
         self.tables = self.arithmetic.embed(problem.dataset)
 
-    def step(self, sequences: tasks.Sequences) -> None:
+    def step(self, sequences: draws.Sequences) -> None:
         """Draw and train on one batch."""
         sequences = self.problem.sequences(self.n_drawn)
         self.n_drawn += 1
         self.arithmetic.step(self.parameters, self.tables, sequences)
 
-    def loss(self, sequences: tasks.Sequences) -> float:
+    def loss(self, sequences: draws.Sequences) -> float:
         """Return the first replicate's loss on a batch."""
         job, tables = self.problem.job, self.tables
         logits = self.arithmetic.logits(self.parameters, tables, sequences, job.model)
@@ -228,7 +220,7 @@ class Gemm(Contender):
     def __init__(self):
         self.a, self.b, self.out = (torch.randn(GEMM_SIZE, GEMM_SIZE) for _ in range(3))
 
-    def step(self, sequences: tasks.Sequences) -> None:
+    def step(self, sequences: draws.Sequences) -> None:
         """Multiply once."""
         torch.mm(self.a, self.b, out=self.out)
 

@@ -1,6 +1,7 @@
 """Decide one claim from the collected data of its experiments."""
 
-from icl import artifacts, claims, entry, files
+from icl import claims, entry
+from icl.store import artifacts, files
 
 with entry.logged(snakemake.log[0]) as log:
     claim = dict(snakemake.params.claim)

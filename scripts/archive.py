@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from icl import archive, entry, provenance
+from icl import entry
+from icl.store import archive, provenance
 
 with entry.logged(snakemake.log[0]) as log:
     folder = str(Path(snakemake.output[0]).parent)

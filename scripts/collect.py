@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-from icl import artifacts, checkpoint, entry, provenance
+from icl import entry
+from icl.engine import checkpoint
+from icl.store import artifacts, provenance
 
 with entry.logged(snakemake.log[0]) as log:
     experiment = snakemake.wildcards.experiment

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-from icl import artifacts, captions, entry, files, front_page
+from icl import entry
+from icl.pages import captions, front
+from icl.store import artifacts, files
 
 with entry.logged(snakemake.log[0]) as log:
     preset, templates = snakemake.params.preset, snakemake.params.templates
@@ -23,19 +25,19 @@ with entry.logged(snakemake.log[0]) as log:
                 "id": figure,
                 "name": captions.printed_name(figure),
                 "title": configured["title"],
-                "caption": front_page.caption_html(caption),
-                "picture": front_page.picture(pictures[figure]),
+                "caption": front.caption_html(caption),
+                "picture": front.picture(pictures[figure]),
             }
         )
         log.info("described %s", figure)
     trained = [data for _, data in sorted(datasets.items()) if "run" in data.dims]
-    experiments = [front_page.experiment_row(dataset) for dataset in trained]
+    experiments = [front.experiment_row(dataset) for dataset in trained]
     provenance = [run for data in trained for run in json.loads(data.attrs["provenance"])]
-    page = front_page.render(
+    page = front.render(
         Path(templates, "front.html").read_text(encoding="utf-8"),
         preset=preset,
         verdicts=verdicts,
-        tally=front_page.tally(verdicts),
+        tally=front.tally(verdicts),
         figures=figures,
         experiments=experiments,
         n_runs=sum(row["runs"] for row in experiments),
@@ -43,7 +45,7 @@ with entry.logged(snakemake.log[0]) as log:
         missing=sum(row["missing"] for row in experiments),
         newest=max((run["started"][:10] for run in provenance), default=""),
         versions="; ".join(sorted({run["versions"] for run in provenance})) or "none",
-        runtimes=front_page.runtimes(snakemake.params.benchmarks),
+        runtimes=front.runtimes(snakemake.params.benchmarks),
         configuration={
             path: Path(path).read_text(encoding="utf-8") for path in snakemake.input.configuration
         },

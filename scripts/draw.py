@@ -2,8 +2,9 @@
 
 import json
 
-from icl import artifacts, entry, figures, files, provenance
+from icl import entry, figures
 from icl.figures import style
+from icl.store import artifacts, files, provenance
 
 with entry.logged(snakemake.log[0]):
     figure = snakemake.params.figure

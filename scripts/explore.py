@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from icl import artifacts, entry, explorer, files
+from icl import entry
+from icl.pages import explorer
+from icl.store import artifacts, files
 
 with entry.logged(snakemake.log[0]) as log:
     datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)

@@ -3,12 +3,14 @@
 import os
 import sys
 
-from icl import config, entry, plan
+from icl import entry
+from icl.experiment import grid
+from icl.planning import plan
 
 with entry.logged(snakemake.log[0]) as log:
     values = snakemake.config
     expanded = {
-        name: config.expand(values["defaults"], experiment)
+        name: grid.expand(values["defaults"], experiment)
         for name, experiment in values["experiments"].items()
     }
     text = plan.table(

@@ -2,7 +2,8 @@
 
 import time
 
-from icl import artifacts, entry, provenance
+from icl import entry
+from icl.store import artifacts, provenance
 from icl.theory import datasets
 
 with entry.logged(snakemake.log[0]) as log:

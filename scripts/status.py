@@ -9,7 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from icl import config, progress, validation
+from icl.experiment import validation
+from icl.job import ConfigError
+from icl.planning import progress
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,13 +25,13 @@ def main() -> None:
         sources = validation.Sources(given)
         claims = ROOT / sources.merged().get("claims_file", "config/claims.yaml")
         if "preset" not in sources.merged():
-            raise config.ConfigError("none of the files given is a preset; give one first")
+            raise ConfigError("none of the files given is a preset; give one first")
         sources.refuse_overlay_before_preset()
         common = validation.Sources([ROOT / "config/theory.yaml", claims])
         sources.files = common.files + sources.files
         merged = sources.merged()
         experiments = validation.check(merged, ROOT / "workflow/schemas", sources)
-    except config.ConfigError as error:
+    except ConfigError as error:
         sys.exit(f"The configuration cannot be read:\n{error}")
     print(progress.table(experiments, Path("results", merged.get("name", merged["preset"]))))
 

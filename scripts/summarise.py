@@ -2,7 +2,8 @@
 
 import json
 
-from icl import claims, entry, files
+from icl import claims, entry
+from icl.store import files
 
 with entry.logged(snakemake.log[0]):
     verdicts = [files.read_json(path) for path in snakemake.input.verdicts]

@@ -6,7 +6,7 @@ python scripts/trace.py results/laptop/figures/fig6.pdf
 import sys
 from pathlib import Path
 
-from icl import artifacts, trace
+from icl.store import artifacts, trace
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or "-h" in sys.argv[1:] or "--help" in sys.argv[1:]:

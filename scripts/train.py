@@ -3,8 +3,10 @@
 import json
 
 import torch
-from icl import artifacts, checkpoint, entry, provenance, training
-from icl.config import job_from_identity
+from icl import entry
+from icl.engine import checkpoint, training
+from icl.job import job_from_identity
+from icl.store import artifacts, provenance
 
 with entry.logged(snakemake.log[0], mode="a") as log:  # earlier attempts' lines stay
     torch.set_num_threads(snakemake.threads)

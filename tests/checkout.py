@@ -17,10 +17,12 @@ PARTS = ("Snakefile", "Makefile", "workflow", "config", "scripts", "envs", "prof
 COMPILE = """
 import dataclasses, pathlib, sys
 import torch
-from icl import config, training, validation
+from icl.experiment import grid
+from icl.engine import training
+from icl.experiment import validation
 smoke = validation.load_yaml(pathlib.Path(sys.argv[1]))
 for name in ("transition", "acquisition", "minimal_transition", "two_layer", "memorisation"):
-    job = config.expand(smoke["defaults"], smoke["experiments"][name])[0]
+    job = grid.expand(smoke["defaults"], smoke["experiments"][name])[0]
     training.train(dataclasses.replace(job, steps=1), torch.device("cpu"))
 """
 
@@ -28,7 +30,7 @@ for name in ("transition", "acquisition", "minimal_transition", "two_layer", "me
 @functools.cache
 def compile_loops() -> None:
     """Compile the loops that train, once, for every checkout has a copy of what was compiled."""
-    with open(ROOT / "scripts/icl/compiled.py", encoding="utf-8") as lock:
+    with open(ROOT / "scripts/icl/kernels/compiled.py", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = [sys.executable, "-c", COMPILE, ROOT / "config/smoke.yaml"]
         subprocess.run(command, cwd=ROOT / "scripts", check=True)

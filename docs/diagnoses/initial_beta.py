@@ -20,8 +20,10 @@ from scipy.special import log_expit
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl import artifacts, config, statistics
+from icl.job import job_from_identity
 from icl.models import MODELS
+from icl.statistics import curves
+from icl.store import artifacts
 
 ACQUIRED_ABOVE = 0.75
 PERMUTATIONS = 499
@@ -30,9 +32,9 @@ EXPERIMENTS = ("minimal_transition", "thresholds", "transition")
 
 def starts(jobs: list[dict]) -> dict[int, float]:
     """Return the beta0 of every seed of some jobs of one model."""
-    known = [config.job_from_identity(job) for job in jobs]
+    known = [job_from_identity(job) for job in jobs]
     seeds, model = sorted({seed for job in known for seed in job.seeds}), known[0].model
-    parameters = MODELS[model.name].initialise(torch.tensor(seeds), model)
+    parameters = MODELS[model.name].network.initialise(torch.tensor(seeds), model)
     if model.name == "minimal":
         beta = parameters["beta"]
     else:
@@ -55,7 +57,7 @@ def main() -> None:
     for name in EXPERIMENTS:
         data = artifacts.read(ROOT / f"docs/gallery/laptop/collected/{name}.nc")
         beta0 = starts(json.loads(data.attrs["jobs"]))
-        acquired = statistics.last_value(data["icl_accuracy"].values) > ACQUIRED_ABOVE
+        acquired = curves.last_value(data["icl_accuracy"].values) > ACQUIRED_ABOVE
         lengths = data["context_length"].values
         own = [(lengths == n).astype(float) for n in np.unique(lengths)]
         decades = np.log10(data["n_items"].values / 1000)

@@ -17,7 +17,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl import config, statistics, training
+from icl.engine import training
+from icl.statistics import curves
 
 SEEDS = {"first": 60200, "count": 8}  # of no claim
 LENGTHS = [16, 32, 64]
@@ -52,11 +53,11 @@ def main() -> None:
             "grid": grid,
         }
         medians = []
-        for job in config.expand(preset["defaults"], experiment):
+        for job in grid.expand(preset["defaults"], experiment):
             record = training.train(job)
             time = np.tile(rate * record.steps, (len(job.seeds), 1))
-            found = statistics.acquisition_time(record.metrics["icl_accuracy"], time, level)
-            medians.append(statistics.censored_median(found.time, found.reached))
+            found = curves.acquisition_time(record.metrics["icl_accuracy"], time, level)
+            medians.append(curves.censored_median(found.time, found.reached))
         local = np.diff(np.log(medians)) / np.diff(np.log(LENGTHS))
         cells = [f"{rate:g}", *(f"{m:.0f}" for m in medians), *(f"{e:.2f}" for e in local)]
         print("| " + " | ".join(cells) + " |", flush=True)

@@ -17,7 +17,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl import config, training
+from icl.engine import training
+from icl.experiment import grid
 from icl.theory.memorisation import MemorisationRecord
 
 SEEDS = {"first": 60100, "count": 3}  # of no claim
@@ -43,7 +44,7 @@ def main() -> None:
     columns = [f"to c1 = {level:.0e}" for level in LEVELS]
     print("| K | " + " | ".join(columns) + " | bound on the rest | time at the last | law |")
     print("|" + "---|" * (len(columns) + 4))
-    for job in config.expand(preset["defaults"], experiment):
+    for job in grid.expand(preset["defaults"], experiment):
         record = training.train(job)
         metrics, times = record.metrics, job.optimiser.learning_rate * record.steps
         gains, bounds, ends, laws = [], [], [], set()

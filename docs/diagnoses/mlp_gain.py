@@ -20,16 +20,20 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl import config, fused, fused_one_layer, statistics, tasks, training
-from icl.models import one_layer
+from icl.engine import training
+from icl.models import fast
 from icl.models.layers import MLP, mlp, mlp_outputs
-from icl.streams import Purpose
+from icl.models.one_layer import fast as fused_one_layer
+from icl.models.one_layer import network as one_layer
+from icl.statistics import curves
+from icl.task import draws
+from icl.task.streams import Purpose
 
 FIRST_SEED, FEW, MANY = 60300, 8, 32  # seeds of no claim; many where nothing or both are away
 LENGTHS = [16, 32, 64]
 LAST = ["exponent, 32 to 64", "16 to 64", "16 to 64, less the first row's", "gain at t_ICL/2"]
-INITIALISE, FORWARD = one_layer.initialise, fused_one_layer.OneLayer._forward
-TRAIN, EVALUATE = fused.FusedMLP.train, training._Ensemble.evaluate
+INITIALISE, FORWARD = one_layer.initialise, fused_one_layer.Step._forward
+TRAIN, EVALUATE = fast.FusedMLP.train, training._Ensemble.evaluate
 SCORES, FUNCTION = "scores at the start", "the MLP's random function"
 ITEMS, LEARNING = "what V reads of items", "the MLP's learning"
 CASES = [[], [SCORES], [FUNCTION], [SCORES, FUNCTION], [SCORES, FUNCTION, ITEMS]]
@@ -49,7 +53,7 @@ def gain(ensemble) -> torch.Tensor:
     job, novel = ensemble.job, ensemble.arithmetic.unpack(ensemble.novel)
     n_items = job.evaluation.novel_items
     drawn = (ensemble.seeds, Purpose.EVALUATE_ICL, 0, 200, job.context_length, n_items)
-    sequences = tasks.draw_sequences(*drawn)
+    sequences = draws.draw_sequences(*drawn)
     context = one_layer.look_up(novel.labelled, sequences.context)
     target = one_layer.look_up(novel.unlabelled, sequences.target)
     u = one_layer.attention(ensemble.parameters, context, target, job.model)
@@ -76,11 +80,11 @@ def measure(job, away: list[str]) -> tuple[np.ndarray, ...]:
             gains[seed][step] = value
         return EVALUATE(self, step)
 
-    one_layer.initialise, fused_one_layer.OneLayer._forward = initialise, forward
-    fused.FusedMLP.train, training._Ensemble.evaluate = train, torch.no_grad()(evaluate)
+    one_layer.initialise, fused_one_layer.Step._forward = initialise, forward
+    fast.FusedMLP.train, training._Ensemble.evaluate = train, torch.no_grad()(evaluate)
     record = training.train(job)
     accuracy, steps = record.metrics["icl_accuracy"], np.tile(record.steps, (len(job.seeds), 1))
-    found = statistics.acquisition_time(accuracy, steps, job.stop.icl_accuracy)
+    found = curves.acquisition_time(accuracy, steps, job.stop.icl_accuracy)
     assert found.reached.all(), "a seed never acquires: a longer budget is needed"
     ratio = []
     for curve, end in zip(gains.values(), found.time, strict=True):
@@ -104,15 +108,15 @@ def main() -> None:
         seeds = {"first": FIRST_SEED, "count": n}
         experiment = {**acquisition, "seeds": seeds, "block_size": n, "grid": grid}
         resamples = np.random.default_rng(0).integers(n, size=(5000, n))
-        level = statistics.expanded_level(0.95, n)
-        jobs = config.expand(preset["defaults"], experiment)
+        level = curves.expanded_level(0.95, n)
+        jobs = grid.expand(preset["defaults"], experiment)
         times, gains = zip(*(measure(job, away) for job in jobs), strict=True)
         logs = np.log2(times)  # (N, R); N doubles
         cells = [str(n), *(f"{2**mean:.0f}" for mean in logs.mean(1))]
         overall = (logs[2] - logs[0]) / 2
         usual = overall if usual is None else usual
         for exponent in (logs[2] - logs[1], overall, overall - usual[:n]):
-            low, high = statistics.interval(exponent[resamples].mean(1), level)
+            low, high = curves.interval(exponent[resamples].mean(1), level)
             cells.append(f"{exponent.mean():.2f} [{low:.2f}, {high:.2f}]")
         cells.append(", ".join(f"{np.median(g):.2f}" for g in gains))
         print(f"| {', '.join(away) or 'nothing'} | " + " | ".join(cells) + " |", flush=True)

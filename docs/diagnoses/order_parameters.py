@@ -20,8 +20,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl import config, training
-from icl.models import one_layer
+from icl.engine import training
+from icl.experiment import grid
+from icl.models.one_layer import network as one_layer
 
 SEEDS = {"first": 60000, "count": 8}  # of no claim
 INITIALISE = one_layer.initialise
@@ -46,7 +47,7 @@ def main() -> None:
     torch.set_num_threads(1)
     preset = yaml.safe_load((ROOT / "config/laptop.yaml").read_text())
     experiment = {**preset["experiments"]["order_parameters"], "seeds": SEEDS}
-    (job,) = config.expand(preset["defaults"], experiment)
+    (job,) = grid.expand(preset["defaults"], experiment)
     print("| start | R^2 at step 0 | at t_ICL | at the last step | ICL accuracy then |")
     print("|---|---|---|---|---|")
     for name, start in STARTS.items():

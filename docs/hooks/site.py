@@ -24,8 +24,8 @@ IN_THE_SITE = {
     "results/README.md": "reference/results.md",
     "scripts/icl": "reference/library/icl.md",
 }
-PACKAGES = {"icl": "Core", "models": "Models", "theory": "Theory"}
-PACKAGES |= {"measurements": "Measurements", "figures": "Figures"}
+PACKAGES = ("icl", "experiment", "kernels", "task", "models", "engine", "store", "statistics")
+PACKAGES += ("theory", "measurements", "figures", "pages", "planning")
 
 
 def on_files(files, config):
@@ -90,7 +90,11 @@ def library_page(package: str) -> str:
     """List the modules of a package of the library, or those beside the packages."""
     folder = LIBRARY if package == "icl" else LIBRARY / package
     dotted = "icl" if package == "icl" else f"icl.{package}"
-    names = [p.stem for p in sorted(folder.glob("*.py")) if p.stem != "__init__"]
+    paths = folder.glob("*.py") if package == "icl" else folder.rglob("*.py")
+    inside = (path.relative_to(folder).with_suffix("") for path in sorted(paths))
+    names = [
+        ".".join(path.parts).removesuffix(".__init__") for path in inside if str(path) != "__init__"
+    ]
     modules = [dotted, *(f"{dotted}.{name}" for name in names)]
     entries = [f"::: {name}\n    options: {{show_submodules: false}}" for name in modules]
-    return "\n\n".join([f"# {PACKAGES[package]}: `{dotted}`", *entries]) + "\n"
+    return "\n\n".join([f"# `{dotted}`", *entries]) + "\n"

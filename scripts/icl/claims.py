@@ -15,14 +15,8 @@ import numpy as np
 import xarray as xr
 
 from icl import measurements
-from icl.measurements.base import (
-    UNKNOWN,
-    Estimate,
-    Measurement,
-    NotComputableError,
-    count_diverged,
-)
-from icl.wording import (
+from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, count_diverged
+from icl.text import (
     NOT_REPRODUCED,
     REPRODUCED,
     UNDECIDED,

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from icl import artifacts, checkpoint, files, training
+from icl.engine import checkpoint, training
+from icl.store import artifacts, files
 from trainee import JOB, Trainee
 
 DISK = ctypes.CDLL(None)

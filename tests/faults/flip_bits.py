@@ -12,7 +12,8 @@ import signal
 import sys
 from pathlib import Path
 
-from icl import artifacts, checkpoint, files
+from icl.engine import checkpoint
+from icl.store import artifacts, files
 from trainee import Trainee
 
 NOTICED, SAME, OTHER = 10, 11, 12

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from checkout import Checkout
-from icl import artifacts
+from icl.store import artifacts
 
 STEPS = 3000
 # Two jobs of seconds and what collects them.

@@ -11,8 +11,9 @@ from pathlib import Path
 import kill_snakemake
 import pytest
 from campaign import FULL, tries
-from icl import artifacts, training
-from icl.config import job_from_identity
+from icl.engine import training
+from icl.job import job_from_identity
+from icl.store import artifacts
 
 pytestmark = pytest.mark.faults
 

@@ -8,17 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from icl import artifacts, checkpoint, training  # training: once, before forks
-from icl.config import (
-    Evaluation,
-    EvaluationSequences,
-    Job,
-    Model,
-    Optimiser,
-    Stop,
-    Task,
-    WeightDecay,
-)
+from icl.engine import checkpoint, training  # training: once, before forks
+from icl.job import Evaluation, EvaluationSequences, Job, Model, Optimiser, Stop, Task, WeightDecay
+from icl.store import artifacts  # training: once, before forks
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,7 +16,7 @@ from collections import Counter
 import cluster as slurm
 import pytest
 from checkout import Checkout
-from icl import artifacts
+from icl.store import artifacts
 
 pytestmark = [
     pytest.mark.workflow,

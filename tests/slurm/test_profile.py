@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from checkout import Checkout
-from icl import artifacts
+from icl.store import artifacts
 
 # One run for all of them, hence one worker.
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]

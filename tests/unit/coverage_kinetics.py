@@ -7,7 +7,7 @@ all of it (docs/choices.md).
 import numpy as np
 import synthetic_kinetics as made
 from icl import measurements
-from icl.measurements import replicates
+from icl.measurements import intervals
 
 OPTIONS = {"confidence": 0.95, "resamples": 400, "seed": 1, "least_replicates": 3}
 LOSSES = {
@@ -35,17 +35,17 @@ def log_normal(generator, n):
 
 
 def of_mean(repeats: int, n: int, draw=normal, truth: float = 1.0) -> float:
-    """Coverage of a mean over n replicates."""
+    """Coverage of a mean over n intervals."""
     generator = np.random.default_rng(n)
-    return held((replicates.mean(draw(generator, n), OPTIONS) for _ in range(repeats)), truth)
+    return held((intervals.mean(draw(generator, n), OPTIONS) for _ in range(repeats)), truth)
 
 
 def of_median(repeats: int, n: int, draw=log_normal) -> float:
-    """Coverage of a median over n replicates, one run each."""
+    """Coverage of a median over n intervals, one run each."""
     generator = np.random.default_rng(n)
     options = {**OPTIONS, "least_replicates": 2}
     seeds = np.arange(n)
-    found = (replicates.median(draw(generator, n), seeds, options) for _ in range(repeats))
+    found = (intervals.median(draw(generator, n), seeds, options) for _ in range(repeats))
     return held(found, 1.0)
 
 
@@ -57,16 +57,16 @@ def of_pooled_median(repeats: int, n: int, runs: int, shared: float) -> float:
     for _ in range(repeats):
         own, of_seed = generator.standard_normal((2, n * runs))
         noise = np.sqrt(1 - shared) * own + np.sqrt(shared) * of_seed[seeds]
-        found.append(replicates.median(np.exp(0.3 * noise), seeds, OPTIONS))
+        found.append(intervals.median(np.exp(0.3 * noise), seeds, OPTIONS))
     return held(found, 1.0)
 
 
 def of_variation(repeats: int, n: int, truth: float = 0.1) -> float:
-    """Coverage of a coefficient of variation over n replicates."""
+    """Coverage of a coefficient of variation over n intervals."""
     generator = np.random.default_rng(n)
     spread = np.sqrt(np.log1p(truth**2))
     samples = np.exp(spread * generator.standard_normal((repeats, n)))
-    return held((replicates.variation(sample, 0.95) for sample in samples), truth)
+    return held((intervals.variation(sample, 0.95) for sample in samples), truth)
 
 
 def of_worst(repeats: int, n: int, truths=(0.1,) * 6) -> float:
@@ -76,9 +76,9 @@ def of_worst(repeats: int, n: int, truths=(0.1,) * 6) -> float:
     for _ in range(repeats):
         samples = [np.exp(np.sqrt(np.log1p(t**2)) * generator.standard_normal(n)) for t in truths]
         found.append(
-            replicates.worst(
-                [replicates.variation(sample, 0.95) for sample in samples],
-                [replicates.variation(sample, 1 - 0.05 / len(truths)) for sample in samples],
+            intervals.worst(
+                [intervals.variation(sample, 0.95) for sample in samples],
+                [intervals.variation(sample, 1 - 0.05 / len(truths)) for sample in samples],
             )
         )
     return held(found, max(truths))

@@ -10,9 +10,9 @@ from itertools import product
 
 import numpy as np
 import synthetic_outcomes
-from icl import hypotheses
-from icl.measurements import finite, memorisation, replicates, thresholds
+from icl.measurements import finite_k, intervals, memorisation, thresholds
 from icl.measurements.base import Estimate
+from icl.statistics import hypotheses
 from scipy import stats
 from synthetic_outcomes import NU
 
@@ -62,7 +62,7 @@ def nus(repeats: int, *, noise: float = 0.03, seeds: int) -> Iterator[Estimate]:
         data = synthetic_outcomes.memorisation(
             generator=np.random.default_rng(repeat), noise=noise, seeds=seeds
         )
-        yield replicates.mean(memorisation.growth(data, 3).trend.exponent, OPTIONS)
+        yield intervals.mean(memorisation.growth(data, 3).trend.exponent, OPTIONS)
 
 
 def exponent_differences(
@@ -71,7 +71,7 @@ def exponent_differences(
     """Measure the exponent of K* less 1/nu, whose truth is 0; `alone` seeds of the MLP alone."""
     found = (exponents(repeats, **kwargs), nus(repeats, noise=noise, seeds=alone))
     for exponent, nu in zip(*found, strict=True):
-        yield replicates.difference(exponent, replicates.reciprocal(nu))
+        yield intervals.difference(exponent, intervals.reciprocal(nu))
 
 
 def slopes(repeats: int, *, seeds: int, spread: float, censored: bool) -> Iterator[Estimate]:
@@ -132,7 +132,7 @@ def ratios(repeats: int, seeds: int) -> Iterator[Estimate]:
                     every=20,
                 )
             )
-        row = finite.largest_ratio(finite.finite_over_infinite(*parts, OPTIONS))
+        row = finite_k.largest_ratio(finite_k.finite_over_infinite(*parts, OPTIONS))
         yield Estimate(row["ratio"], *row["interval"])
 
 

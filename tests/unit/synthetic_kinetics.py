@@ -5,12 +5,8 @@ import json
 import numpy as np
 import synthetic
 import xarray as xr
-from icl import memorised
-from icl.theory.transience import (
-    icl_loss_after_fading,
-    iwl_loss_after_acquisition,
-    w_tracking,
-)
+from icl.engine import memorised
+from icl.theory.transience import icl_loss_after_fading, iwl_loss_after_acquisition, w_tracking
 
 MLP = {"name": "mlp", "item_dim": 63, "hidden_dim": 128, "mlp_input": "normalised"}
 MINIMAL = {"name": "minimal", "item_dim": 63, "hidden_dim": 128}

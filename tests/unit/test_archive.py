@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 
-from icl import archive
+from icl.store import archive
 
 
 def test_equal_contents_make_equal_files(tmp_path):

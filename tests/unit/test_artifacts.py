@@ -8,9 +8,11 @@ import subprocess
 import numpy as np
 import pytest
 import xarray as xr
-from icl import artifacts, files
-from icl.config import SETTINGS, expand
-from icl.records import METRICS, Record, StopReason
+from icl.experiment.grid import expand
+from icl.job import SETTINGS
+from icl.models.metrics import METRICS
+from icl.record import Record, StopReason
+from icl.store import artifacts, files
 from test_config import DEFAULTS, experiment
 
 

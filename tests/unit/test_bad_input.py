@@ -1,8 +1,8 @@
 """What a model or a task cannot do is refused by name before any job."""
 
 import pytest
-from icl.config import ConfigError
-from icl.validation import Sources, check
+from icl.experiment.validation import Sources, check
+from icl.job import ConfigError
 from test_validation import FILES, SCHEMAS
 
 MINIMAL = {

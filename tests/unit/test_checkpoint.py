@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from icl import artifacts, checkpoint, training
-from icl.checkpoint import Checkpoints, Interrupted, decode, encode
-from icl.config import Stop
+from icl.engine import checkpoint, training
+from icl.engine.checkpoint import Checkpoints, Interrupted, decode, encode
+from icl.job import Stop
+from icl.store import artifacts
 from test_runs import EVERY, alone, with_order_parameters
 from test_training import JOB
 

@@ -6,8 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
-from icl import config
-from icl.validation import load_yaml
+from icl.experiment import grid
+from icl.experiment.validation import load_yaml
+from icl.job import (
+    NUMERICS_VERSION,
+    ConfigError,
+    Evaluation,
+    Normal,
+    WeightDecay,
+    build,
+    job_from_identity,
+)
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -43,7 +52,7 @@ def experiment(*grid, **settings):
 
 
 def test_a_grid_expands_to_blocks_of_seeds():
-    jobs = config.expand(DEFAULTS, experiment({"context_length": [4, 8], "n_items": [16, 32]}))
+    jobs = grid.expand(DEFAULTS, experiment({"context_length": [4, 8], "n_items": [16, 32]}))
     assert len(jobs) == 8
     assert {(job.context_length, job.n_items) for job in jobs} == {
         (4, 16),
@@ -55,7 +64,7 @@ def test_a_grid_expands_to_blocks_of_seeds():
 
 
 def test_k_grids_may_differ_with_n():
-    jobs = config.expand(
+    jobs = grid.expand(
         DEFAULTS,
         experiment(
             {"context_length": 4, "n_items": [16]},
@@ -71,13 +80,13 @@ def test_k_grids_may_differ_with_n():
 def test_ranges():
     linear = {"from": 500, "to": 100000, "count": 3, "spacing": "linear"}
     logarithmic = {"from": 10, "to": 1000, "count": 3, "spacing": "logarithmic"}
-    assert config.expand_items([linear, 7]) == [500, 50250, 100000, 7]
-    assert config.expand_items(logarithmic) == [10, 100, 1000]
-    assert config.expand_items("infinity") == [None]
+    assert grid.expand_items([linear, 7]) == [500, 50250, 100000, 7]
+    assert grid.expand_items(logarithmic) == [10, 100, 1000]
+    assert grid.expand_items("infinity") == [None]
 
 
 def test_a_partial_last_block():
-    jobs = config.expand(
+    jobs = grid.expand(
         DEFAULTS,
         experiment({"context_length": 4, "n_items": 16}, seeds={"first": 5, "count": 3}),
     )
@@ -85,7 +94,7 @@ def test_a_partial_last_block():
 
 
 def test_grid_entry_wins_over_experiment_over_defaults():
-    entries = config.resolve(
+    entries = grid.resolve(
         DEFAULTS,
         experiment(
             {"context_length": 4, "n_items": 16, "evaluation": {"every": 5}},
@@ -98,7 +107,7 @@ def test_grid_entry_wins_over_experiment_over_defaults():
 
 
 def job(**settings):
-    return config.expand(DEFAULTS, experiment({"context_length": 4, "n_items": 16}, **settings))[0]
+    return grid.expand(DEFAULTS, experiment({"context_length": 4, "n_items": 16}, **settings))[0]
 
 
 @pytest.mark.parametrize(
@@ -127,16 +136,16 @@ def test_what_has_no_effect_keeps_the_name():
 
 def test_numerics_version_is_part_of_the_name(monkeypatch):
     before = job().name
-    monkeypatch.setattr(config, "NUMERICS_VERSION", config.NUMERICS_VERSION + 1)
+    monkeypatch.setattr("icl.job.NUMERICS_VERSION", NUMERICS_VERSION + 1)
     assert job().name != before
 
 
 def test_identity_round_trip():
     original = job()
     identity = copy.deepcopy(original.identity())
-    assert config.job_from_identity(identity) == original
-    with pytest.raises(config.ConfigError, match="numerics"):
-        config.job_from_identity({**identity, "numerics": -1})
+    assert job_from_identity(identity) == original
+    with pytest.raises(ConfigError, match="numerics"):
+        job_from_identity({**identity, "numerics": -1})
 
 
 def test_name_holds_what_a_reader_looks_for():
@@ -146,9 +155,7 @@ def test_name_holds_what_a_reader_looks_for():
 
 
 def schedule(**settings):
-    return config.build(
-        config.Evaluation, {**DEFAULTS["evaluation"], "per_decade": None, **settings}
-    )
+    return build(Evaluation, {**DEFAULTS["evaluation"], "per_decade": None, **settings})
 
 
 def test_linear_schedule_holds_first_and_last_step():
@@ -167,7 +174,7 @@ def test_what_the_extended_size_shares_with_the_laptop_s_is_the_same_jobs():
     for size in ("laptop", "extended"):
         preset = load_yaml(CONFIG / f"{size}.yaml")
         jobs[size] = {
-            name: {job.name for job in config.expand(preset["defaults"], experiment)}
+            name: {job.name for job in grid.expand(preset["defaults"], experiment)}
             for name, experiment in preset["experiments"].items()
         }
     del jobs["laptop"]["acquisition_more"]
@@ -185,14 +192,12 @@ def test_what_the_extended_size_shares_with_the_laptop_s_is_the_same_jobs():
 def test_other_copies_of_the_target_are_as_few_at_every_n(experiment):
     """Where t_ICL is fitted against N, K = infinity redraws 64 N items."""
     preset = load_yaml(CONFIG / "laptop.yaml")
-    for job in config.expand(preset["defaults"], preset["experiments"][experiment]):
+    for job in grid.expand(preset["defaults"], preset["experiments"][experiment]):
         assert job.task.redrawn_items == 64 * job.context_length
 
 
 def test_merge_replaces_lists_and_merges_mappings():
-    assert config.merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {
-        "a": {"b": 1, "c": [3]}
-    }
+    assert grid.merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}}
 
 
 MINIMAL = {
@@ -204,11 +209,11 @@ ALONE = {"name": "mlp", "mlp_input": "raw"}
 
 
 def test_a_model_s_scalars_are_part_of_the_name():
-    assert job(model=MINIMAL).model.initial_beta == config.Normal(0.0, 0.5)
+    assert job(model=MINIMAL).model.initial_beta == Normal(0.0, 0.5)
     other = {**MINIMAL, "initial_w": {"mean": 0.1, "sd": 0.0}}
     assert job(model=MINIMAL).name != job(model=other).name
     identity = job(model=MINIMAL).identity()
-    assert config.job_from_identity(identity) == job(model=MINIMAL)
+    assert job_from_identity(identity) == job(model=MINIMAL)
 
 
 @pytest.mark.parametrize(
@@ -228,9 +233,9 @@ def test_a_setting_at_its_default_keeps_the_names_of_older_jobs():
 
 def test_how_to_redraw_matters_at_infinite_k_alone():
     assert job(task={"redraw": "sequence"}).name == job().name
-    grid = {"context_length": 4, "n_items": "infinity"}
+    entry = {"context_length": 4, "n_items": "infinity"}
     step, sequence = (
-        config.expand(DEFAULTS, experiment(grid, task={"redraw": redraw}))[0]
+        grid.expand(DEFAULTS, experiment(entry, task={"redraw": redraw}))[0]
         for redraw in ("step", "sequence")
     )
     assert step.name != sequence.name
@@ -244,7 +249,7 @@ def test_the_mlp_alone_is_named_by_what_it_uses():
 
 
 def test_decay_of_the_minimal_model_s_scalars():
-    decay = config.WeightDecay(attention=0.5, mlp=0.25, w=0.125)
+    decay = WeightDecay(attention=0.5, mlp=0.25, w=0.125)
     assert [decay.of(group) for group in ("attention", "beta", "w", "mlp")] == [
         0.5,
         0.5,

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from icl import gpu
-from icl.cost import cost, largest
+from icl.experiment.cost import cost, largest
+from icl.planning import gpu
 from test_config import job
 from test_models import CASES, make_job
 
@@ -44,8 +44,8 @@ def test_kernels_are_those_that_a_step_launches(n_items, monkeypatch):
     block = replace(job(task={"redrawn_items": 8192}), n_items=n_items, seeds=tuple(range(30)))
     counted = gpu.demand(block)
     launched = counted.kernels + 30 * counted.kernels_per_replicate
-    monkeypatch.setattr("icl.cost.SLOWEST_GPU_OPERATIONS_PER_MINUTE", float("inf"))
-    monkeypatch.setattr("icl.cost.GPU_MINUTES_PER_KERNEL", 1.0)
+    monkeypatch.setattr("icl.experiment.cost.SLOWEST_GPU_OPERATIONS_PER_MINUTE", float("inf"))
+    monkeypatch.setattr("icl.experiment.cost.GPU_MINUTES_PER_KERNEL", 1.0)
     asked = (cost(block).gpu_minutes - 10) / block.steps
     assert launched <= asked < 1.5 * launched
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from icl import artifacts, claims, steps, training
+from icl import claims
 from icl.claims import REPRODUCED
-from icl.config import expand
-from icl.models import one_layer
+from icl.engine import steps, training
+from icl.experiment.grid import expand
+from icl.models.one_layer import network as one_layer
+from icl.store import artifacts
 
 CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config/claims.yaml").read_text())["claims"]
 SETTINGS = {

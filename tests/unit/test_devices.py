@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from icl import steps, training
-from icl.config import Model
+from icl.engine import steps, training
+from icl.job import Model
 from test_models import CASES, make_job
 from test_sampling import TASKS
 from torch.utils._python_dispatch import TorchDispatchMode

@@ -8,7 +8,8 @@ import configuration
 import pytest
 import rulegraph
 import yaml
-from icl import claims, config
+from icl import claims
+from icl.experiment import grid
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,7 +61,7 @@ def test_the_readme_says_what_the_gallery_measured():
 
 @pytest.mark.parametrize("size", ["laptop", "extended"])
 def test_no_band_has_changed_since_the_gallery_was_judged(size):
-    settings = config.merge(
+    settings = grid.merge(
         *(configuration.load_yaml(ROOT / f"config/{name}.yaml") for name in ("claims", size))
     )
     judged = gallery(size)
@@ -82,10 +83,10 @@ def test_more_seeds_in_an_example_are_new_blocks_of_the_laptop_size(page):
     )
     ((name, changed),) = overlay["experiments"].items()
     jobs = [
-        {job.name for job in config.expand(laptop["defaults"], experiment)}
+        {job.name for job in grid.expand(laptop["defaults"], experiment)}
         for experiment in (
             laptop["experiments"][name],
-            config.merge(laptop["experiments"][name], changed),
+            grid.merge(laptop["experiments"][name], changed),
         )
     ]
     assert jobs[0] < jobs[1]

@@ -28,14 +28,14 @@ def path(tmp_path):
 def test_records_and_warnings_go_to_the_rules_log(path):
     with entry.logged(path) as log:
         log.info("%d runs", 3)
-        logging.getLogger("icl.training").warning("seed 4 diverged")
+        logging.getLogger("icl.engine.training").warning("seed 4 diverged")
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             logging.captureWarnings(True)
             warnings.warn("this is old", DeprecationWarning, stacklevel=1)
     lines = path.read_text().splitlines()
     assert "INFO icl: 3 runs" in lines[0]
-    assert "WARNING icl.training: seed 4 diverged" in lines[1]
+    assert "WARNING icl.engine.training: seed 4 diverged" in lines[1]
     assert "this is old" in lines[2]
 
 

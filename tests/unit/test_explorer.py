@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import synthetic
 import xarray as xr
-from icl import artifacts, explorer
 from icl.figures import style
+from icl.pages import explorer
+from icl.store import artifacts
 from matplotlib.colors import to_rgb
 from test_artifacts import job_and_record
 

@@ -5,9 +5,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from icl import fused_one_layer, steps, streams, tasks, training
-from icl.compiled import exponential, padded_width
-from icl.config import (
+from icl.engine import steps, training
+from icl.job import (
     Evaluation,
     EvaluationSequences,
     Job,
@@ -18,8 +17,12 @@ from icl.config import (
     Task,
     WeightDecay,
 )
-from icl.models import MODELS, one_layer
-from icl.streams import Purpose
+from icl.kernels.compiled import exponential, padded_width
+from icl.models import MODELS
+from icl.models.one_layer import fast as fused_one_layer
+from icl.models.one_layer import network as one_layer
+from icl.task import draws, streams
+from icl.task.streams import Purpose
 
 CPU = torch.device("cpu")
 ONE_LAYER = {
@@ -59,11 +62,11 @@ def make_state(job):
     scale, noise = (1, 0.1) if job.model.name == "two_layer" else (2, 0.3)
     parameters = {
         name: scale * p + noise * torch.randn(p.shape, generator=generator)
-        for name, p in MODELS[job.model.name].initialise(seeds, job.model).items()
+        for name, p in MODELS[job.model.name].network.initialise(seeds, job.model).items()
     }
-    dataset = tasks.training_dataset(seeds, job.n_items, job.model.item_dim, job.task)
+    dataset = draws.training_dataset(seeds, job.n_items, job.model.item_dim, job.task)
     sizes = (job.optimiser.batch_size, job.context_length, job.n_items)
-    sequences = tasks.draw_sequences(seeds, Purpose.TRAINING, 3, *sizes)
+    sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 3, *sizes)
     return parameters, dataset, sequences
 
 
@@ -75,7 +78,7 @@ def changes(step, parameters, tables, sequences):
 
 
 def in_float64(parameters, dataset):
-    exact = tasks.Dataset(dataset.items.double(), dataset.labels.double())
+    exact = draws.Dataset(dataset.items.double(), dataset.labels.double())
     return {name: p.double() for name, p in parameters.items()}, exact
 
 
@@ -145,7 +148,7 @@ def test_curve(model, n_seeds, monkeypatch):
 @pytest.mark.parametrize("item_labels", ["random", "balanced"])
 def test_rows_hold_what_the_plain_tables_hold(n_items, item_labels):
     task, seeds = Task(item_labels, 8), torch.tensor([3, 4])
-    dataset = tasks.training_dataset(seeds, n_items, 13, task)
+    dataset = draws.training_dataset(seeds, n_items, 13, task)
     fast = steps.choose(make_job("context-plain", 2), CPU)
     rows = fast.embed(dataset)
     assert rows.rows.shape == (2, n_items, padded_width(14))
@@ -164,7 +167,7 @@ def test_redrawn_rows_are_those_of_the_redrawn_dataset(model, n_items):
     job = replace(job, n_items=None, task=replace(job.task, redrawn_items=n_items))
     fast = steps.choose(job, CPU)
     for seeds in (torch.tensor(job.seeds), torch.tensor(job.seeds)[1:]):
-        dataset = tasks.redrawn_dataset(seeds, 5, job.model.item_dim, job.task)
+        dataset = draws.redrawn_dataset(seeds, 5, job.model.item_dim, job.task)
         expected, drawn = fast.embed(dataset), fast.redraw(seeds, 5)
         torch.testing.assert_close(drawn.rows, expected.rows, rtol=1e-5, atol=1e-6)
         assert torch.equal(drawn.labels, expected.labels)
@@ -186,7 +189,7 @@ def test_one_step_serves_a_shrinking_batch(model):
     tables = fast.embed(dataset)
     fast.step(parameters, tables, sequences)
     kept = {name: p[rows].contiguous() for name, p in parameters.items()}
-    batch = tasks.Sequences(sequences.context[rows], sequences.target[rows])
+    batch = draws.Sequences(sequences.context[rows], sequences.target[rows])
     fast.step(kept, tables.select(rows), batch)
     fast.step(parameters, tables, sequences)
     for name, p in kept.items():

@@ -6,9 +6,9 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from icl.config import ConfigError
-from icl.cost import cost
-from icl.validation import Sources, check, load_yaml
+from icl.experiment.cost import cost
+from icl.experiment.validation import Sources, check, load_yaml
+from icl.job import ConfigError
 from test_validation import ROOT, SCHEMAS
 
 FILES = [str(ROOT / "config" / name) for name in ("smoke.yaml", "theory.yaml", "claims.yaml")]

@@ -7,8 +7,8 @@ import pytest
 import reference_minimal
 import reference_two_layer
 import torch
-from icl import steps, tasks
-from icl.config import (
+from icl.engine import steps
+from icl.job import (
     Evaluation,
     EvaluationSequences,
     Job,
@@ -19,9 +19,12 @@ from icl.config import (
     Task,
     WeightDecay,
 )
-from icl.models import MODELS, mlp, one_layer
-from icl.streams import Purpose
-from icl.tasks import Dataset, Sequences
+from icl.models import MODELS
+from icl.models.mlp import network as mlp
+from icl.models.one_layer import network as one_layer
+from icl.task import draws
+from icl.task.draws import Dataset, Sequences
+from icl.task.streams import Purpose
 
 SCALARS = {"initial_beta": Normal(0.1, 0.5), "initial_w": Normal(0.0, 0.0)}
 TWO_LAYER = reference_two_layer.logit
@@ -70,7 +73,7 @@ def problem(request, sizes):
     item_dim, _, length, n_items, batch_size, n_replicates = sizes
     job = make_job(request.param, sizes)
     rng = np.random.default_rng(sum(sizes))
-    initial = MODELS[job.model.name].initialise(torch.tensor(job.seeds), job.model)
+    initial = MODELS[job.model.name].network.initialise(torch.tensor(job.seeds), job.model)
     parameters = {
         # No zero bias or w, no unit gain, and no softmax so sharp that differences lose it.
         name: torch.from_numpy(rng.normal(size=p.shape, scale=0.45))
@@ -116,7 +119,7 @@ def relative_error(value, expected):
 
 def test_loss_and_gradients_in_float64(problem):
     job, parameters, dataset, sequences, logit = problem
-    tables = MODELS[job.model.name].embed(dataset)
+    tables = MODELS[job.model.name].network.embed(dataset)
     losses, gradients = steps.loss_and_gradients(job, parameters, tables, sequences)
     assert gradients.keys() == parameters.keys()
     for r in range(len(job.seeds)):
@@ -137,7 +140,7 @@ def test_loss_and_gradients_in_float64(problem):
 
 def test_logits_in_float32(problem):
     job, parameters, dataset, sequences, _ = problem
-    model = MODELS[job.model.name]
+    model = MODELS[job.model.name].network
     exact = model.logits(parameters, model.embed(dataset), sequences, job.model)
     single = {name: p.float() for name, p in parameters.items()}
     tables = model.embed(Dataset(dataset.items.float(), dataset.labels.float()))
@@ -148,7 +151,7 @@ def test_logits_in_float32(problem):
 @pytest.mark.parametrize("case", CASES)
 def test_every_parameter_has_a_group_and_a_stream_of_its_own(case):
     job = make_job(case)
-    model = MODELS[job.model.name]
+    model = MODELS[job.model.name].network
     many = model.initialise(torch.tensor([1, 2, 3]), job.model)
     alone = model.initialise(torch.tensor([2]), job.model)
     for name, p in many.items():
@@ -163,7 +166,7 @@ def test_every_parameter_has_a_group_and_a_stream_of_its_own(case):
 def test_initial_scalars_are_normal_over_seeds_or_fixed():
     seeds = torch.arange(4000)
     initial = {"initial_beta": Normal(-0.5, 0.25), "initial_w": Normal(0.125, 0.0)}
-    drawn = MODELS["minimal"].initialise(seeds, Model("minimal", 2, 2, **initial))
+    drawn = MODELS["minimal"].network.initialise(seeds, Model("minimal", 2, 2, **initial))
     assert drawn["w"].eq(0.125).all()
     beta = drawn["beta"].double()
     assert beta.mean().item() == pytest.approx(-0.5, abs=4 * 0.25 / 4000**0.5)
@@ -180,9 +183,9 @@ def test_weight_decay_by_group():
     ):
         job = make_job("minimal", optimiser=Optimiser(0.1, 4, given))
         seeds = torch.tensor(job.seeds)
-        before = MODELS["minimal"].initialise(seeds, job.model)
-        dataset = tasks.training_dataset(seeds, 16, 5, job.task)
-        sequences = tasks.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 8, 16)
+        before = MODELS["minimal"].network.initialise(seeds, job.model)
+        dataset = draws.training_dataset(seeds, 16, 5, job.task)
+        sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 8, 16)
         _, gradients = steps.loss_and_gradients(job, before, dataset, sequences)
         after = {name: p.clone() for name, p in before.items()}
         steps.plain(job).step(after, dataset, sequences)
@@ -194,7 +197,7 @@ def test_weight_decay_by_group():
 
 def test_decay_by_group_in_the_two_layer_model():
     job = make_job("two_layer-context-affine", optimiser=Optimiser(1.0, 4, WeightDecay(0.5, 0.0)))
-    model = MODELS["two_layer"]
+    model = MODELS["two_layer"].network
     before = model.initialise(torch.tensor(job.seeds), job.model)
     decayed = {name for name in before if job.optimiser.weight_decay.of(model.GROUPS[name])}
     squares = {f"{name}{layer}" for name in ("query", "key", "value") for layer in (1, 2)}
@@ -204,16 +207,16 @@ def test_decay_by_group_in_the_two_layer_model():
 def test_the_mlp_alone_is_the_minimal_model_without_its_head():
     alone, whole = make_job("mlp-raw"), make_job("minimal")
     seeds = torch.tensor(whole.seeds)
-    dataset = tasks.training_dataset(seeds, 16, 5, whole.task)
-    sequences = tasks.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 8, 16)
-    parameters = MODELS["minimal"].initialise(seeds, whole.model)
+    dataset = draws.training_dataset(seeds, 16, 5, whole.task)
+    sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 8, 16)
+    parameters = MODELS["minimal"].network.initialise(seeds, whole.model)
     parameters["w"] = torch.zeros(2)
     by_itself = mlp.initialise(seeds, alone.model)
     for name, p in by_itself.items():
         assert torch.equal(p, parameters[name])
     torch.testing.assert_close(
         mlp.logits(by_itself, dataset, sequences, alone.model),
-        MODELS["minimal"].logits(parameters, dataset, sequences, whole.model),
+        MODELS["minimal"].network.logits(parameters, dataset, sequences, whole.model),
     )
 
 
@@ -221,8 +224,8 @@ def test_the_mlp_alone_is_the_transformer_whose_attention_reads_nothing():
     alone = make_job("mlp-normalised")
     seeds = torch.tensor(alone.seeds)
     model = Model("one_layer", 5, 16, "context", False)
-    dataset = tasks.training_dataset(seeds, 16, 5, alone.task)
-    sequences = tasks.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 8, 16)
+    dataset = draws.training_dataset(seeds, 16, 5, alone.task)
+    sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 8, 16)
     parameters = one_layer.initialise(seeds, model)
     parameters["value"] = torch.zeros(2, 7, 7)
     by_itself = mlp.initialise(seeds, alone.model)

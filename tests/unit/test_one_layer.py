@@ -4,19 +4,10 @@ import numpy as np
 import pytest
 import reference
 import torch
-from icl import steps
-from icl.config import (
-    Evaluation,
-    EvaluationSequences,
-    Job,
-    Model,
-    Optimiser,
-    Stop,
-    Task,
-    WeightDecay,
-)
-from icl.models import one_layer
-from icl.tasks import Dataset, Sequences
+from icl.engine import steps
+from icl.job import Evaluation, EvaluationSequences, Job, Model, Optimiser, Stop, Task, WeightDecay
+from icl.models.one_layer import network as one_layer
+from icl.task.draws import Dataset, Sequences
 
 # item_dim, hidden_dim, context_length, n_items, batch_size, n_replicates
 SIZES = [(3, 4, 5, 6, 3, 2), (5, 3, 1, 4, 4, 1), (5, 5, 6, 20, 2, 3)]

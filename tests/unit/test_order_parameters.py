@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from icl import memorised, order_parameters, records, tasks, training
-from icl.config import Model, Task
-from icl.models import MODELS, one_layer
-from icl.streams import Purpose
+from icl.engine import memorised, order_parameters, training
+from icl.job import Model, Task
+from icl.models import MODELS
+from icl.models.one_layer import network as one_layer
+from icl.record import StopReason
+from icl.task import draws
+from icl.task.streams import Purpose
 from icl.theory import landscape
 from reference import token
 from test_models import make_job
@@ -27,14 +30,14 @@ def model(request):
 
 @pytest.fixture
 def novel():
-    dataset = tasks.novel_dataset(SEEDS, 30, DIM, Task("random", 8))
-    return dataset, tasks.draw_sequences(SEEDS, Purpose.EVALUATE_ICL, 0, 40, 6, 30)
+    dataset = draws.novel_dataset(SEEDS, 30, DIM, Task("random", 8))
+    return dataset, draws.draw_sequences(SEEDS, Purpose.EVALUATE_ICL, 0, 40, 6, 30)
 
 
 def of_head(parameters, novel, model):
     dataset, sequences = novel
     tables = one_layer.embed(dataset)
-    measured = order_parameters.of_head(parameters, tables, sequences, model)
+    measured = one_layer.order_parameters(parameters, tables, sequences, model)
     return {name: value.numpy() for name, value in measured.items()}
 
 
@@ -110,13 +113,13 @@ def test_a_context_of_one_has_no_score_to_explain_and_is_no_divergence():
     evaluation = replace(job.evaluation, order_parameters=True)
     record = training.train(replace(job, evaluation=evaluation))
     assert np.isnan(record.metrics["score_r2"]).all()
-    assert (record.stop_reason == records.StopReason.LAST_STEP).all()
+    assert (record.stop_reason == StopReason.LAST_STEP).all()
 
 
 def test_an_untrained_transformer_is_not_of_eq_2():
     model = Model("one_layer", 63, 8, "context", False)
-    dataset = tasks.novel_dataset(SEEDS, 200, 63, Task("random", 8))
-    sequences = tasks.draw_sequences(SEEDS, Purpose.EVALUATE_ICL, 0, 200, 16, 200)
+    dataset = draws.novel_dataset(SEEDS, 200, 63, Task("random", 8))
+    sequences = draws.draw_sequences(SEEDS, Purpose.EVALUATE_ICL, 0, 200, 16, 200)
     measured = of_head(one_layer.initialise(SEEDS, model), (dataset, sequences), model)
     assert (np.abs(measured["score_r2"]) < 0.1).all()
 
@@ -129,8 +132,8 @@ def test_an_untrained_transformer_is_not_of_eq_2():
 def test_c1_c2_c3_against_the_theory_s_definitions(case, exponent, monkeypatch):
     monkeypatch.setattr(order_parameters, "ITEMS_AT_ONCE", 7)  # the last part is smaller
     job = make_job(case)
-    module = MODELS[job.model.name]
-    dataset = tasks.training_dataset(SEEDS, 30, DIM, job.task)
+    module = MODELS[job.model.name].network
+    dataset = draws.training_dataset(SEEDS, 30, DIM, job.task)
     parameters = {name: 3 * p for name, p in module.initialise(SEEDS, job.model).items()}
     p = np.arange(1, 31.0) ** -exponent
     given = None if exponent == 0 else torch.from_numpy(p / p.sum())
@@ -157,7 +160,7 @@ def test_c1_c2_c3_against_the_theory_s_definitions(case, exponent, monkeypatch):
 
 
 def test_perfect_memory_is_a_number():
-    dataset = tasks.training_dataset(SEEDS, 30, DIM, Task("random", 8))
+    dataset = draws.training_dataset(SEEDS, 30, DIM, Task("random", 8))
     measured = order_parameters.of_items(
         lambda *_: 1e4 * dataset.labels, {}, dataset, make_job("mlp-raw").model, None
     )

@@ -10,11 +10,12 @@ import synthetic
 import synthetic_outcomes
 import xarray as xr
 import yaml
-from icl import claims, hypotheses, measurements, statistics
+from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
-from icl.measurements import acquisition, fading, finite, memorisation, replicates, thresholds
+from icl.measurements import acquisition, fading, finite_k, intervals, memorisation, thresholds
 from icl.measurements.base import NotComputableError, joined
-from icl.records import StopReason
+from icl.record import StopReason
+from icl.statistics import curves, hypotheses
 from synthetic_outcomes import NU, ROLES
 
 CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config/claims.yaml").read_text())["claims"]
@@ -252,11 +253,11 @@ def test_nu_is_that_of_memorisation_exponent_with_its_interval():
 
 def test_differences_and_reciprocals_of_estimates():
     one, other = Estimate(5.0, 2.0, 9.0), Estimate(4.0, 1.0, 7.0)
-    less = replicates.difference(one, other)
+    less = intervals.difference(one, other)
     assert (less.value, less.low, less.high) == pytest.approx((1, 1 - np.hypot(3, 3), 6))
-    inverse = replicates.reciprocal(other)
+    inverse = intervals.reciprocal(other)
     assert (inverse.value, inverse.low, inverse.high) == pytest.approx((1 / 4, 1 / 7, 1))
-    unsure = replicates.reciprocal(Estimate(0.1, -0.1, 0.3))
+    unsure = intervals.reciprocal(Estimate(0.1, -0.1, 0.3))
     assert (unsure.low, unsure.high) == (-np.inf, np.inf)
 
 
@@ -442,7 +443,7 @@ def test_the_side_of_the_saddle(wrong, seeds, expected):
 
 def test_outcomes_are_predicted_seed_by_seed():
     data = synthetic_outcomes.seeds_that_decide()
-    found = finite.predicted_fractions(*data_in_order(data), options_of("minimal_model"))
+    found = finite_k.predicted_fractions(*data_in_order(data), options_of("minimal_model"))
     assert found["agreement"] == 1
     assert found["runs"] == 96
     assert found["seeds_matched_in_mlp_runs"] == 16
@@ -452,8 +453,8 @@ def test_outcomes_are_predicted_seed_by_seed():
     other = data["minimal_acquisition"].assign_coords(
         seed=data["minimal_acquisition"]["seed"] + 100
     )
-    with pytest.raises(finite.NotComputableError, match="no seed"):
-        finite.predicted_fractions(
+    with pytest.raises(finite_k.NotComputableError, match="no seed"):
+        finite_k.predicted_fractions(
             *data_in_order({**data, "minimal_acquisition": other}), options_of("minimal_model")
         )
 
@@ -466,10 +467,10 @@ def data_in_order(data):
 
 def test_the_ratio_of_times():
     data = synthetic_outcomes.seeds_that_decide()
-    rows = finite.finite_over_infinite(
+    rows = finite_k.finite_over_infinite(
         data["minimal_transition"], data["minimal_acquisition"], options_of("minimal_model")
     )
-    last = finite.largest_ratio(rows)
+    last = finite_k.largest_ratio(rows)
     assert (last["context_length"], last["n_items"]) == (64, 1100)
     assert last["ratio"] == pytest.approx(1.1, abs=0.06)
     assert np.isnan(rows[0]["ratio"])  # at the smallest K too few acquire
@@ -485,7 +486,7 @@ def test_the_runs_of_two_roles_are_judged_together():
     both = joined(parts, "thresholds", "transition")
     assert both.sizes == data.sizes
     assert both.attrs["jobs"] == "[1, 1]"
-    finals = statistics.last_value(both["icl_accuracy"].values)
+    finals = curves.last_value(both["icl_accuracy"].values)
     np.testing.assert_array_equal(
-        np.sort(finals), np.sort(statistics.last_value(data["icl_accuracy"].values))
+        np.sort(finals), np.sort(curves.last_value(data["icl_accuracy"].values))
     )

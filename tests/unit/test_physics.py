@@ -2,11 +2,12 @@
 
 import numpy as np
 import torch
-from icl import sampling, steps, streams
-from icl.config import Optimiser, WeightDecay
-from icl.models import minimal
-from icl.streams import Purpose
-from icl.tasks import Dataset, Sequences
+from icl.engine import steps
+from icl.job import Optimiser, WeightDecay
+from icl.models.minimal import network as minimal
+from icl.task import sampling, streams
+from icl.task.draws import Dataset, Sequences
+from icl.task.streams import Purpose
 from icl.theory.acquisition import t_icl_integrated
 from test_models import make_job
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from icl import gpu, plan
-from icl.config import Evaluation, EvaluationSequences
-from icl.cost import cost
+from icl.experiment.cost import cost
+from icl.job import Evaluation, EvaluationSequences
+from icl.planning import gpu, plan
 from test_config import job
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from checkout import ROOT
-from icl import progress
+from icl.planning import progress
 from test_config import job
 
 METER = "2026-01-01 00:00:00,0 INFO icl: {}% {}/100 [00:30<00:30, 2.00step/s], 4 replicates left\n"
@@ -68,7 +68,7 @@ def test_a_log_that_no_longer_grows_or_ends_in_an_error_is_of_a_stopped_job(resu
     trace = METER.format(50, 50, 100) + "2026 ERROR icl: failed\nTraceback\nValueError: no\n"
     results.write("logs/train", NAMES[1], ".log", trace)
     results.write("logs/train", NAMES[2], ".log", trace + METER.format(60, 60, 100))  # resumed
-    why = "2026 WARNING icl.checkpoint: interrupted by SIGINT after step 51\n"
+    why = "2026 WARNING icl.engine.checkpoint: interrupted by SIGINT after step 51\n"
     results.write("logs/train", NAMES[3], ".log", METER.format(50, 50, 100) + why)
     some = found(results)
     assert some.stopped == [*NAMES[:2], NAMES[3]]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
 import pytest
-from icl import provenance
+from icl.store import provenance
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
 
@@ -13,7 +13,7 @@ GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A repository with one commit, of which `provenance` believes itself a part."""
-    module = tmp_path / "scripts/icl/provenance.py"
+    module = tmp_path / "scripts/icl/store/provenance.py"
     module.parent.mkdir(parents=True)
     module.write_text("")
     git(tmp_path, "init", "-q")
@@ -38,7 +38,7 @@ def test_a_clean_checkout_has_its_commit(repository):
 @pytest.mark.parametrize(
     ("name", "dirty"),
     [
-        ("scripts/icl/provenance.py", 1),
+        ("scripts/icl/store/provenance.py", 1),
         ("scripts/new.py", 1),  # not in the commit at all
         ("Snakefile", 1),
         ("config/my.yaml", 1),
@@ -60,7 +60,7 @@ def test_code_without_a_repository_says_so(repository):
 
 
 def test_a_copy_inside_another_repository_does_not_take_its_commit(repository, monkeypatch):
-    copy = repository / "copy/scripts/icl/provenance.py"
+    copy = repository / "copy/scripts/icl/store/provenance.py"
     copy.parent.mkdir(parents=True)
     monkeypatch.setattr(provenance, "__file__", str(copy))
     assert provenance.gather()["git_revision"] == "unknown"

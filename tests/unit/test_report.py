@@ -4,7 +4,8 @@ import jinja2
 import pytest
 import synthetic
 from docutils.utils import SystemMessage
-from icl import captions, front_page, wording
+from icl import text as wording
+from icl.pages import captions, front
 
 FIGURE = {"title": "T", "experiments": {"acquisition": "acquisition"}, "claims": ["linear_ticl"]}
 
@@ -45,7 +46,7 @@ def test_a_caption_carries_its_numbers():
     assert "*undecided*: exponent 1.17 [1, 1.37], band 0.8 to 1.3. 64 replicates, 3 cen" in text
     assert "batch 128" in text
     assert "``acquisition``" in text
-    html = front_page.caption_html(text)
+    html = front.caption_html(text)
     assert "1.17 [1.00, 1.37]" in html
     assert "<li>" in html
 
@@ -65,12 +66,12 @@ def test_a_caption_that_names_what_there_is_not_is_refused(template):
 
 def test_a_caption_that_is_no_sound_markup_is_refused():
     with pytest.raises(SystemMessage):
-        front_page.caption_html("An *open emphasis.\n")
+        front.caption_html("An *open emphasis.\n")
 
 
 def test_escaped_text_comes_back_as_written():
     text = "t_ICL_ and *stars* |bars| `ticks` \\ <1>"
-    html = front_page.caption_html(captions.escape(text))
+    html = front.caption_html(captions.escape(text))
     assert "t_ICL_ and *stars* |bars| `ticks` \\ &lt;1&gt;" in html
 
 
@@ -84,7 +85,7 @@ def test_figures_are_named_and_ordered_as_in_the_paper():
 
 
 def drawing(**changes):
-    return front_page.interval_drawing({**verdict()["criteria"][0], **changes})
+    return front.interval_drawing({**verdict()["criteria"][0], **changes})
 
 
 def numbers(svg, element, *names):
@@ -111,7 +112,7 @@ def test_an_open_band_and_an_open_interval_reach_the_margin():
 
 
 def test_what_users_write_cannot_become_markup():
-    assert "&lt;in&gt;" in front_page.render("{{ text }}", text=verdict()["statement"])
+    assert "&lt;in&gt;" in front.render("{{ text }}", text=verdict()["statement"])
 
 
 @pytest.mark.parametrize(("p", "text"), [(0.0, "p < 0.0001"), (0.0032, "p = 0.0032")])
@@ -121,7 +122,7 @@ def test_no_p_is_said_to_be_zero(p, text):
 
 def test_tally():
     kinds = [wording.REPRODUCED, wording.REPRODUCED, wording.UNDECIDED]
-    assert front_page.tally({"verdict": kind} for kind in kinds) == {
+    assert front.tally({"verdict": kind} for kind in kinds) == {
         wording.REPRODUCED: 2,
         wording.UNDECIDED: 1,
         wording.NOT_REPRODUCED: 0,
@@ -137,7 +138,7 @@ def test_runtimes_are_summed_by_stage(tmp_path):
         path = tmp_path / f"{name}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"s\tmax_rss\n{row}\n")
-    first, second = front_page.runtimes(tmp_path)
+    first, second = front.runtimes(tmp_path)
     assert first == {
         "stage": "train transition",
         "jobs": 2,
@@ -146,4 +147,4 @@ def test_runtimes_are_summed_by_stage(tmp_path):
         "memory": 300.0,
     }
     assert second["stage"] == "summarise"
-    assert front_page.runtimes(tmp_path / "none") == []
+    assert front.runtimes(tmp_path / "none") == []

@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from icl import artifacts, records, steps, training
-from icl.config import Model, Optimiser, Stop, WeightDecay
+from icl.engine import steps, training
+from icl.job import Model, Optimiser, Stop, WeightDecay
+from icl.models import metrics
+from icl.models.one_layer import HEAD
+from icl.record import StopReason
+from icl.store import artifacts
 from test_models import CASES, make_job
 from test_sampling import TASKS
 
@@ -35,7 +39,7 @@ def test_a_run_measures_what_it_says(case, n_items):
     if case == "minimal":
         job = with_order_parameters(job)
     record = training.train(job)
-    assert record.metrics.keys() == records.metrics_of(job).keys()
+    assert record.metrics.keys() == metrics.metrics_of(job).keys()
     assert all(np.isfinite(values).all() for values in record.metrics.values())
     dataset = artifacts.job_dataset(record, job, {})
     for variable in dataset.data_vars.values():
@@ -51,10 +55,10 @@ def test_order_parameters_of_the_transformer_are_recorded_and_change_nothing_els
     for name, values in plain.metrics.items():
         np.testing.assert_array_equal(values, measured.metrics[name])
     assert measured.metrics.keys() - plain.metrics.keys() == {
-        *records.HEAD_METRICS,
-        *records.SELF_METRICS,
+        *HEAD,
+        *metrics.SELF_METRICS,
     }
-    assert measured.metrics.keys() == records.metrics_of(with_order_parameters(job)).keys()
+    assert measured.metrics.keys() == metrics.metrics_of(with_order_parameters(job)).keys()
 
 
 def memorising_job(**settings):
@@ -69,7 +73,7 @@ def memorising_job(**settings):
 def test_the_mlp_memorises_and_stops_when_c1_is_small():
     job = memorising_job(stop=Stop("memorised", None, None, 2, c1=0.02))
     record = training.train(job)
-    assert (record.stop_reason == records.StopReason.MEMORISED).all()
+    assert (record.stop_reason == StopReason.MEMORISED).all()
     for row, stop in enumerate(record.stop_step):
         last = record.steps.tolist().index(stop)
         c1 = record.metrics["c1"][row]

@@ -6,10 +6,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from icl import sampling, streams, tasks
-from icl.config import Task
-from icl.sampling import ByLabel, TrainingData
-from icl.streams import Purpose
+from icl.job import Task
+from icl.task import draws, sampling, streams
+from icl.task.sampling import ByLabel, TrainingData
+from icl.task.streams import Purpose
 from scipy import stats
 from test_models import make_job
 
@@ -40,7 +40,7 @@ def has_copy(sequences):
 
 @pytest.fixture(scope="module")
 def dataset():
-    dataset = tasks.training_dataset(SEEDS, N_ITEMS, 3, Task("random", 8))
+    dataset = draws.training_dataset(SEEDS, N_ITEMS, 3, Task("random", 8))
     assert dataset.labels.sum(1).tolist() != [0, 0, 0]  # labels that do not balance by themselves
     return dataset
 
@@ -120,7 +120,7 @@ def test_ranks_follow_zipf(exponent):
 def test_an_exponent_near_zero_is_uniform():
     cumulative = sampling.zipf_cumulative(N_ITEMS, 1e-12, torch.device("cpu"))
     ranked = sampling.draw_ranked_sequences(*SIZES, cumulative)
-    uniform = tasks.draw_sequences(*SIZES, N_ITEMS)
+    uniform = draws.draw_sequences(*SIZES, N_ITEMS)
     assert (ranked.context == uniform.context).float().mean() > 0.9999
     assert torch.equal(cumulative.diff(), cumulative.diff().abs())
 
@@ -200,7 +200,7 @@ def test_a_replicate_sees_the_same_whoever_else_is_there(name):
 def test_the_standard_task_is_the_one_of_section_2():
     data = data_of("standard", SEEDS)
     _, sequences = data.batch(SEEDS, Purpose.TRAINING, 4, 30)
-    expected = tasks.draw_sequences(SEEDS, Purpose.TRAINING, 4, 30, 8, 64)
+    expected = draws.draw_sequences(SEEDS, Purpose.TRAINING, 4, 30, 8, 64)
     assert torch.equal(sequences.context, expected.context)
     assert data.probabilities() is None
 
@@ -226,7 +226,7 @@ def test_the_mlp_s_targets_are_those_of_the_model_that_reads_contexts():
 
 def test_the_answer_against_the_majority_is_right_on_balanced_contexts_alone(dataset, balanced):
     """Why ICL is not evaluated on D': gap 9 of docs/theory.md."""
-    free = tasks.draw_sequences(*SIZES, N_ITEMS)
+    free = draws.draw_sequences(*SIZES, N_ITEMS)
     accuracy = []
     for sequences in (balanced, free):
         context, target = labels_of(dataset, sequences)

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from icl.config import ConfigError
-from icl.validation import Sources, check, load_yaml
+from icl.experiment.validation import Sources, check, load_yaml
+from icl.job import ConfigError
 from test_validation import ROOT, SCHEMAS
 
 FILES = [str(ROOT / "config" / name) for name in ("smoke.yaml", "theory.yaml", "claims.yaml")]

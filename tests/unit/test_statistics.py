@@ -2,7 +2,8 @@ import coverage_study as study
 import numpy as np
 import pytest
 import synthetic
-from icl import fits, measurements, statistics
+from icl import measurements
+from icl.statistics import curves, fits
 from lifelines import KaplanMeierFitter
 from scipy import optimize, stats
 
@@ -21,18 +22,18 @@ def test_acquisition_needs_a_second_evaluation_above_the_threshold():
         ]
     )
     clock = np.broadcast_to(np.arange(6.0) * 10, accuracy.shape)
-    passage = statistics.acquisition_time(accuracy, clock, 0.95)
+    passage = curves.acquisition_time(accuracy, clock, 0.95)
     assert passage.reached.tolist() == [True, False, False, True, False, False]
     assert passage.time.tolist() == [30, 50, 50, 10, 20, 0]
-    assert statistics.last_value(accuracy)[:5].tolist() == [0.99, 0.95, 0.96, 0.98, 0.99]
-    assert np.isnan(statistics.last_value(accuracy)[5])
+    assert curves.last_value(accuracy)[:5].tolist() == [0.99, 0.95, 0.96, 0.98, 0.99]
+    assert np.isnan(curves.last_value(accuracy)[5])
 
 
 def test_the_censored_median_is_lifelines():
     generator = np.random.default_rng(0)
     times = np.round(generator.lognormal(3, 0.5, (60, 15)), 0)  # with ties
     reached = generator.random(times.shape) < 0.5
-    ours = statistics.censored_median(times, reached)
+    ours = curves.censored_median(times, reached)
     for row, median in enumerate(ours):
         survival = (
             KaplanMeierFitter().fit(times[row], reached[row]).survival_function_["KM_estimate"]
@@ -41,9 +42,9 @@ def test_the_censored_median_is_lifelines():
         assert median == (half[0] if len(half) else np.inf)
     assert np.isinf(ours).any()
     assert np.isfinite(ours).any()
-    assert statistics.censored_median(times[0], reached[0]) == ours[0]
+    assert curves.censored_median(times[0], reached[0]) == ours[0]
     everything = np.ones(times.shape, dtype=bool)
-    assert (statistics.censored_median(times, everything) == np.median(times, axis=1)).all()
+    assert (curves.censored_median(times, everything) == np.median(times, axis=1)).all()
 
 
 def test_dropping_censored_runs_would_bias_the_median():
@@ -53,7 +54,7 @@ def test_dropping_censored_runs_would_bias_the_median():
         true = generator.lognormal(0, 0.5, 31)
         reached = true < 1.2  # a budget of 1.2 medians
         times = np.minimum(true, 1.2)
-        kept.append(statistics.censored_median(times, reached))
+        kept.append(curves.censored_median(times, reached))
         dropped.append(np.median(times[reached]))
     assert np.median(kept) == pytest.approx(1, abs=0.03)
     assert np.median(dropped) < 0.82
@@ -61,23 +62,23 @@ def test_dropping_censored_runs_would_bias_the_median():
 
 def test_resamples_keep_each_stratum_and_repeat():
     strata = np.array([3, 1, 3, 3, 1, 2])
-    drawn = statistics.stratified_resamples(strata, 500, seed=4)
+    drawn = curves.stratified_resamples(strata, 500, seed=4)
     assert (strata[drawn] == strata).all()
     assert set(drawn[:, 0]) == {0, 2, 3}
-    assert (drawn == statistics.stratified_resamples(strata, 500, seed=4)).all()
-    assert (drawn != statistics.stratified_resamples(strata, 500, seed=5)).any()
+    assert (drawn == curves.stratified_resamples(strata, 500, seed=4)).all()
+    assert (drawn != curves.stratified_resamples(strata, 500, seed=5)).any()
 
 
 def test_a_failed_resample_counts_against_both_ends():
     values = np.arange(1000.0)
-    assert statistics.interval(values, 0.95) == (24, 975)
+    assert curves.interval(values, 0.95) == (24, 975)
     few = values.copy()
     few[500:510] = NAN
-    low, high = statistics.interval(few, 0.95)
+    low, high = curves.interval(few, 0.95)
     assert 10 < low < 24
     assert 975 < high < 990
     values[500:530] = NAN
-    assert statistics.interval(values, 0.95) == (-np.inf, np.inf)
+    assert curves.interval(values, 0.95) == (-np.inf, np.inf)
 
 
 def test_the_logistic_fit_recovers_a_curve_and_agrees_with_curve_fit():
@@ -142,7 +143,7 @@ def test_the_aic_advantage_is_scipys_with_and_without_censoring():
     everything = np.ones((1, 40), dtype=bool)
     normal = stats.norm.logpdf(times, *stats.norm.fit(times)).sum()
     log_normal = stats.lognorm.logpdf(times, *stats.lognorm.fit(times, floc=0)).sum()
-    ours = statistics.aic_advantage(times[None], everything)[0]
+    ours = curves.aic_advantage(times[None], everything)[0]
     assert ours == pytest.approx(2 * (log_normal - normal), rel=1e-3)
     assert ours > 0
 
@@ -155,23 +156,23 @@ def test_the_aic_advantage_is_scipys_with_and_without_censoring():
         likelihoods.append(
             frozen.logpdf(times[reached]).sum() + frozen.logsf(times[~reached]).sum()
         )
-    ours = statistics.aic_advantage(times[None], reached[None])[0]
+    ours = curves.aic_advantage(times[None], reached[None])[0]
     assert ours == pytest.approx(2 * (likelihoods[0] - likelihoods[1]), rel=1e-2)
 
 
 def test_no_likelihood_and_no_shape_without_variation():
     equal, everything = np.full((1, 8), 2.0), np.ones((1, 8), dtype=bool)
-    assert np.isnan(statistics.aic_advantage(equal, everything))
-    assert np.isnan(statistics.aic_advantage(np.arange(1.0, 9)[None], ~everything))
-    assert np.isnan(statistics.skewness(equal))
-    assert np.isnan(statistics.spearman(equal, np.arange(8.0)[None]))
+    assert np.isnan(curves.aic_advantage(equal, everything))
+    assert np.isnan(curves.aic_advantage(np.arange(1.0, 9)[None], ~everything))
+    assert np.isnan(curves.skewness(equal))
+    assert np.isnan(curves.spearman(equal, np.arange(8.0)[None]))
 
 
 def test_skewness_and_spearman_are_scipys():
     x, y = np.random.default_rng(3).lognormal(0, 0.5, (2, 3, 30))
     y[:, :10] = 1.0  # ties
-    assert statistics.skewness(x)[1] == pytest.approx(stats.skew(x[1], bias=False))
-    assert statistics.spearman(x, y)[2] == pytest.approx(stats.spearmanr(x[2], y[2]).statistic)
+    assert curves.skewness(x)[1] == pytest.approx(stats.skew(x[1], bias=False))
+    assert curves.spearman(x, y)[2] == pytest.approx(stats.spearmanr(x[2], y[2]).statistic)
 
 
 def test_coverage_of_the_exponent():
@@ -189,7 +190,7 @@ def test_coverage_of_the_exponent():
             ]
             return fits.fit_trend(lengths, np.stack(medians, axis=-1)).exponent
 
-        low, high = statistics.bca_interval(members, exponent, 300, repeat, 0.95)
+        low, high = curves.bca_interval(members, exponent, 300, repeat, 0.95)
         held.append(low <= 1.1 <= high)
     assert 0.9 <= np.mean(held) <= 0.98
 
@@ -227,14 +228,14 @@ def test_a_measurement_does_not_depend_on_the_order_of_runs():
 
 def test_resampled_seeds_keep_their_runs_together():
     strata, seeds = np.repeat([0, 1, 2], 4), np.tile([5, 6, 7, 8], 3)
-    drawn = statistics.seed_resamples(strata, seeds, 50, 0)
+    drawn = curves.seed_resamples(strata, seeds, 50, 0)
     assert (strata[drawn] == strata).all()
     by_stratum = seeds[drawn].reshape(50, 3, 4)
     assert (by_stratum == by_stratum[:, :1]).all()
     assert len({tuple(row) for row in by_stratum[:, 0]}) > 20
     # A seed that is missing in one stratum is replaced by another of that stratum.
     kept = np.arange(12) != 4
-    drawn = statistics.seed_resamples(strata[kept], seeds[kept], 50, 0)
+    drawn = curves.seed_resamples(strata[kept], seeds[kept], 50, 0)
     assert (strata[kept][drawn] == strata[kept]).all()
 
 
@@ -242,7 +243,7 @@ def test_more_seeds_in_one_stratum_leave_those_of_all_together():
     strata = np.repeat([0, 1], [12, 4])
     seeds = np.concatenate([np.arange(12), np.arange(4)])
     groups = (seeds >= 4).astype(int)
-    drawn = seeds[statistics.seed_resamples(strata, seeds, 200, 0, groups)]
+    drawn = seeds[curves.seed_resamples(strata, seeds, 200, 0, groups)]
     assert (drawn[:, :4] == drawn[:, 12:]).all()
     assert set(drawn[:, :4].flat) == {0, 1, 2, 3}
     assert set(drawn[:, 4:12].flat) == set(range(4, 12))

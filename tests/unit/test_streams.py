@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from icl import streams
-from icl.streams import Purpose
+from icl.task import streams
+from icl.task.streams import Purpose
 from scipy import stats
 
 SEEDS = torch.tensor([0, 1, 7, 2**31, 2**40 + 3, 2**63 - 1])

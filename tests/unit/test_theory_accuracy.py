@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from icl.theory.accuracy import (
-    acquisition_beta,
-    icl_accuracy,
-    icl_accuracy_with_mlp,
-    iwl_accuracy,
-)
+from icl.theory.accuracy import acquisition_beta, icl_accuracy, icl_accuracy_with_mlp, iwl_accuracy
 from scipy.stats import norm
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=150, database=None)

@@ -10,8 +10,8 @@ from icl.theory.acquisition import (
     t_icl_integrated,
     t_icl_near_origin,
 )
+from icl.theory.checks import OutOfRangeWarning
 from icl.theory.flow import early_flow
-from icl.theory.ranges import OutOfRangeWarning
 from scipy.integrate import quad
 from scipy.special import gamma, gammaincc
 from scipy.stats import norm

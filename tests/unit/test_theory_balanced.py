@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from icl.theory import balanced
 from icl.theory.accuracy import icl_accuracy
+from icl.theory.checks import OutOfRangeWarning
 from icl.theory.flow import early_flow, early_velocity, loss_flow
 from icl.theory.landscape import attention_logit
-from icl.theory.ranges import OutOfRangeWarning
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=150, database=None)
 LOGITS = np.array([0.7, -0.2, 1.5])

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icl.theory.accuracy import acquisition_beta, icl_accuracy
+from icl.theory.checks import OutOfRangeWarning
 from icl.theory.flow import early_flow, early_velocity, loss_flow
 from icl.theory.landscape import loss_exact, order_parameters
-from icl.theory.ranges import OutOfRangeWarning
 from scipy.integrate import solve_ivp
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=30, database=None)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icl.theory import landscape
+from icl.theory.checks import OutOfRangeWarning
 from icl.theory.flow import early_velocity
 from icl.theory.quadrature import binomial_surplus, gaussian_surplus
-from icl.theory.ranges import OutOfRangeWarning
 from scipy.special import expit
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=150, database=None)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icl.theory import transience
+from icl.theory.checks import OutOfRangeWarning
 from icl.theory.landscape import loss_exact, loss_gradient
-from icl.theory.ranges import OutOfRangeWarning
 from scipy.special import log_expit
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=200, database=None)

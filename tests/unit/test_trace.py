@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 import synthetic
-from icl import artifacts, provenance, trace
 from icl.figures import style
+from icl.store import artifacts, provenance, trace
 from test_artifacts import job_and_record
 
 FACTS = {
@@ -118,7 +118,7 @@ def test_a_difference_is_recorded_and_bounded(tmp_path, monkeypatch):
         identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
         subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
 
-    code = tmp_path / "scripts/icl/provenance.py"
+    code = tmp_path / "scripts/icl/store/provenance.py"
     code.parent.mkdir(parents=True)
     code.write_text("x = 1\n")
     git("init", "-q")

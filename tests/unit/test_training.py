@@ -9,19 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from icl import steps, tasks, training
-from icl.config import (
-    Evaluation,
-    EvaluationSequences,
-    Job,
-    Model,
-    Optimiser,
-    Stop,
-    Task,
-    WeightDecay,
-)
+from icl.engine import steps, training
+from icl.job import Evaluation, EvaluationSequences, Job, Model, Optimiser, Stop, Task, WeightDecay
 from icl.models import MODELS
-from icl.records import METRICS, StopReason
+from icl.models.metrics import METRICS
+from icl.record import StopReason
+from icl.task import draws
 
 GOLDEN = Path(__file__).with_name("golden.json")
 NEVER = Stop("never", None, None, None)
@@ -243,14 +236,14 @@ def test_a_huge_rate_diverges(choose, monkeypatch, caplog):
 def test_a_diverged_replicate_does_not_touch_the_others(monkeypatch, caplog):
     job = replace(FINITE, seeds=(3, 4, 5), steps=100)
     healthy = training.train(job)
-    initialise = MODELS["one_layer"].initialise
+    initialise = MODELS["one_layer"].network.initialise
 
     def poisoned(seeds, model):
         parameters = initialise(seeds, model)
         parameters["hidden2"][1, 0, 0] = float("inf")
         return parameters
 
-    monkeypatch.setattr(MODELS["one_layer"], "initialise", poisoned)
+    monkeypatch.setattr(MODELS["one_layer"].network, "initialise", poisoned)
     with caplog.at_level(logging.WARNING):
         record = training.train(job)
     assert record.stop_reason.tolist() == [LAST, StopReason.DIVERGED, LAST]
@@ -313,7 +306,7 @@ def test_icl_stays_at_chance_when_context_labels_say_nothing(monkeypatch):
 
     def shuffled(embed, dataset):
         shown = torch.randint(2, dataset.labels.shape, generator=generator).float() * 2 - 1
-        return replace(embed(tasks.Dataset(dataset.items, shown)), labels=dataset.labels)
+        return replace(embed(draws.Dataset(dataset.items, shown)), labels=dataset.labels)
 
     with_embed(monkeypatch, shuffled)
     metrics = training.train(JOB).metrics

@@ -4,8 +4,9 @@ import copy
 from pathlib import Path
 
 import pytest
-from icl.config import ConfigError, merge
-from icl.validation import Sources, check, load_yaml
+from icl.experiment.grid import merge
+from icl.experiment.validation import Sources, check, load_yaml
+from icl.job import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "workflow/schemas"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from checkout import Checkout
-from icl import artifacts
+from icl.store import artifacts
 
 pytestmark = pytest.mark.workflow
 

@@ -28,8 +28,8 @@ def resolved(checkout, *files):
 
 
 def from_files(checkout, *names):
-    from icl.config import merge
-    from icl.validation import load_yaml
+    from icl.experiment.grid import merge
+    from icl.experiment.validation import load_yaml
 
     common = ("config/theory.yaml", "config/claims.yaml")
     return merge(*(load_yaml(checkout.path / name) for name in (*common, *names)))

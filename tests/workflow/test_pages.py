@@ -7,7 +7,7 @@ import pages
 import pytest
 import yaml
 from checkout import ROOT, Checkout
-from icl.validation import load_yaml
+from icl.experiment.validation import load_yaml
 
 PAGES = [ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/howto").glob("*.md"))]
 

@@ -5,7 +5,7 @@ import re
 
 import browser
 import pytest
-from icl.wording import number_text
+from icl.text import number_text
 
 pytestmark = pytest.mark.workflow
 RESULTS = "results/smoke"

@@ -8,8 +8,10 @@ from itertools import combinations
 
 import pytest
 import xarray as xr
-from icl import artifacts, config, cost
-from icl.validation import load_yaml
+from icl.experiment import cost, grid
+from icl.experiment.validation import load_yaml
+from icl.job import job_from_identity, job_name
+from icl.store import artifacts
 
 pytestmark = pytest.mark.workflow
 RESULTS = "results/smoke"
@@ -28,7 +30,7 @@ def jobs_of(checkout):
     """All training jobs of the smoke size, by experiment."""
     settings = load_yaml(checkout.path / "config/smoke.yaml")
     experiments = settings["experiments"].items()
-    return {name: config.expand(settings["defaults"], entry) for name, entry in experiments}
+    return {name: grid.expand(settings["defaults"], entry) for name, entry in experiments}
 
 
 def users_of(checkout, kind, experiment):
@@ -61,7 +63,7 @@ def test_the_longest_training_jobs_start_first(finished):
     jobs = []
     for path in train_files(finished):
         with xr.open_dataset(path) as dataset:
-            job = config.job_from_identity(json.loads(dataset.attrs["job"]))
+            job = job_from_identity(json.loads(dataset.attrs["job"]))
             start = datetime.fromisoformat(dataset.attrs["started"])
             jobs.append((start, cost.cost(job).operations))
     jobs.sort()
@@ -76,7 +78,7 @@ def test_artifacts_open_plainly_and_describe_themselves(finished):
     for path in train_files(finished):
         with xr.open_dataset(path) as dataset:
             job = json.loads(dataset.attrs["job"])
-            assert path.stem == config.job_name(job)
+            assert path.stem == job_name(job)
             assert list(dataset.seed) == job["seeds"]
             for name, variable in dataset.data_vars.items():
                 assert "long_name" in variable.attrs, name

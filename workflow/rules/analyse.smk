@@ -6,11 +6,9 @@ rule analyse:
         datasets=lambda wildcards: datasets_of("claims", wildcards.claim),
         code=modules(
             "claims.py",
-            "wording.py",
-            "records.py",
-            "statistics.py",
-            "hypotheses.py",
-            "fits.py",
+            "text.py",
+            "record.py",
+            "statistics/*.py",
             "measurements/*.py",
             "theory/*.py",
         ),
@@ -40,7 +38,7 @@ rule analyse:
 rule summarise:
     input:
         verdicts=expand(VERDICT, claim=config["claims"]),
-        code=modules("claims.py", "wording.py"),
+        code=modules("claims.py", "text.py"),
     output:
         json=f"{RESULTS}/claims.json",
         markdown=report(

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
-from icl import config as icl_config
-from icl import cost as icl_cost
-from icl import validation
+from icl.experiment import cost as costs
+from icl.job import ConfigError
+from icl.experiment import validation
 
 # The warning before a time limit, SIGUSR1, goes to every process of a job: training alone heeds it.
 if "SLURM_JOB_ID" in os.environ:
@@ -32,7 +32,7 @@ def checked_configuration():
         jobs = validation.check(
             config, Path(workflow.basedir) / "workflow/schemas", sources
         )
-    except icl_config.ConfigError as error:
+    except ConfigError as error:
         # Not a WorkflowError, which would add the lines of this file to a message for users.
         sys.exit(f"The configuration cannot be run:\n{error}")
     return sources, {
@@ -84,7 +84,7 @@ PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
 FIGURES = f"{RESULTS}/figures/{{figure}}.{{kind}}"
 # What a job asks a scheduler for: as much as the largest job of its experiment needs.
-ASKED = {name: icl_cost.largest(jobs.values()) for name, jobs in JOBS.items()}
+ASKED = {name: costs.largest(jobs.values()) for name, jobs in JOBS.items()}
 # Captions and first page, absolute: Snakemake would look for them beside its rules.
 DESCRIBED = Path.cwd() / RESULTS / "report"
 MARKING_GAPS = config.get("missing_blocks", "wait") == "mark"
@@ -115,7 +115,7 @@ def training_priority(wildcards):
 
     The longest first, so that none is left over at the end while cores have nothing else to do.
     """
-    return -1 / icl_cost.cost(job_of(wildcards)).operations
+    return -1 / costs.cost(job_of(wildcards)).operations
 
 
 def asked_minutes(cost, attempt):

@@ -15,7 +15,7 @@ rule describe:
             for path in sorted((Path(workflow.basedir) / "workflow/report").iterdir())
         ],
         configuration=config_files(),
-        code=modules("captions.py", "front_page.py", "wording.py"),
+        code=modules("pages/captions.py", "pages/front.py", "text.py"),
     output:
         page=f"{RESULTS}/report/front.html",
         front=f"{RESULTS}/report/front.rst",
@@ -48,7 +48,7 @@ rule explore:
     input:
         datasets=expand(COLLECTED, experiment=filter(has_data, JOBS)),
         template=from_here(Path(workflow.basedir) / "workflow/report/explorer.html"),
-        code=modules("explorer.py", "figures/style.py"),
+        code=modules("pages/explorer.py", "figures/style.py", "theory/*.py"),
     output:
         f"{RESULTS}/explorer.html",
     log:
@@ -112,7 +112,7 @@ rule archive:
         + rules.report.output,
         config=rules.describe.output.config,
         configuration=config_files(),
-        code=modules("archive.py"),
+        code=modules("store/archive.py"),
     output:
         f"{RESULTS}/archive.zip",
     log:

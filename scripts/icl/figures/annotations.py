@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.config import SETTINGS
-from icl.wording import p_text
+from icl.job import SETTINGS
+from icl.text import p_text
 
 FOOTER_CHARACTERS = {1: 62, 2: 130}  # that fit in a line of the footer
 

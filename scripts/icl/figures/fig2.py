@@ -25,7 +25,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     transition(axes["b"], runs, sharp)
     memorisation(axes["c"], runs, sharp)
     abrupt = verdicts["abrupt_acquisition"]
-    panels.curves(axes["d"], runs)
+    panels.trajectories(axes["d"], runs)
     axes["d"].set_ylabel("ICL accuracy")
     panels.rise(axes["d"], abrupt["details"], annotations.quote(abrupt, "rise"))
     _transience(axes["e"], data["transience"], verdicts["transience"])

@@ -23,7 +23,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     figure, axes = style.new_figure(2, 3.1, 1, 3, width_ratios=(1, 1.15, 1.15))
     fit = {"fit": details.get("sharp", {}).get("fit"), "estimates": details["estimates"]}
     fig2.transition(axes[0], runs, {"details": fit})
-    panels.curves(axes[1], runs)
+    panels.trajectories(axes[1], runs)
     axes[1].set_ylabel("ICL accuracy")
     panels.rise(axes[1], details.get("abrupt", {}), annotations.quote(verdict, "rise"))
     _transience(axes[2], data["minimal_transience"], verdict)

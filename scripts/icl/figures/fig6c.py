@@ -7,9 +7,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from icl import statistics
 from icl.figures import annotations, panels, style
 from icl.measurements.base import undiverged
+from icl.statistics import curves
 from icl.theory.memorisation import MemorisationRecord
 
 GENERALISES, MEMORISES = style.PALETTE[2], style.PALETTE[3]
@@ -37,7 +37,7 @@ def draw_panel(
     budget = float(np.nanmax(clock))
     length = int(runs["context_length"][0])
     _integral(top, data, n_items, length, budget, options["threshold"])
-    passage = statistics.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
+    passage = curves.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
     edges = np.linspace(0, budget, 31)
     bottom.hist(passage.time[passage.reached], bins=edges, color=GENERALISES, lw=0)
     never = int((~passage.reached).sum())
@@ -93,7 +93,7 @@ def _integral(
     seeds = infinite.isel(run=np.flatnonzero(own))
     top_value = np.mean(totals)
     if own.any():
-        passage = statistics.acquisition_time(
+        passage = curves.acquisition_time(
             seeds["icl_accuracy"].values, seeds["theory_time"].values, threshold
         )
         target = np.sort(passage.time[passage.reached])

@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from icl import statistics
 from icl.figures import annotations, style, times
 from icl.measurements.base import joined
+from icl.statistics import curves
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
@@ -21,7 +21,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     """
     runs, verdict = joined(data, "acquisition", "more_seeds"), verdicts["long_tail"]
     details = verdict["details"]
-    passage = statistics.acquisition_time(
+    passage = curves.acquisition_time(
         runs["icl_accuracy"].values, runs["theory_time"].values, details["options"]["threshold"]
     )
     lengths = runs["context_length"].values

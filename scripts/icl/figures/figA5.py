@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from icl import statistics
 from icl.figures import annotations, style, times
+from icl.statistics import curves
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
@@ -31,7 +31,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         f"exponent {annotations.quote(verdict, 'two_layer_exponent', 3)}\n"
         f"$R^2$ of the line {annotations.quote(verdict, 'two_layer_r_squared', 3)}",
     )
-    passage = statistics.acquisition_time(
+    passage = curves.acquisition_time(
         runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
     )
     top = 1.1 * passage.time.max()

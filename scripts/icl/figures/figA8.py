@@ -7,9 +7,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from icl import statistics
 from icl.figures import annotations, panels, style
 from icl.measurements.base import undiverged
+from icl.statistics import curves
 
 HIGHEST_LOSS = 2 * np.log(2)  # shown: a short peak of one seed would flatten all others
 METRICS = (("icl_accuracy", "ICL accuracy"), ("train_loss", "training loss on $D'$ (nat)"))
@@ -29,7 +29,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     chosen = everything.isel(run=np.flatnonzero(everything["n_items"] == n_items))
     runs = undiverged(chosen)
     options = verdicts["balanced_failure"]["details"]["options"]
-    acquired = statistics.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
+    acquired = curves.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
     figure, axes = style.new_figure(2, 3.0, 1, 2)
     for ax, (name, label), letter in zip(axes, METRICS, "ab", strict=True):
         for row in range(runs.sizes["run"]):

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from icl import statistics
 from icl.figures import annotations, panels, style
+from icl.statistics import curves
 
 MIXED = (0.65, 0.9)  # finals of neither kind, as in the claim bimodality
 
@@ -28,7 +28,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         estimates = details["estimates"]
         if "threshold" in estimates:
             panels.fitted(ax, details.get("fit"), estimates["threshold"]["interval"])
-        final = statistics.last_value(runs["icl_accuracy"].values)
+        final = curves.last_value(runs["icl_accuracy"].values)
         mixed = np.mean((final >= MIXED[0]) & (final <= MIXED[1]))
         width = annotations.show((estimates.get("width") or {"value": None})["value"])
         style.measured(ax, f"width {width} decades\nmixed {mixed:.0%}")

@@ -12,9 +12,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from icl import fits, statistics
 from icl.figures import annotations, style
-from icl.records import StopReason
+from icl.record import StopReason
+from icl.statistics import curves, fits
 
 TIME = "theory time (rate × step)"
 ACCURACY_RANGE = (0.42, 1.04)
@@ -28,7 +28,7 @@ def chance(ax: Axes) -> None:
 
 def finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
     """Show every seed's last accuracy against K, spread a little in log K."""
-    final = statistics.last_value(runs[name].values)
+    final = curves.last_value(runs[name].values)
     n_items, diverged = runs["n_items"].values, runs["stop_reason"].values == StopReason.DIVERGED
     values = np.unique(n_items)
     spread = 0.18 * np.diff(np.log(values)).min() if len(values) > 1 else 0.02
@@ -66,7 +66,7 @@ def over_seeds(
     runs: xr.Dataset, name: str, of: Callable[[np.ndarray], float] = np.median
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each K and the median, or something else, over its seeds of the last accuracy."""
-    final = statistics.last_value(runs[name].values)
+    final = curves.last_value(runs[name].values)
     kept = (runs["stop_reason"].values != StopReason.DIVERGED) & np.isfinite(final)
     n_items, final = runs["n_items"].values[kept], final[kept]
     values = np.unique(n_items)
@@ -87,7 +87,7 @@ def fitted(ax: Axes, fit: dict[str, Any] | None, interval: list[Any]) -> bool:
     return True
 
 
-def curves(ax: Axes, runs: xr.Dataset, name: str = "icl_accuracy") -> None:
+def trajectories(ax: Axes, runs: xr.Dataset, name: str = "icl_accuracy") -> None:
     """Draw a metric in training, a line for every run, coloured by K."""
     n_items = runs["n_items"].values
     norm = LogNorm(n_items.min(), max(n_items.max(), 1.01 * n_items.min()))

@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from icl.files import replacing
+from icl.store.files import replacing
 
 COLUMN_INCHES = {1: 3.4, 2: 7.0}
 PALETTE = seaborn.color_palette("colorblind").as_hex()

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from icl import statistics
 from icl.figures import annotations, panels, style
+from icl.statistics import curves
 
 T_ICL = r"$t_{\mathrm{ICL}}$ (learning rate × step)"
 
@@ -26,7 +26,7 @@ def against_length(
         threshold: of acquisition.
         level: of the medians' intervals.
     """
-    passage = statistics.acquisition_time(
+    passage = curves.acquisition_time(
         runs["icl_accuracy"].values, runs["theory_time"].values, threshold
     )
     lengths = runs["context_length"].values

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import fits, statistics
 from icl.measurements.base import (
     Estimate,
     Measurement,
@@ -20,7 +19,8 @@ from icl.measurements.base import (
     spacing,
     statistic,
 )
-from icl.records import StopReason
+from icl.record import StopReason
+from icl.statistics import curves, fits
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Times:
     runs: xr.Dataset
     lengths: np.ndarray
     members: list[np.ndarray]
-    passage: statistics.Passage
+    passage: curves.Passage
     drawn: np.ndarray
     by_length: list[dict[str, Any]]
     notes: list[str]
@@ -61,14 +61,14 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
     lengths = np.unique(length_of_run)
     require_replicates(length_of_run, options["least_replicates"], "N")
     clock = runs["theory_time"].values
-    passage = statistics.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
+    passage = curves.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
     stopped = runs["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).values
     if (stopped & ~passage.reached).any():
         raise NotComputableError(
             f"{int((stopped & ~passage.reached).sum())} runs were stopped before t_ICL as it is "
             "defined here: their stop rule is looser than the threshold and its confirmation"
         )
-    drawn = statistics.seed_resamples(
+    drawn = curves.seed_resamples(
         length_of_run,
         runs["seed"].values,
         options["resamples"],
@@ -79,10 +79,10 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
     by_length, notes = [], []
     for length, own in zip(lengths, members, strict=True):
         times, reached = passage.time[own], passage.reached[own]
-        median = float(statistics.censored_median(times, reached))
+        median = float(curves.censored_median(times, reached))
         resampled = drawn[:, own]
-        medians = statistics.censored_median(passage.time[resampled], passage.reached[resampled])
-        low, high = statistics.interval(medians, options["confidence"])
+        medians = curves.censored_median(passage.time[resampled], passage.reached[resampled])
+        low, high = curves.interval(medians, options["confidence"])
         by_length.append(
             {
                 "context_length": length,
@@ -182,7 +182,7 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
 
     def fit(*drawn: np.ndarray) -> fits.TrendFit:
         medians = [
-            statistics.censored_median(times.passage.time[own], times.passage.reached[own])
+            curves.censored_median(times.passage.time[own], times.passage.reached[own])
             for own in drawn
         ]
         return fits.fit_trend(lengths, np.stack(medians, axis=-1))
@@ -205,7 +205,7 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
     for name in [n for n in ("exponent", "r_squared", "curvature") if n not in expanded]:
         found = estimates[name]
         if not found.failed and np.isfinite(found.value):
-            ends = statistics.bca_interval(
+            ends = curves.bca_interval(
                 times.members,
                 lambda *drawn, name=name: getattr(fit(*drawn), name),
                 options["resamples"],
@@ -260,18 +260,18 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
     advantages = []
     for own, row in zip(times.members, times.by_length, strict=True):
         t, reached = passage.time[order[:, own]], passage.reached[order[:, own]]
-        median = statistics.censored_median(t, reached)
+        median = curves.censored_median(t, reached)
         relative[:, own] = t / np.where(np.isfinite(median), median, np.nan)[:, None]
-        advantage = statistics.aic_advantage(t, reached)
+        advantage = curves.aic_advantage(t, reached)
         advantages.append(estimate(advantage[0], advantage[1:], options))
-        _, mean, sd = statistics.normal_log_likelihood(t[:1], reached[:1])
-        _, log_mean, log_sd = statistics.normal_log_likelihood(np.log(t[:1]), reached[:1])
+        _, mean, sd = curves.normal_log_likelihood(t[:1], reached[:1])
+        _, log_mean, log_sd = curves.normal_log_likelihood(np.log(t[:1]), reached[:1])
         row["aic_advantage"] = advantage[0]
         row["aic_advantage_interval"] = [advantages[-1].low, advantages[-1].high]
-        row["skewness"] = statistics.skewness(t[:1])[0]
+        row["skewness"] = curves.skewness(t[:1])[0]
         row["normal"] = {"mean": mean[0], "sd": sd[0]}
         row["log_normal"] = {"log_mean": log_mean[0], "log_sd": log_sd[0]}
-    tail = statistics.skewness(relative)
+    tail = curves.skewness(relative)
     least = Estimate(
         value=min(a.value for a in advantages),
         low=min(a.low for a in advantages),

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.lib.stride_tricks import sliding_window_view
 
-from icl import statistics
-from icl.config import SETTINGS, Stop
-from icl.records import StopReason, passing
+from icl.job import SETTINGS, Stop
+from icl.record import StopReason, passing
+from icl.statistics import curves
 
 
 class NotComputableError(Exception):
@@ -107,8 +107,8 @@ def estimate(
     """
     level = options["confidence"]
     if seeds is not None:
-        level = statistics.expanded_level(level, seeds)
-    low, high = statistics.interval(resampled, level)
+        level = curves.expanded_level(level, seeds)
+    low, high = curves.interval(resampled, level)
     return Estimate(float(value), low, high, unit, int(np.isnan(resampled).sum()))
 
 
@@ -214,7 +214,7 @@ def require_same_outcomes(
         raise NotComputableError(
             f"{refusal} {n_others} runs without one; {options['least_unstopped']} are needed"
         )
-    acquires = statistics.last_value(others["icl_accuracy"].values) > options["acquired_above"]
+    acquires = curves.last_value(others["icl_accuracy"].values) > options["acquired_above"]
     # A job has a rule of its own; those of an experiment are nearly always one and the same.
     rules = {json.dumps(job["stop"], sort_keys=True) for job in json.loads(dataset.attrs["jobs"])}
     for rule in map(json.loads, sorted(rules)):

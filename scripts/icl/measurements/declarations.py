@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from icl.config import ConfigError
+from icl.job import ConfigError
 
 HERE = Path(__file__).parent
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import hypotheses, statistics
 from icl.measurements.base import (
     UNKNOWN,
     Estimate,
@@ -18,6 +17,7 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
+from icl.statistics import curves, hypotheses
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attenti
     runs = runs.isel(run=np.flatnonzero(chosen))
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
     # `first_passage` is strict; the levels themselves count here.
-    had = statistics.first_passage(accuracy, clock, np.nextafter(options["had"], 0))
+    had = curves.first_passage(accuracy, clock, np.nextafter(options["had"], 0))
     after = np.arange(accuracy.shape[1]) > had.index[:, None]
     shortfall = np.where(after & had.reached[:, None], -accuracy, np.nan)
-    lost = statistics.first_passage(shortfall, clock, -np.nextafter(options["lost"], 1))
-    end = statistics.last_value(np.where(np.isfinite(accuracy), clock, np.nan))
+    lost = curves.first_passage(shortfall, clock, -np.nextafter(options["lost"], 1))
+    end = curves.last_value(np.where(np.isfinite(accuracy), clock, np.nan))
     decay = runs["w_decay"].values
     return Fading(
         runs,
@@ -150,7 +150,7 @@ def transience(
         own, at_risk = decay == value, (decay == value) & timed
         median = np.nan
         if at_risk.any():
-            median = float(statistics.censored_median(t_faded[at_risk], faded[at_risk]))
+            median = float(curves.censored_median(t_faded[at_risk], faded[at_risk]))
         by_decay.append(
             {
                 "decay": value,

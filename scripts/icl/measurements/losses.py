@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import statistics
-from icl.measurements import replicates
+from icl.measurements import intervals
 from icl.measurements.base import (
     UNKNOWN,
     Measurement,
@@ -18,6 +17,7 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
+from icl.statistics import curves
 from icl.theory import transience
 
 
@@ -36,8 +36,8 @@ class Branches:
     acquired: np.ndarray
     faded: np.ndarray
     after: np.ndarray
-    t_acquired: statistics.Passage
-    t_faded: statistics.Passage
+    t_acquired: curves.Passage
+    t_faded: curves.Passage
 
 
 def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
@@ -48,11 +48,11 @@ def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
     option `small_loss`.
     """
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
-    acquired = statistics.acquisition_time(accuracy, clock, options["threshold"])
+    acquired = curves.acquisition_time(accuracy, clock, options["threshold"])
     index = np.arange(accuracy.shape[1])
     after = (index >= acquired.index[:, None]) & acquired.reached[:, None]
     shortfall = np.where(after, 1 - accuracy, np.nan)
-    faded = statistics.first_passage(shortfall, clock, 1 - options["faded_below"])
+    faded = curves.first_passage(shortfall, clock, 1 - options["faded_below"])
     gone = (index >= faded.index[:, None]) & faded.reached[:, None]
     small = options["small_loss"]
     icl, iwl = (
@@ -106,9 +106,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         )
         seeds = runs["seed"].values[counted]
         enough = len(np.unique(seeds)) >= options["least_replicates"]
-        estimates[f"ratio_{name}"] = (
-            replicates.median(ratios, seeds, options) if enough else UNKNOWN
-        )
+        estimates[f"ratio_{name}"] = intervals.median(ratios, seeds, options) if enough else UNKNOWN
         if not enough:
             notes.append(
                 f"the branch where ICL is {name} has runs of {len(np.unique(seeds))} seeds, "

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import fits, statistics
-from icl.measurements import replicates
+from icl.measurements import intervals
 from icl.measurements.base import (
     UNKNOWN,
     Estimate,
@@ -21,6 +20,7 @@ from icl.measurements.base import (
     undiverged,
 )
 from icl.measurements.transition import fit_finals
+from icl.statistics import curves, fits
 from icl.theory.memorisation import Kinetics, MemorisationRecord
 
 # sharp_transition's options. As not_capacity's own they would change the digest of its options.
@@ -107,11 +107,11 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     recorded, bound = (runs[name].values[index] for name in ("i_recorded", "i_tail_bound"))
     with_tail = fits.fit_trend(values, recorded + bound)
     local = np.diff(np.log(recorded), axis=1) / np.diff(np.log(values))  # (S, G-1)
-    locals_ = [replicates.mean(column, options) for column in local.T]
+    locals_ = [intervals.mean(column, options) for column in local.T]
     estimates = {
-        "exponent": replicates.mean(trend.exponent, options),
-        "curvature": replicates.mean(trend.curvature, options),
-        "exponent_with_tail": replicates.mean(with_tail.exponent, options),
+        "exponent": intervals.mean(trend.exponent, options),
+        "curvature": intervals.mean(trend.curvature, options),
+        "exponent_with_tail": intervals.mean(with_tail.exponent, options),
         "local_exponent_first": locals_[0],
         "local_exponent_last": locals_[-1],
     }
@@ -159,7 +159,7 @@ def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
     """Measure how much I_K(inf) differs over seeds, at the K where it differs most.
 
     The coefficient of variation has the chi-square interval of a log-normal sample at each K. "At
-    every K" is a conjunction, so the largest is judged (`replicates.worst`). How c1, c2 and c3
+    every K" is a conjunction, so the largest is judged (`intervals.worst`). How c1, c2 and c3
     differ over seeds while c1 falls is in the details.
 
     Source: Figure A.2 ("the variability across seeds is negligible").
@@ -174,8 +174,8 @@ def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
     for value in values:
         own = runs.isel(run=np.flatnonzero(n_items == value))
         recorded = own["i_recorded"].values
-        estimates.append(replicates.variation(recorded, level))
-        guarded.append(replicates.variation(recorded, 1 - (1 - level) / len(values)))
+        estimates.append(intervals.variation(recorded, level))
+        guarded.append(intervals.variation(recorded, 1 - (1 - level) / len(values)))
         found = estimates[-1]
         by_items.append(
             {
@@ -187,7 +187,7 @@ def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
             }
         )
     return Measurement(
-        estimates={"variation": replicates.worst(estimates, guarded)},
+        estimates={"variation": intervals.worst(estimates, guarded)},
         replicates=runs.sizes["run"],
         censored=0,
         diverged=count_diverged(everything),
@@ -227,7 +227,7 @@ def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
     n_values = len(np.unique(n_items))
     if n_values < 3:
         raise NotComputableError(f"{n_values} values of K in the transition: no K*")
-    finals = statistics.last_value(runs["icl_accuracy"].values)
+    finals = curves.last_value(runs["icl_accuracy"].values)
     fit = fit_finals(n_items, finals, np.arange(len(finals))[None], PLATEAUS)
     return length, float(10 ** fit.midpoint[0])
 
@@ -295,12 +295,12 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     plain_g, guarded_g = zip(*gains, strict=True)
     plain_t, guarded_t = zip(*with_tails, strict=True)
     laws = [law for row in by_items for law in row["kinetics"]]
-    least = replicates.worst([_negated(e) for e in plain_a], [_negated(e) for e in guarded_a])
+    least = intervals.worst([_negated(e) for e in plain_a], [_negated(e) for e in guarded_a])
     return Measurement(
         estimates={
             "accuracy": _negated(least),
-            "gain": replicates.worst(plain_g, guarded_g),
-            "gain_with_tail": replicates.worst(plain_t, guarded_t),
+            "gain": intervals.worst(plain_g, guarded_g),
+            "gain_with_tail": intervals.worst(plain_t, guarded_t),
             "threshold": Estimate(threshold, np.nan, np.nan, "items"),
         },
         replicates=int(np.isin(n_items, chosen).sum()),
@@ -347,7 +347,7 @@ def _over_seeds(
     if np.isnan(values).any():
         return UNKNOWN, UNKNOWN
     guarded = {**options, "confidence": guarded_level}
-    return replicates.mean(values, options), replicates.mean(values, guarded)
+    return intervals.mean(values, options), intervals.mean(values, guarded)
 
 
 def _negated(e: Estimate) -> Estimate:

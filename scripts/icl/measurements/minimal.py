@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import statistics
-from icl.measurements import replicates
+from icl.measurements import intervals
 from icl.measurements.base import (
     Estimate,
     Measurement,
@@ -17,6 +16,7 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
+from icl.statistics import curves
 from icl.theory import transience
 
 # What a run and the run of its MLP alone must share to have drawn the same targets.
@@ -57,7 +57,7 @@ def _recorded(runs: xr.Dataset, row: int, name: str) -> xr.Dataset:
 
 def _passed(run: xr.Dataset, level: float) -> int | None:
     """Return the evaluation at which ICL accuracy first passes a level, confirmed."""
-    passage = statistics.first_passage(
+    passage = curves.first_passage(
         run["icl_accuracy"].values[None], run["theory_time"].values[None], level
     )
     return int(passage.index[0]) if passage.reached[0] else None
@@ -73,7 +73,7 @@ def _at(alone: xr.Dataset, name: str, time: np.ndarray) -> np.ndarray:
 def _median(rows: list[dict[str, Any]], name: str, options: dict[str, Any]) -> Estimate:
     """Estimate the median over runs of what their rows call `name`; seeds are resampled."""
     values, seeds = (np.array([row[key] for row in rows]) for key in (name, "seed"))
-    return replicates.median(values, seeds, options)
+    return intervals.median(values, seeds, options)
 
 
 def _require_seeds(rows: list[dict[str, Any]], options: dict[str, Any], what: str) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import hypotheses, statistics
 from icl.measurements.base import (
     UNKNOWN,
     Estimate,
@@ -18,6 +17,7 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
+from icl.statistics import curves, hypotheses
 
 
 def acquired_share(runs: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, ...]:
@@ -25,7 +25,7 @@ def acquired_share(runs: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarra
 
     Source: section 4, "the fraction of seeds whose final ICL performance exceeds 75 %".
     """
-    finals = statistics.last_value(runs["icl_accuracy"].values)
+    finals = curves.last_value(runs["icl_accuracy"].values)
     values, index = np.unique(runs["n_items"].values, return_inverse=True)
     counts = np.bincount(index, minlength=len(values))
     acquired = np.bincount(index[finals > options["acquired_above"]], minlength=len(values))
@@ -91,17 +91,17 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
             f"{runs.sizes['run']} runs at K = {row['n_items']:,.0f}; "
             f"{options['least_replicates']} are needed"
         )
-    finals = statistics.last_value(runs["icl_accuracy"].values)
+    finals = curves.last_value(runs["icl_accuracy"].values)
     clock = runs["theory_time"].values
     depth, p = hypotheses.dip(finals)
     low, high = options["intermediate"]
     between = int(((finals >= low) & (finals <= high)).sum())
-    passage = statistics.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
+    passage = curves.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
     budget = float(np.nanmax(clock))
     early = UNKNOWN
     if passage.reached.sum() >= options["least_replicates"]:
         times = passage.time[passage.reached] / budget
-        drawn = statistics.stratified_resamples(
+        drawn = curves.stratified_resamples(
             np.zeros(len(times)), options["resamples"], options["seed"]
         )
         early = estimate(np.median(times), np.median(times[drawn], axis=1), options, "of budget")
@@ -214,7 +214,7 @@ def balanced_saddle(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
         raise NotComputableError("it is about w0 = 0 and K = infinity, and the data have others")
     if len(beta0) < options["least_replicates"]:
         raise NotComputableError(f"{len(beta0)} runs; {options['least_replicates']} are needed")
-    acquires = statistics.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
+    acquires = curves.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
     right = acquires == (beta0 > 0)
     agreed = int(right.sum())
     return Measurement(
@@ -231,7 +231,7 @@ def balanced_saddle(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
             "seed": runs["seed"].values,
             "beta0": beta0,
             "acquired": acquires,
-            "last_beta": statistics.last_value(runs["beta"].values),
-            "last_w": statistics.last_value(runs["w"].values),
+            "last_beta": curves.last_value(runs["beta"].values),
+            "last_w": curves.last_value(runs["w"].values),
         },
     )

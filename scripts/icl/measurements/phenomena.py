@@ -7,7 +7,7 @@ import xarray as xr
 
 from icl.measurements.base import Estimate, Measurement, NotComputableError, statistic
 from icl.measurements.fading import transience
-from icl.measurements.finite import finite_over_infinite, largest_ratio, predicted_fractions
+from icl.measurements.finite_k import finite_over_infinite, largest_ratio, predicted_fractions
 from icl.measurements.thresholds import predicted_thresholds
 from icl.measurements.transition import abrupt_acquisition, sharp_transition
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from icl import fits, statistics
 from icl.measurements.base import sorted_runs, undiverged
 from icl.measurements.transition import gap_around
+from icl.statistics import curves, fits
 from icl.theory.memorisation import critical_diversity_measured
 
 ACQUIRED_ABOVE = 0.75  # final ICL accuracy, as in Figure 6 e
@@ -43,7 +43,7 @@ def cells(memorisation: xr.Dataset, transition: xr.Dataset) -> list[Cell]:
         One cell for each (alpha, K) that either has, ordered.
     """
     alone, whole = (undiverged(sorted_runs(dataset)) for dataset in (memorisation, transition))
-    final = statistics.last_value(whole["icl_accuracy"].values)
+    final = curves.last_value(whole["icl_accuracy"].values)
     found = {
         (alpha, k): (
             _rows(alone, alpha, k),

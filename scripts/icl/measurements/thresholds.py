@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import fits, statistics
-from icl.measurements import replicates
+from icl.measurements import intervals
 from icl.measurements.base import (
     UNKNOWN,
     Estimate,
@@ -24,9 +23,10 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
-from icl.measurements.finite import finite_over_infinite, largest_ratio
+from icl.measurements.finite_k import finite_over_infinite, largest_ratio
 from icl.measurements.memorisation import growth, memorising_runs
 from icl.measurements.transition import fit_finals, floor_of, gap_around
+from icl.statistics import curves, fits
 
 SATURATED = 0.1  # a mean within this share of a plateau says nothing of where it leaves it
 
@@ -74,11 +74,9 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
         options: of the claim.
     """
     length, n_items = runs["context_length"].values, runs["n_items"].values
-    finals = statistics.last_value(runs["icl_accuracy"].values)
+    finals = curves.last_value(runs["icl_accuracy"].values)
     cells = np.unique(np.stack([length, n_items]), axis=1, return_inverse=True)[1].ravel()
-    drawn = statistics.seed_resamples(
-        cells, runs["seed"].values, options["resamples"], options["seed"]
-    )
+    drawn = curves.seed_resamples(cells, runs["seed"].values, options["resamples"], options["seed"])
     order = np.vstack([np.arange(len(finals)), drawn])
     lengths = np.unique(length)
     generator = np.random.default_rng(options["seed"])
@@ -94,8 +92,8 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
         found[:, column] = _within_gaps(
             fit, n_items[own], finals[own], own_order, options, generator
         )
-        level = statistics.expanded_level(options["confidence"], seeds)
-        low, high = statistics.interval(10 ** found[1:, column], level)
+        level = curves.expanded_level(options["confidence"], seeds)
+        low, high = curves.interval(10 ** found[1:, column], level)
         middle = 10 ** fit.midpoint[0]
         by_length.append(
             {
@@ -156,7 +154,7 @@ def memorised(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray,
     runs = memorising_runs(dataset)
     n_items = runs["n_items"].values
     values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
-    drawn = statistics.seed_resamples(
+    drawn = curves.seed_resamples(
         n_items, runs["seed"].values, options["resamples"], options["seed"] + 1
     )
     order = np.vstack([np.arange(len(n_items)), drawn])
@@ -191,15 +189,15 @@ def infinite_medians(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.n
     runs = undiverged(sorted_runs(dataset))
     runs = runs.isel(run=np.flatnonzero(np.isinf(runs["n_items"])))
     length = runs["context_length"].values
-    passage = statistics.acquisition_time(
+    passage = curves.acquisition_time(
         runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
     )
-    drawn = statistics.seed_resamples(
+    drawn = curves.seed_resamples(
         length, runs["seed"].values, options["resamples"], options["seed"] + 2
     )
     order = np.vstack([np.arange(len(length)), drawn])
     medians = [
-        statistics.censored_median(
+        curves.censored_median(
             passage.time[order[:, length == value]], passage.reached[order[:, length == value]]
         )
         for value in np.unique(length)
@@ -232,7 +230,7 @@ def predicted_thresholds(
     for column, length in enumerate(lengths):
         with np.errstate(divide="ignore", invalid="ignore"):
             found = 10 ** crossing(np.log(medians[:, column]), n_items, log_integral)
-        low, high = statistics.interval(found[1:], options["confidence"])
+        low, high = curves.interval(found[1:], options["confidence"])
         rows.append(
             {
                 "context_length": int(length),
@@ -310,9 +308,9 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     alone = growth(data["memorisation"], options["least_seeds_alone"])
     n_items = alone.values
     power, slope, weights = found.power_law, exponent(found, options), found.weights
-    nu = replicates.mean(alone.trend.exponent, options)
-    inverse = replicates.reciprocal(nu)
-    difference = replicates.difference(slope, inverse)
+    nu = intervals.mean(alone.trend.exponent, options)
+    inverse = intervals.reciprocal(nu)
+    difference = intervals.difference(slope, inverse)
     stars = np.array([row["threshold"] for row in found.by_length])
     outside = [
         f"{row['context_length']} ({row['threshold']:,.0f})"
@@ -336,7 +334,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         "inverse_nu": inverse,
         "nu": nu,
         "curvature": estimate(power.curvature[0], power.curvature[1:], options, seeds=found.seeds),
-        "nu_curvature": replicates.mean(alone.trend.curvature, options),
+        "nu_curvature": intervals.mean(alone.trend.curvature, options),
     }
     largest = largest_ratio(ratios)
     if largest:

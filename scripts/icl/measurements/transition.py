@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl import fits, statistics
 from icl.measurements.base import (
     Estimate,
     Measurement,
@@ -20,6 +19,7 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
+from icl.statistics import curves, fits
 
 
 @statistic(
@@ -65,15 +65,15 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         raise NotComputableError(f"{len(values)} values of K; a transition needs four or more")
     require_replicates(n_items, options["least_replicates"], "K")
 
-    icl = statistics.last_value(kept["icl_accuracy"].values)
-    iwl = statistics.last_value(kept["iwl_accuracy"].values)
-    drawn = statistics.seed_resamples(
+    icl = curves.last_value(kept["icl_accuracy"].values)
+    iwl = curves.last_value(kept["iwl_accuracy"].values)
+    drawn = curves.seed_resamples(
         n_items, kept["seed"].values, options["resamples"], options["seed"]
     )
     order = np.vstack([np.arange(len(icl)), drawn])  # the data first, then the resamples
     fit = fit_finals(n_items, icl, order, options)
-    correlation = statistics.spearman(icl[order], iwl[order])
-    tied = statistics.spearman(
+    correlation = curves.spearman(icl[order], iwl[order])
+    tied = curves.spearman(
         *(np.round(finals / options["resolution"])[order] for finals in (icl, iwl))
     )
 
@@ -182,9 +182,9 @@ def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     """
     runs = sorted_runs(data["transition"])
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
-    left = statistics.first_passage(accuracy, clock, options["from"])
-    high = statistics.first_passage(accuracy, clock, options["to"])
-    acquired = statistics.acquisition_time(accuracy, clock, options["threshold"])
+    left = curves.first_passage(accuracy, clock, options["from"])
+    high = curves.first_passage(accuracy, clock, options["to"])
+    acquired = curves.acquisition_time(accuracy, clock, options["threshold"])
     start = clock[np.arange(len(clock)), np.maximum(left.index - 1, 0)]
     timed = np.flatnonzero(left.reached)
     if len(timed) < options["least_replicates"]:
@@ -195,13 +195,13 @@ def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     duration = np.where(acquired.reached, high.time - start, np.inf)[timed]
     rise = duration / np.where(acquired.reached, acquired.time, 1.0)[timed]
     n_items = runs["n_items"].values[timed]
-    drawn = statistics.seed_resamples(
+    drawn = curves.seed_resamples(
         n_items, runs["seed"].values[timed], options["resamples"], options["seed"]
     )
     everything = np.ones(drawn.shape, dtype=bool)
-    medians = statistics.censored_median(rise[drawn], everything)
-    middle = statistics.censored_median(rise, everything[0])
-    typical = statistics.censored_median(acquired.time[timed], acquired.reached[timed])
+    medians = curves.censored_median(rise[drawn], everything)
+    middle = curves.censored_median(rise, everything[0])
+    typical = curves.censored_median(acquired.time[timed], acquired.reached[timed])
     return Measurement(
         estimates={"rise": estimate(middle, medians, options, "of t_ICL")},
         replicates=len(timed),

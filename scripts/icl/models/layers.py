@@ -2,8 +2,8 @@
 
 import torch
 
-from icl import streams
-from icl.streams import Purpose
+from icl.task import streams
+from icl.task.streams import Purpose
 
 Parameters = dict[str, torch.Tensor]
 

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
-from icl.theory.ranges import context_length_of, finite
+from icl.theory.checks import context_length_of, finite
 
 
 def icl_accuracy(beta: ArrayLike, w: ArrayLike, context_length: int) -> NDArray[np.float64]:

@@ -8,8 +8,8 @@ from scipy.interpolate import PchipInterpolator
 from scipy.special import erfc
 from scipy.stats import norm
 
+from icl.theory.checks import context_length_of, finite, positive, warn_if
 from icl.theory.flow import FlowError, early_flow, loss_flow
-from icl.theory.ranges import context_length_of, finite, positive, warn_if
 
 ORIGIN = 0.5  # "|beta0|, |w0| << 1"
 NULLCLINE = -2.0  # "-beta0 >> 1"

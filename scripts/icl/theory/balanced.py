@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_expit
 
+from icl.theory.checks import context_length_of, distribution, finite, warn_if
 from icl.theory.landscape import BALANCED_SURPLUS, SMALL, average, cross_entropy, order_parameters
-from icl.theory.ranges import context_length_of, distribution, finite, warn_if
 
 
 def loss_balanced(

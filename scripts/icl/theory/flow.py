@@ -9,8 +9,8 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import OptimizeResult
 
 from icl.theory.accuracy import acquisition_beta
+from icl.theory.checks import context_length_of, finite, warn_if
 from icl.theory.landscape import loss_gradient
-from icl.theory.ranges import context_length_of, finite, warn_if
 
 OfTime = float | Callable[[float], float]
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 
+from icl.theory.checks import context_length_of, distribution, finite, warn_if
 from icl.theory.quadrature import Nodes, binomial_surplus, gaussian_surplus
-from icl.theory.ranges import context_length_of, distribution, finite, warn_if
 
 # "N >> 1", "e^beta - 1 << N" and "|w| << sqrt(N)" as numbers.
 GAUSSIAN_MIN_CONTEXT = 10

@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from icl.theory.ranges import finite, positive
+from icl.theory.checks import finite, positive
 
 TAIL_SAMPLES = 8
 SURELY_DIVERGENT = 0.9  # a fall slower than t^-0.9, clear of the marginal t^-1

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from icl.theory.accuracy import icl_accuracy_with_mlp, iwl_accuracy
+from icl.theory.checks import context_length_of, finite, positive
 from icl.theory.flow import integrate
 from icl.theory.landscape import average, loss_gradient, order_parameters
 from icl.theory.quadrature import binomial_surplus
-from icl.theory.ranges import context_length_of, finite, positive
 
 HERMITE_ORDER = 8
 NOISE, NOISE_WEIGHT = np.polynomial.hermite_e.hermegauss(HERMITE_ORDER)

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw
 
+from icl.theory.checks import finite, positive, warn_if
 from icl.theory.flow import OfTime, integrate
-from icl.theory.ranges import finite, positive, warn_if
 
 SMALL_LOSS = 0.1  # nat; "<< 1": equation 16 is 6.5 % off here
 

@@ -1,0 +1,48 @@
+"""Order parameters: what the theory says of a model, read off while it trains."""
+
+import torch
+
+from icl.experiment.cost import ITEMS_AT_ONCE
+from icl.job import Model
+from icl.models.layers import Parameters
+
+Measured = dict[str, torch.Tensor]
+
+
+def of_items(
+    item_logits, parameters: Parameters, tables, model: Model, probabilities: torch.Tensor | None
+) -> Measured:
+    """Average over all items: c1, c2 and c3 of eq. 29, 30 and 15; accuracy and loss.
+
+    Args:
+        item_logits: the model's.
+        parameters: of the model.
+        tables: of the dataset.
+        model: its configuration.
+        probabilities: (K,), how likely each item is in training, where they are not all alike. They
+            weigh c1, c2 and c3, which stand for the training loss; accuracy and loss are of items.
+
+    Returns:
+        Each metric: (R,) float64.
+    """
+    n_replicates, n_items = tables.labels.shape
+    sums: Measured = {}
+    for first in range(0, n_items, ITEMS_AT_ONCE):
+        last = min(first + ITEMS_AT_ONCE, n_items)
+        index = torch.arange(first, last, device=tables.labels.device).expand(n_replicates, -1)
+        logits = item_logits(parameters, tables, index, model)
+        phi = (tables.labels[:, first:last] * logits).double()  # phi^+, (R, <= ITEMS_AT_ONCE)
+        wrong = torch.sigmoid(-phi)
+        weight = 1 / n_items if probabilities is None else probabilities[first:last]
+        part = {
+            "c1": (weight * wrong).sum(1),
+            "squares": (weight * wrong.square()).sum(1),
+            "c3": (weight * torch.exp(-phi)).sum(1),
+            "item_accuracy": (phi > 0).double().sum(1) / n_items,
+            "item_loss": torch.nn.functional.softplus(-phi).sum(1) / n_items,
+        }
+        sums = {name: sums.get(name, 0.0) + value for name, value in part.items()}
+    c1 = sums["c1"]
+    # Once c1 is below the smallest number, so are the squares: c2 is 1.
+    c2 = 1 - sums.pop("squares") / c1.clamp_min(torch.finfo(c1.dtype).tiny)
+    return {"c1": c1, "c2": c2, **sums}

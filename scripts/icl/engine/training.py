@@ -1,0 +1,280 @@
+"""The engine: SGD on R replicates at once, evaluations on a schedule, stop rules."""
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from icl import record
+from icl.engine import memorised, order_parameters, steps
+from icl.engine.checkpoint import Checkpoints
+from icl.job import Job
+from icl.models import MODELS, metrics
+from icl.models.metrics import METRICS
+from icl.record import Record, StopReason
+from icl.task import draws
+from icl.task.sampling import TrainingData
+from icl.task.streams import Purpose
+
+log = logging.getLogger(__name__)
+
+HELD_OUT = 250  # sequences of novel items on which attention's scores are compared
+
+
+class DeviceError(RuntimeError):
+    """The device that was asked for is not there."""
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn "auto", "cpu" or "cuda" into a device.
+
+    Raises:
+        DeviceError: if "cuda" is asked for where there is none, so that a GPU allocation never
+            trains on its CPU.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise DeviceError(
+            "device: cuda was asked for, but this PyTorch sees no CUDA device; "
+            "use device: auto or cpu, or ask the scheduler for a GPU"
+        )
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+class _Ensemble:
+    """The replicates of a job that are still training: parameters, data, and how to evaluate."""
+
+    def __init__(self, job: Job, device: torch.device):
+        self.job, self.model = job, MODELS[job.model.name]
+        self.arithmetic = steps.choose(job, device)
+        self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
+        self.parameters = self.model.network.initialise(self.seeds, job.model)
+        self.data = TrainingData(job, self.seeds, self.arithmetic.embed, self.arithmetic.redraw)
+        self.novel = None
+        if job.evaluation.novel_items:
+            n, dim = job.evaluation.novel_items, job.model.item_dim
+            novel = draws.novel_dataset(self.seeds, n, dim, job.task)
+            self.novel = self.arithmetic.embed(novel)
+
+    def train_step(self, step: int) -> None:
+        """Do one step of SGD."""
+        batch_size = self.job.optimiser.batch_size
+        batch = self.data.batch(self.seeds, Purpose.TRAINING, step, batch_size)
+        self.arithmetic.step(self.parameters, *batch)
+
+    def _accuracy_and_loss(self, tables, sequences):
+        """Average over sequences: accuracy (R,) and binary cross-entropy (R,)."""
+        logits = self.arithmetic.logits(self.parameters, tables, sequences, self.job.model)
+        margin = tables.labels.gather(1, sequences.target) * logits
+        correct = (margin > 0).double().mean(1)
+        return correct, functional.softplus(-margin).double().mean(1)
+
+    def _of_sequences(self, step: int) -> dict[str, torch.Tensor]:
+        """Measure `METRICS`, and the attention's order parameters if they are asked for."""
+        evaluation, length = self.job.evaluation, self.job.context_length
+        n = evaluation.sequences
+        novel = draws.draw_sequences(
+            self.seeds, Purpose.EVALUATE_ICL, step, n.icl, length, evaluation.novel_items
+        )
+        without_copy = draws.draw_sequences_without_copy(
+            self.seeds, Purpose.EVALUATE_IWL, step, n.iwl, length, self.data.n_items
+        )
+        training = self.data.batch(self.seeds, Purpose.EVALUATE_TRAIN, step, n.train)
+        icl_accuracy, icl_loss = self._accuracy_and_loss(self.novel, novel)
+        iwl_accuracy, iwl_loss = self._accuracy_and_loss(self.data.tables, without_copy)
+        _, train_loss = self._accuracy_and_loss(*training)
+        values = (icl_accuracy, iwl_accuracy, icl_loss, iwl_loss, train_loss)
+        measured = dict(zip(METRICS, values, strict=True))
+        if evaluation.order_parameters:
+            held_out = draws.Sequences(novel.context[:, :HELD_OUT], novel.target[:, :HELD_OUT])
+            measured |= self.model.network.order_parameters(
+                self.parameters, self.arithmetic.unpack(self.novel), held_out, self.job.model
+            )
+        return measured
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> dict[str, np.ndarray]:
+        """Measure every metric after a number of steps: name -> (R,)."""
+        job = self.job
+        measured = self._of_sequences(step) if self.model.reads_context else {}
+        if self.model.measures_items(job):
+            measured |= order_parameters.of_items(
+                self.arithmetic.item_logits,
+                self.parameters,
+                self.data.tables,
+                job.model,
+                self.data.probabilities(),
+            )
+        values = torch.stack(list(measured.values())).cpu().numpy()  # one copy from the device
+        return dict(zip(measured, values, strict=True))
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Let the other replicates leave, so that they cost nothing from here on."""
+        index = torch.from_numpy(rows).to(self.seeds.device)
+        self.seeds = self.seeds[index]
+        self.parameters = {name: p[index].contiguous() for name, p in self.parameters.items()}
+        self.data.keep(index)
+        self.novel = self.novel and self.novel.select(index)
+
+
+class _StopRule:
+    """Decides, evaluation by evaluation, which replicates stop and why."""
+
+    def __init__(self, job: Job):
+        self.stop = job.stop
+        n = len(job.seeds)
+        self.streaks = {reason: np.zeros(n, dtype=int) for reason in StopReason}
+
+    def reasons(self, measured: dict[str, np.ndarray], active: np.ndarray) -> np.ndarray:
+        """Return each active replicate's reason to stop now, or -1."""
+        reasons = np.full(len(active), -1)
+        for reason, passed in record.passing(self.stop, measured).items():
+            streak = self.streaks[reason]
+            streak[active] = np.where(passed, streak[active] + 1, 0)
+            reasons[streak[active] >= self.stop.confirmations] = reason
+        losses = [values for name, values in measured.items() if name.endswith("loss")]
+        finite = np.isfinite(losses).all(axis=0)
+        reasons[~finite] = StopReason.DIVERGED
+        return reasons
+
+
+class _Run:
+    """How far a job has come: its replicates, the record so far and the stop rule's memory."""
+
+    def __init__(self, job: Job, device: torch.device):
+        self.job, self.ensemble, self.rule = job, _Ensemble(job, device), _StopRule(job)
+        self.at, n = job.evaluation.at(job.steps), len(job.seeds)
+        self.metrics = {
+            name: np.full((n, len(self.at)), np.nan) for name in metrics.metrics_of(job)
+        }
+        self.stop_step = np.full(n, job.steps)
+        self.stop_reason = np.full(n, StopReason.LAST_STEP, dtype=np.int8)
+        self.active = np.arange(n)
+        self.steps, self.evaluations = 0, 0  # done
+
+    def _history(self) -> dict[str, np.ndarray]:
+        """Return what is as long as the job has replicates, whether they still train or not."""
+        return {
+            "stop_step": self.stop_step,
+            "stop_reason": self.stop_reason,
+            **{f"metric {name}": values for name, values in self.metrics.items()},
+            **{f"streak {int(reason)}": values for reason, values in self.rule.streaks.items()},
+        }
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all that determines how the job goes on; only valid until the next step."""
+        parameters = self.ensemble.parameters.items()
+        return {
+            "done": np.array([self.steps, self.evaluations]),
+            "active": self.active,
+            **self._history(),
+            **{f"parameter {name}": p.cpu().numpy() for name, p in parameters},
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a state.
+
+        Raises:
+            ValueError: if it is not of this job's names and shapes; nothing is changed then.
+        """
+        expected = {name: (v.dtype, v.shape) for name, v in self.state().items()}
+        active = state.get("active", self.active)
+        expected["active"] = (active.dtype, active.shape)
+        for name in expected:
+            if name.startswith("parameter "):
+                dtype, shape = expected[name]
+                expected[name] = (dtype, (len(active), *shape[1:]))
+        if {name: (v.dtype, v.shape) for name, v in state.items()} != expected:
+            raise ValueError("its arrays are not those that this version of the code needs")
+        self.steps, self.evaluations = state["done"].tolist()
+        for name, values in self._history().items():
+            values[...] = state[name]
+        self._let_others_leave(active)
+        for name, parameter in self.ensemble.parameters.items():
+            parameter.copy_(torch.from_numpy(state[f"parameter {name}"]))
+
+    def _let_others_leave(self, staying: np.ndarray) -> None:
+        """Keep the replicates in `staying`, a part of `active`."""
+        if len(staying) < len(self.active):
+            self.ensemble.keep(np.searchsorted(self.active, staying))
+            self.active = staying
+
+    def step(self) -> None:
+        """Do one step of SGD."""
+        self.ensemble.train_step(self.steps)
+        self.steps += 1
+
+    def evaluate(self) -> None:
+        """Do the evaluation that is due; whoever stops by it leaves."""
+        step, active = self.steps, self.active
+        measured = self.ensemble.evaluate(step)
+        reasons = self.rule.reasons(measured, active)
+        healthy = reasons != StopReason.DIVERGED
+        for name, values in measured.items():
+            self.metrics[name][active[healthy], self.evaluations] = values[healthy]
+        for seed in np.asarray(self.job.seeds)[active[~healthy]]:
+            log.warning("seed %d diverged: a loss is not finite at step %d", seed, step)
+        stopping = active[reasons >= 0]
+        self.stop_step[stopping], self.stop_reason[stopping] = step, reasons[reasons >= 0]
+        self.evaluations += 1
+        self._let_others_leave(active[reasons < 0])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.evaluations == len(self.at) or not len(self.active)
+
+    def end(self) -> None:
+        """Let the remaining replicates leave, so that the last state holds no parameters."""
+        self._let_others_leave(self.active[:0])
+
+    def record(self) -> Record:
+        """Return what the job measured."""
+        metrics, summaries = self.metrics, {}
+        if MODELS[self.job.model.name].measures_items(self.job):
+            time = self.job.optimiser.learning_rate * np.asarray(self.at)
+            metrics["i_k"] = memorised.integral(time, metrics["c1"])
+            if not MODELS[self.job.model.name].reads_context:
+                summaries = memorised.summarise(time, metrics["c1"])
+        return Record(np.asarray(self.at), metrics, self.stop_step, self.stop_reason, summaries)
+
+
+def train(
+    job: Job,
+    device: torch.device | str = "cpu",
+    on_progress: Callable[[int, int], None] | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Record:
+    """Train the replicates of a job and record their evaluations.
+
+    Args:
+        job: what to train.
+        device: where.
+        on_progress: called at each evaluation with the steps done and the replicates left.
+        checkpoints: where to go on from, and where to save what an interruption must not lose.
+
+    Returns:
+        The record. A replicate that stops leaves the batch; one whose losses are not finite is
+        recorded as diverged, with NaN from that evaluation on. The same bits, however often the
+        job was interrupted and resumed.
+
+    Raises:
+        Interrupted: if a signal asked the process to end; see `checkpoint`.
+    """
+    run = _Run(job, torch.device(device))
+    if checkpoints:
+        checkpoints.resume(run.restore)
+    while not run.is_over:
+        while run.steps < run.at[run.evaluations]:
+            run.step()
+            if checkpoints:
+                checkpoints.after_step(run.steps, run.state)
+        run.evaluate()
+        if on_progress:
+            on_progress(run.steps, len(run.active))
+    run.end()
+    if checkpoints:
+        checkpoints.save(run.steps, run.state(), final=True)
+    return run.record()

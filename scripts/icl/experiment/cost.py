@@ -1,0 +1,87 @@
+"""What a job costs, estimated from its sizes before anything runs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from icl.job import Job
+from icl.models import MODELS
+
+# What is asked of a scheduler is reckoned with slow machines: a core; and a GPU, on which the many
+# small kernels of a step take the time (counted in docs/performance.md; none was measured).
+SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9
+SLOWEST_GPU_OPERATIONS_PER_MINUTE = 60 * 2e12
+GPU_MINUTES_PER_KERNEL = 20e-6 / 60
+KERNELS_PER_STEP = 300
+KERNELS_OF_REDRAWING = 350
+PROCESS_MB = 600  # the interpreter and its libraries
+ITEMS_AT_ONCE = 4096  # of the evaluations over all items
+# What takes the time of many operations, by measurement.
+OPERATIONS_PER_NORMAL = 100  # a normal number drawn
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job costs, estimated from its sizes.
+
+    Attributes:
+        operations: floating-point operations of training, or what takes as long (evaluations and
+            compilation come on top).
+        memory_mb: peak memory in megabytes, the interpreter and its libraries included.
+        minutes: wall time to ask a scheduler for, far above what one core should need.
+        gpu_minutes: the same on a GPU.
+    """
+
+    operations: float
+    memory_mb: int
+    minutes: int
+    gpu_minutes: int
+
+
+def largest(jobs: Iterable[Job]) -> Cost:
+    """Return the largest of each cost: what any of the jobs can be run with."""
+    costs = [cost(job) for job in jobs]
+    return Cost(
+        operations=max(cost.operations for cost in costs),
+        memory_mb=max(cost.memory_mb for cost in costs),
+        minutes=max(cost.minutes for cost in costs),
+        gpu_minutes=max(cost.gpu_minutes for cost in costs),
+    )
+
+
+def cost(job: Job) -> Cost:
+    """Estimate a job's operations and memory.
+
+    The forward pass costs two operations per weight it applies, the backward pass twice that;
+    attention reads N tokens twice forwards and twice backwards.
+    """
+    n_seeds, batch, length = len(job.seeds), job.optimiser.batch_size, job.context_length
+    model = MODELS[job.model.name]
+    size = model.size(job)
+    per_sequence = job.n_items is None and job.task.redraw == "sequence"
+    n_items = job.task.redrawn_items if job.n_items is None else job.n_items
+    redrawn = 0
+    if job.n_items is None:
+        redrawn = job.model.item_dim * (batch * length if per_sequence else n_items)
+    of_step = batch * size.operations + redrawn * OPERATIONS_PER_NORMAL
+    operations = float(n_seeds * job.steps * of_step)
+    rows = n_items + job.evaluation.novel_items
+    if per_sequence:
+        rows += max(batch, job.evaluation.sequences.train) * length
+    width = job.model.item_dim + 2
+    numbers = n_seeds * (size.tables * rows * width + 4 * size.weights)
+    numbers += n_seeds * batch * size.numbers
+    numbers += 6 * n_items * width  # while one replicate's items are drawn
+    evaluated = job.evaluation.sequences
+    longest = max(evaluated.icl, evaluated.iwl, evaluated.train)
+    numbers += n_seeds * longest * length * 10  # indices of an evaluation's sequences, 64-bit
+    if not model.reads_context:
+        numbers += n_seeds * ITEMS_AT_ONCE * 3 * job.model.hidden_dim
+    kernels = KERNELS_PER_STEP + (KERNELS_OF_REDRAWING if redrawn else 0)
+    on_gpu = operations / SLOWEST_GPU_OPERATIONS_PER_MINUTE
+    on_gpu += job.steps * kernels * GPU_MINUTES_PER_KERNEL
+    return Cost(
+        operations=operations,
+        gpu_minutes=10 + int(on_gpu),
+        minutes=10 + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
+        memory_mb=PROCESS_MB + int(numbers * 4 / 1e6),
+    )

@@ -1,0 +1,112 @@
+"""From an experiment's entry in YAML to its jobs, one for each N, K and block of seeds."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from icl.job import INFINITY, Job, build
+from icl.models import MODELS
+
+# The keys of `model` that every model has.
+COMMON_KEYS = ("name", "item_dim", "hidden_dim")
+
+
+def merge(base: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
+    """Merge mappings, later over earlier; mappings merge key by key, all else is replaced."""
+    merged = dict(base)
+    for other in others:
+        for key, value in other.items():
+            if isinstance(value, dict) and isinstance(merged.get(key), dict):
+                merged[key] = merge(merged[key], value)
+            else:
+                merged[key] = value
+    return merged
+
+
+def expand_items(n_items: Any) -> list[int | None]:
+    """Expand the n_items of a grid entry: a number, "infinity", a range, or a list of those."""
+    if isinstance(n_items, list):
+        return [k for entry in n_items for k in expand_items(entry)]
+    if isinstance(n_items, dict):
+        low, high, count = n_items["from"], n_items["to"], n_items["count"]
+        ratios = [i / (count - 1) for i in range(count)]
+        if n_items["spacing"] == "linear":
+            return [round(low + (high - low) * ratio) for ratio in ratios]
+        return [round(low * (high / low) ** ratio) for ratio in ratios]
+    return [None if n_items == INFINITY else n_items]
+
+
+def _inherited_by(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Drop from inherited settings what a model of another name does not have."""
+    settings = dict(settings)
+    if settings.get("model", {}).get("name", name) == name or name not in MODELS:
+        return settings
+    known = (*COMMON_KEYS, *MODELS[name].own_keys)
+    settings["model"] = {k: v for k, v in settings["model"].items() if k in known}
+    if "weight_decay" in settings.get("optimiser", {}):
+        known = ("attention", "mlp", *MODELS[name].decays)
+        decay = {k: v for k, v in settings["optimiser"]["weight_decay"].items() if k in known}
+        settings["optimiser"] = {**settings["optimiser"], "weight_decay": decay}
+    return settings
+
+
+def resolve(defaults: dict[str, Any], experiment: dict[str, Any]) -> list[dict[str, Any]]:
+    """Resolve an experiment into one flat mapping for each entry of its grid.
+
+    The entry's own keys win over the experiment's, those over the defaults'. Where a level names
+    another model than the one below it, it inherits the keys that the new model has.
+    """
+    common = {k: v for k, v in experiment.items() if k not in ("grid", "description")}
+    resolved = []
+    for entry in experiment["grid"]:
+        settings: dict[str, Any] = {}
+        for level in (defaults, common, entry):
+            name = level.get("model", {}).get("name")
+            settings = merge(_inherited_by(name, settings) if name else settings, level)
+        resolved.append(settings)
+    return resolved
+
+
+def _without_idle_settings(entry: dict[str, Any]) -> dict[str, Any]:
+    """Blank what has no effect: it must not change a job's identity.
+
+    Two remain, until other numerics rename all jobs anyway: `redrawn_items` at finite K, and
+    `weight_decay.attention` beside a minimal model's own of beta and of w.
+    """
+    entry = {**entry, "evaluation": dict(entry["evaluation"]), "stop": dict(entry["stop"])}
+    evaluation, stop = entry["evaluation"], entry["stop"]
+    alone = not MODELS[entry["model"]["name"]].reads_context
+    if evaluation["schedule"] == "linear":
+        evaluation["per_decade"] = None
+    memorised = stop["when"] in ("memorised", "decided")
+    used = {
+        "icl_accuracy": stop["when"] in ("acquired", "decided"),
+        "iwl_accuracy": memorised and not alone,
+        "c1": memorised and alone,
+        "confirmations": stop["when"] != "never",
+    }
+    stop.update({name: None for name, is_used in used.items() if not is_used})
+    if alone:  # it reads no context, and every evaluation is of all items
+        evaluation["sequences"] = {"icl": 0, "iwl": 0, "train": 0}
+        evaluation.update(novel_items=0, order_parameters=False)
+        decay = {**entry["optimiser"]["weight_decay"], "attention": 0.0}
+        entry["optimiser"] = {**entry["optimiser"], "weight_decay": decay}
+    return entry
+
+
+def _jobs_of_entry(entry: dict[str, Any]) -> Iterator[Job]:
+    entry = _without_idle_settings(entry)
+    lengths = entry["context_length"]
+    first, count, size = entry["seeds"]["first"], entry["seeds"]["count"], entry["block_size"]
+    for context_length in lengths if isinstance(lengths, list) else [lengths]:
+        for n_items in expand_items(entry["n_items"]):
+            for start in range(first, first + count, size):
+                seeds = tuple(range(start, min(start + size, first + count)))
+                grid = {"context_length": context_length, "n_items": n_items, "seeds": seeds}
+                if n_items is not None:
+                    grid["task"] = {**entry["task"], "redraw": "step"}  # nothing is redrawn
+                yield build(Job, {**entry, **grid})
+
+
+def expand(defaults: dict[str, Any], experiment: dict[str, Any]) -> list[Job]:
+    """List the jobs of an experiment: for each N, K and block of seeds, one."""
+    return [job for entry in resolve(defaults, experiment) for job in _jobs_of_entry(entry)]

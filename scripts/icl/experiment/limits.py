@@ -1,0 +1,163 @@
+"""What a schema cannot say: settings that exclude each other, and sizes that cannot be run."""
+
+from collections import Counter
+from collections.abc import Iterator
+from math import ceil, log10
+from typing import Any
+
+from icl.experiment.cost import cost
+from icl.experiment.grid import expand_items
+from icl.experiment.yaml_files import Key
+from icl.job import INFINITY, Job
+from icl.models import MODELS
+
+Fault = tuple[Key, str]  # where, and what is wrong and allowed there
+MEMORY_LIMIT_MB = 64_000  # of a job, where memory_limit_mb is not given
+SURE_OF_BOTH_LABELS = 64  # among as many random labels one is missing once in 2^63
+MOST_JOBS = 20_000  # of a grid entry; Snakemake takes minutes to plan as many
+MOST_EVALUATIONS = 100_000  # of a run
+
+
+def entry_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
+    """List what is wrong with the settings of a grid entry, once defaults are merged into it.
+
+    Args:
+        entry: the settings, which the schema has found complete.
+        key: of the experiment.
+    """
+    yield from _schedule_faults(entry, key)
+    yield from _task_faults(entry, key)
+
+
+def grid_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
+    """List what is wrong with the grid itself: ranges the wrong way round, more jobs than can be.
+
+    Args:
+        entry: the settings of a grid entry, complete.
+        key: of the entry.
+    """
+    values = entry["n_items"] if isinstance(entry["n_items"], list) else [entry["n_items"]]
+    for value in values:
+        if isinstance(value, dict) and value["to"] <= value["from"]:
+            text = f"{value['to']} is not allowed; allowed: above from, {value['from']}"
+            yield (*key, "n_items", "to"), text
+    lengths = entry["context_length"]
+    n_lengths = len(lengths) if isinstance(lengths, list) else 1
+    n_items = sum(value["count"] if isinstance(value, dict) else 1 for value in values)
+    n_blocks = ceil(entry["seeds"]["count"] / entry["block_size"])
+    if n_lengths * n_items * n_blocks > MOST_JOBS:
+        text = f"{n_lengths} context_length x {n_items} n_items x {n_blocks} blocks of seeds are"
+        yield key, f"{text} too many jobs; allowed: at most {MOST_JOBS}. Raise block_size"
+
+
+def job_faults(jobs: list[Job], memory_limit_mb: int, key: Key) -> Iterator[Fault]:
+    """List what is wrong with the jobs of an experiment.
+
+    Args:
+        jobs: all of them.
+        memory_limit_mb: the most that one may need.
+        key: of the experiment's grid.
+    """
+    yield from _duplicate_faults(jobs, key)
+    yield from _size_faults(jobs, key)
+    yield from _memory_faults(jobs, memory_limit_mb, key)
+
+
+def _schedule_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
+    every, steps = entry["evaluation"]["every"], entry["steps"]
+    if every > steps:
+        text = f"{every} is not allowed; allowed: at most the run's steps, {steps}"
+        yield (*key, "evaluation", "every"), text
+        return
+    evaluation = entry["evaluation"]
+    if evaluation["schedule"] == "linear":
+        count = steps // every
+    else:
+        count = int(evaluation["per_decade"] * log10(steps / every))
+    if count > MOST_EVALUATIONS:
+        text = f"{every} is not allowed; allowed: such that a run of {steps} steps has at most"
+        yield (*key, "evaluation", "every"), f"{text} {MOST_EVALUATIONS} evaluations, not {count}"
+
+
+def _task_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
+    """Refuse what one task cannot be at the same time."""
+    exponent = entry["task"].get("zipf_exponent", 0)
+    if exponent == 0:
+        return
+    at = (*key, "task", "zipf_exponent")
+    if entry["task"].get("context_labels", "random") == "balanced":
+        yield at, f"{exponent} is not allowed; allowed: 0, where context_labels is balanced"
+    if None in expand_items(entry["n_items"]):
+        yield at, f"{exponent} is not allowed; allowed: 0, where n_items is infinity"
+
+
+def _size_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
+    """Refuse sizes from which the task's sequences cannot be drawn."""
+    for job in jobs:
+        length = job.context_length
+        n_items = job.task.redrawn_items if job.n_items is None else job.n_items
+        name = "task.redrawn_items" if job.n_items is None else "n_items"
+        if job.task.context_labels == "balanced":
+            if length % 2:
+                text = f"{length} is not allowed; allowed: an even N, where context_labels is"
+                yield (*key, "context_length"), f"{text} balanced (N/2 of each label)"
+            drawn_at_once = job.n_items is not None or job.task.redraw == "step"
+            if drawn_at_once and job.task.item_labels == "random" and n_items < SURE_OF_BOTH_LABELS:
+                text = f"{n_items} is not allowed; allowed: at least {SURE_OF_BOTH_LABELS}, where"
+                text += " context_labels is balanced and item_labels is random: with fewer, a label"
+                yield (*key, name), f"{text} may not occur"
+        if MODELS[job.model.name].reads_context and length > n_items - 1:
+            text = f"{length} is not allowed; allowed: at most the items that the context of an IWL"
+            text += f" evaluation is drawn from, {n_items - 1} ({name} less the target)"
+            yield (*key, "context_length"), text
+
+
+def _memory_faults(jobs: list[Job], limit: int, key: Key) -> Iterator[Fault]:
+    """Refuse a block that cannot fit: the worst one is named."""
+    if not jobs:
+        return
+    worst = max(jobs, key=lambda job: cost(job).memory_mb)
+    needed = cost(worst).memory_mb
+    if needed > limit:
+        shown = INFINITY if worst.n_items is None else worst.n_items
+        text = f"a job of {len(worst.seeds)} replicates at N = {worst.context_length}, K = {shown}"
+        text += f" would need about {needed} MB; allowed: memory_limit_mb, {limit}. Lower"
+        yield key, f"{text} block_size, or raise the limit where there is more"
+
+
+def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
+    """Refuse a run that is listed twice: it would count as two replicates.
+
+    Entries may differ in any setting of what is trained. Those that differ only in when a run is
+    evaluated or ends are the same run.
+    """
+    runs = Counter(
+        (job.context_length, job.n_items, seed, job.model, job.task, job.optimiser)
+        for job in jobs
+        for seed in job.seeds
+    )
+    for (context_length, n_items, seed, *_), count in runs.items():
+        if count > 1:
+            shown = INFINITY if n_items is None else n_items
+            yield key, f"N = {context_length}, K = {shown}, seed {seed} is listed {count} times"
+            return
+
+
+def theory_faults(theory: dict[str, Any]) -> Iterator[Fault]:
+    """Refuse ranges the wrong way round, and fits over fewer than three points."""
+    for name, settings in theory.items():
+        for setting, value in settings.items():
+            if setting.endswith(("_range", "_fit")) and value[0] >= value[1]:
+                text = f"{value} is not allowed; allowed: the lower value first"
+                yield ("theory", name, setting), text
+    settings = theory["initial_conditions"]
+    low, high = settings["beta0_range"]
+    if low >= high:
+        return
+    spacing = (high - low) / (settings["n_beta0"] - 1)
+    for setting in ("near_origin_fit", "nullcline_fit"):
+        first, last = settings[setting]
+        if min(last, high) - max(first, low) < 3 * spacing:
+            text = f"{[first, last]} is not allowed; allowed: a range that holds three or more of"
+            text += f" the {settings['n_beta0']} points of beta0_range, {[low, high]}"
+            yield ("theory", "initial_conditions", setting), text

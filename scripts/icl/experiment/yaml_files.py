@@ -1,0 +1,212 @@
+"""The YAML files of a configuration: read strictly, and named in errors.
+
+Snakemake hands over one merged mapping; the files it came from are read once more, to say which of
+them holds a fault and to refuse what YAML lets pass (a key given twice, a mapping within itself).
+"""
+
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from icl.experiment.grid import merge
+from icl.job import ConfigError
+
+Key = tuple[str | int, ...]
+COMMAND_LINE = "--config"
+CONFIGURATION_OPTIONS = ("--configfile", "--configfiles")
+YAML = (".yaml", ".yml")
+DEEPEST = 50  # levels of mappings and lists in a file; ours have ten
+MOST_VALUES = 1_000_000  # of a file once its aliases are written out; ours have a thousand
+
+
+class _StrictLoader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice, and says where a value is not of its type."""
+
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError) as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a value is not of its type: {error}", node.start_mark
+            ) from None
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is not a string: quote it", key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """Read one YAML mapping.
+
+    Raises:
+        ConfigError: naming the file, where it is missing, not YAML, or not a mapping of strings.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        data = yaml.load(text, Loader=_StrictLoader)  # a subclass of SafeLoader
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    _refuse_the_endless(data, path)
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: must be a mapping of keys to values, not {show(data)}")
+    return data
+
+
+def refuse_unreadable(arguments: Iterable[str]) -> None:
+    """End with a message if a configuration file of a command cannot be read as one.
+
+    Snakemake reads configuration files before any of our code but the profile, which calls this:
+    what it cannot read would end in its traceback.
+
+    Args:
+        arguments: of the command line.
+    """
+    expected = False
+    for argument in arguments:
+        if argument.startswith("-"):
+            expected = argument in CONFIGURATION_OPTIONS
+        elif expected and not Path(argument).is_file():
+            text = f"The configuration cannot be run:\n{argument}: there is no such file"
+            if not argument.endswith(YAML):
+                text += (
+                    "; all that follows --configfile is taken for files: give a target before it, "
+                    f"as in snakemake {argument} --configfile config/laptop.yaml"
+                )
+            sys.exit(text)
+        elif argument.endswith(YAML) and Path(argument).is_file():
+            try:
+                load_yaml(argument)
+            except ConfigError as error:
+                sys.exit(f"The configuration cannot be run:\n{error}")
+
+
+def _refuse_the_endless(data: Any, path: str | Path) -> None:
+    """Refuse what aliases make endless, or so large that going through it would never end."""
+    level, count = [data], 0
+    for _ in range(DEEPEST):
+        level = [
+            value
+            for part in level
+            if isinstance(part, dict | list)
+            for value in (part.values() if isinstance(part, dict) else part)
+        ]
+        count += len(level)
+        if count > MOST_VALUES:
+            raise ConfigError(
+                f"{path}: has more than {MOST_VALUES} values, its aliases written out"
+            )
+        if not level:
+            return
+    raise ConfigError(f"{path}: is nested more than {DEEPEST} levels deep, or holds itself")
+
+
+def show(value: Any) -> str:
+    """Write a value as a message should: short, and with a hint where YAML took it for text."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a number of thousands of digits"
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", value):
+        text += " (text to YAML: write 1.0e-3, not 1e-3)"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def plain(name: str) -> str:
+    """Write a name on one line: as it is, or quoted where it would not be seen as it is."""
+    return name if name.isprintable() and name.strip() == name != "" else repr(name)
+
+
+def dotted(key: Key) -> str:
+    """Write a key's path as experiments.transition.grid[0].n_items."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f"{'.' if text else ''}{plain(part)}"
+    return text or "(top level)"
+
+
+class Sources:
+    """The files that a configuration was merged from, later ones winning."""
+
+    def __init__(self, files: Sequence[str | Path]):
+        self.files = [(str(path), load_yaml(path)) for path in files]
+
+    def merged(self) -> dict[str, Any]:
+        """Merge the files as Snakemake does."""
+        return merge({}, *(data for _, data in self.files))
+
+    def in_order(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+        """Order claims as the files do; those of the command line come last."""
+        listed = [*self.merged()["claims"], *claims]
+        return {claim: claims[claim] for claim in dict.fromkeys(listed)}
+
+    def locate(self, key: Key, config: dict[str, Any]) -> str:
+        """Name the file that sets a key, or its nearest ancestor, in the merged configuration."""
+        deepest, owner, found = 0, COMMAND_LINE, None
+        for path, data in reversed(self.files):
+            values = list(walk(data, key))
+            if len(values) > deepest:
+                deepest, owner, found = len(values), path, values[-1]
+            if values and not all(isinstance(value, dict) for value in values):
+                break  # a list or a value hides what earlier files have in its place
+        merged = list(walk(config, key))
+        if deepest == len(key) == len(merged) and found != merged[-1]:
+            return COMMAND_LINE  # it overrides what the files say
+        return owner
+
+    def refuse_overlay_before_preset(self, common: Collection[str] = ()) -> None:
+        """Refuse an overlay given before its preset, which would win over it.
+
+        Args:
+            common: the files that are common to all sizes.
+
+        Raises:
+            ConfigError: naming the overlay.
+        """
+        given = [(path, data) for path, data in self.files if path not in common]
+        if given and "preset" not in given[0][1]:
+            raise ConfigError(
+                f"{given[0][0]}: stands before the preset, which wins over it; "
+                "allowed: the preset first, as in --configfile config/laptop.yaml my.yaml"
+            )
+
+    def refuse_two_presets(self) -> None:
+        """Refuse two presets at once: Snakemake would merge one into the other.
+
+        Raises:
+            ConfigError: naming the files.
+        """
+        presets = [path for path, data in self.files if "preset" in data]
+        if len(presets) > 1:
+            raise ConfigError(
+                f"{' and '.join(presets)}: each is a preset (it has the key preset), and a preset "
+                "replaces another whole: give one, and an overlay without that key for changes"
+            )
+
+
+def walk(data: Any, key: Key) -> Iterator[Any]:
+    """Yield the values along a key, as far as the data have it."""
+    for part in key:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return
+        yield data

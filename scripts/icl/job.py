@@ -1,0 +1,230 @@
+"""A training job: its settings, and the identity that names its artifact.
+
+Nothing heavy is imported here, for the Snakefile does so whenever it is parsed. Errors are
+`ConfigError`, one line per fault: the file, the key's path, the value and what is allowed.
+"""
+
+import hashlib
+import json
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from math import log
+from typing import Any, get_args
+
+# Part of every job's identity. Raise it whenever a change of the code changes a run's numbers
+# (the golden trajectory in tests/unit/ fails then), so that old artifacts are not taken for new.
+NUMERICS_VERSION = 1
+
+INFINITY = "infinity"
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be run; the message says which key, its value, what is allowed."""
+
+
+# A setting with a default came after jobs had been run: where it holds its default, it is left out
+# of a job's identity, so that those jobs keep their names.
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A normal distribution over seeds; a fixed value where the deviation is 0."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """An architecture; see config/README.md for every key, and for which models have it."""
+
+    name: str
+    item_dim: int
+    hidden_dim: int
+    attend_to: str | None = None
+    layernorm_affine: bool | None = None
+    initial_beta: Normal | None = None
+    initial_w: Normal | None = None
+    mlp_input: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """How items are labelled and drawn, and how they are redrawn where K is infinite."""
+
+    item_labels: str
+    redrawn_items: int
+    context_labels: str = "random"
+    zipf_exponent: float = 0.0
+    redraw: str = "step"
+
+
+@dataclass(frozen=True)
+class WeightDecay:
+    """L2 regularisation as in SGD, lambda * parameter added to the gradient, by group.
+
+    Attributes:
+        attention: of Q, K, V and the affine, or of beta and w.
+        mlp: of every MLP.
+        beta: of the minimal model's beta, if not that of the attention.
+        w: of the minimal model's w, if not that of the attention.
+    """
+
+    attention: float
+    mlp: float
+    beta: float | None = None
+    w: float | None = None
+
+    def of(self, group: str) -> float:
+        """Return the decay of a group of parameters: attention, mlp, beta or w."""
+        own = getattr(self, group)
+        return self.attention if own is None else own
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """Plain SGD."""
+
+    learning_rate: float
+    batch_size: int
+    weight_decay: WeightDecay
+
+
+@dataclass(frozen=True)
+class EvaluationSequences:
+    """Number of sequences of each evaluation."""
+
+    icl: int
+    iwl: int
+    train: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """When to evaluate, on how much, and whether to read off the order parameters too."""
+
+    schedule: str
+    every: int
+    per_decade: int | None
+    sequences: EvaluationSequences
+    novel_items: int
+    order_parameters: bool = False
+
+    def at(self, steps: int) -> tuple[int, ...]:
+        """List the steps of the evaluations of a run, from 0 to its last step.
+
+        Linear: every `every` steps. Geometric: from `every` on, `per_decade` to a factor of ten.
+        """
+        if self.schedule == "linear":
+            return (*range(0, steps, self.every), steps)
+        n = int(self.per_decade * log(max(steps / self.every, 1), 10)) + 1
+        grown = {round(self.every * 10 ** (i / self.per_decade)) for i in range(n)}
+        return tuple(sorted({0, steps, *(step for step in grown if step < steps)}))
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a replicate leaves its batch before the last step."""
+
+    when: str
+    icl_accuracy: float | None
+    iwl_accuracy: float | None
+    confirmations: int | None
+    c1: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training job: a block of seeds at one (N, K), and all that determines its numbers.
+
+    Attributes:
+        n_items: K, or None for K = infinity.
+    """
+
+    model: Model
+    task: Task
+    optimiser: Optimiser
+    evaluation: Evaluation
+    stop: Stop
+    steps: int
+    context_length: int
+    n_items: int | None
+    seeds: tuple[int, ...]
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the job's numbers, as JSON-able data."""
+        return {"numerics": NUMERICS_VERSION, **_settings(self), "seeds": list(self.seeds)}
+
+    @property
+    def name(self) -> str:
+        """The stem of the artifact's file; see `job_name`."""
+        return job_name(self.identity())
+
+
+# What may differ between the runs of an experiment besides N, K and the seed: name -> long name.
+SETTINGS = {
+    "learning_rate": "learning rate of SGD",
+    "attention_decay": "weight decay of the attention: Q, K, V and the affine, or beta and w",
+    "beta_decay": "weight decay of the minimal model's beta",
+    "w_decay": "weight decay of the minimal model's w",
+    "mlp_decay": "weight decay of every MLP",
+    "zipf_exponent": "alpha: item k is drawn as k^-alpha",
+    "context_labels": "labels of a context: random (D), or exactly N/2 of each (balanced, D')",
+}
+
+
+def settings_of(job: Job) -> dict[str, float | str]:
+    """Return a job's value of each of `SETTINGS`, a decay of its own or that of its group."""
+    decay = job.optimiser.weight_decay
+    return {
+        "learning_rate": job.optimiser.learning_rate,
+        "attention_decay": decay.attention,
+        "beta_decay": decay.of("beta"),
+        "w_decay": decay.of("w"),
+        "mlp_decay": decay.mlp,
+        "zipf_exponent": job.task.zipf_exponent,
+        "context_labels": job.task.context_labels,
+    }
+
+
+def job_name(identity: dict[str, Any]) -> str:
+    """Name a job: N, K and seeds for a reader, a digest of its whole identity for a machine."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    n_items = "inf" if identity["n_items"] is None else identity["n_items"]
+    seeds = f"{identity['seeds'][0]}-{identity['seeds'][-1]}"
+    return f"N{identity['context_length']}_K{n_items}_seeds{seeds}_{digest}"
+
+
+def _settings(instance: Any) -> dict[str, Any]:
+    """Return a dataclass as a mapping, without the fields that hold their default."""
+    out = {}
+    for field in fields(instance):
+        value = getattr(instance, field.name)
+        if field.default is MISSING or value != field.default:
+            out[field.name] = _settings(value) if is_dataclass(value) else value
+    return out
+
+
+def build(cls: type, values: dict[str, Any]) -> Any:
+    """Build a dataclass from a mapping, its own dataclass fields likewise."""
+    arguments = {}
+    for field in fields(cls):
+        if field.name not in values:
+            continue  # it has a default, or the constructor complains
+        value = values[field.name]
+        if float in (field.type, *get_args(field.type)) and value is not None:
+            value = float(value)  # 1 and 1.0 are one setting
+        nested = [kind for kind in (field.type, *get_args(field.type)) if is_dataclass(kind)]
+        arguments[field.name] = build(nested[0], value) if nested and value is not None else value
+    return cls(**arguments)
+
+
+def job_from_identity(identity: dict[str, Any]) -> Job:
+    """Rebuild a job from its identity.
+
+    Raises:
+        ConfigError: if the identity is another numerics version's.
+    """
+    if identity["numerics"] != NUMERICS_VERSION:
+        raise ConfigError(f"numerics {identity['numerics']} is not this code's: {NUMERICS_VERSION}")
+    return build(Job, {**identity, "seeds": tuple(identity["seeds"])})

@@ -1,0 +1,208 @@
+"""How loops are compiled for the CPU, and the vector instructions that they are written with.
+
+Compiled loops are numba's. A row is a run of float32 numbers in a flat table, its width a multiple
+of `LANES`; rows are taken four at a time, which keeps four sums in flight.
+"""
+
+import functools
+import hashlib
+from pathlib import Path
+
+import llvmlite.binding
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import caching, cgutils, types
+from numba.extending import intrinsic
+
+LANES = 16  # float32 numbers of a cache line, and of the widest vectors
+# Left free around what loops write: where a loop's arrays lie closer together than it takes steps,
+# it is not vectorised, and its sums would be rounded otherwise than in the next run.
+MARGIN = 256
+NEVER = np.float32(-1e30)  # the score of a row that must not be attended to
+# Sums may be reordered, so that they vectorise; infinities and NaN keep their meaning, for they
+# tell that a replicate has diverged.
+FAST = ("reassoc", "contract", "nsz", "arcp")
+
+
+def _use_wide_vectors() -> None:
+    """Let the compiler use the processor's widest vectors, which it avoids by default."""
+    features = llvmlite.binding.get_host_cpu_features()
+    if numba.config.CPU_FEATURES is None and features.get("avx512f"):
+        numba.config.CPU_FEATURES = features.flatten() + ",-prefer-256-bit"
+
+
+HERE = Path(__file__).parent
+MODULES = (*sorted(HERE.glob("*.py")), HERE.parent / "task/streams.py")  # that hold compiled loops
+
+
+@functools.cache
+def _digest_of_modules() -> str:
+    return hashlib.sha256(b"".join(module.read_bytes() for module in MODULES)).hexdigest()
+
+
+class _Together:
+    """A compiled loop is kept as long as no module of loops has changed.
+
+    numba looks at a loop's own module alone, but a loop holds what it calls of the others.
+    """
+
+    def get_source_stamp(self):
+        return _digest_of_modules()
+
+
+class UserProvided(_Together, caching.UserProvidedCacheLocator):
+    """Keeps loops where NUMBA_CACHE_DIR says, if it says so."""
+
+
+class InTree(_Together, caching.InTreeCacheLocator):
+    """Keeps loops in __pycache__."""
+
+
+class UserWide(_Together, caching.UserWideCacheLocator):
+    """Keeps loops in the user's cache, where __pycache__ cannot be written."""
+
+
+_use_wide_vectors()
+numba.config.CACHE_LOCATOR_CLASSES = ", ".join(
+    f"{__name__}.{where.__name__}" for where in (UserProvided, InTree, UserWide)
+)
+compile_loop = numba.njit(cache=True, error_model="numpy", fastmath=set(FAST))
+# Where every rounding counts: multiplication and addition may be contracted, no more.
+compile_exactly = numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
+inline_loop = numba.njit(inline="always", error_model="numpy", fastmath=set(FAST))
+
+
+def padded_width(n: int) -> int:
+    """Round the width of a row up to whole vectors."""
+    return -(-n // LANES) * LANES
+
+
+@inline_loop
+def scratch(n):  # pragma: no cover - compiled
+    """Make n zeros with a margin around them."""
+    return np.zeros(n + 2 * MARGIN, np.float32)[MARGIN : MARGIN + n]
+
+
+def _vector(n: int) -> ir.VectorType:
+    return ir.VectorType(ir.FloatType(), n)
+
+
+def _word(value: int) -> ir.Constant:
+    return ir.IntType(64)(value)
+
+
+def _address(context, builder, array_type, array, offset):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [offset])
+
+
+def _load(builder, address, first):
+    address = builder.gep(address, [_word(first)])
+    return builder.load(builder.bitcast(address, _vector(LANES).as_pointer()), align=4)
+
+
+def _store(builder, value, address):
+    builder.store(value, builder.bitcast(address, value.type.as_pointer()), align=4)
+
+
+def _add_shuffled(builder, a, b, left, right):
+    """Add two choices of the elements of a and b."""
+
+    def choose(places):
+        kind = ir.VectorType(ir.IntType(32), len(places))
+        return builder.shuffle_vector(a, b, ir.Constant(kind, list(places)))
+
+    return builder.fadd(choose(left), choose(right), flags=FAST)
+
+
+@intrinsic
+def prefetch(typing_context, array, offset):
+    """Ask for the cache line of a contiguous array's element."""
+
+    def generate(context, builder, signature, arguments):
+        address = _address(context, builder, signature.args[0], *arguments)
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        declared = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, declared, "llvm.prefetch.p0")
+        read, keep, data_cache = word(0), word(3), word(1)
+        builder.call(function, [builder.bitcast(address, byte), read, keep, data_cache])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def dot_rows(typing_context, table, o0, o1, o2, o3, vector, out, place, width):
+    """Multiply four rows, which start at o0 to o3, by a vector: to out[place : place + 4]."""
+    n = width.literal_value
+
+    def generate(context, builder, signature, arguments):
+        kinds = signature.args
+        rows = [_address(context, builder, kinds[0], arguments[0], o) for o in arguments[1:5]]
+        by = _address(context, builder, kinds[5], arguments[5], _word(0))
+        sums = [None] * 4
+        for i in range(0, n, LANES):
+            factor = _load(builder, by, i)
+            for m, row in enumerate(rows):
+                product = builder.fmul(_load(builder, row, i), factor, flags=FAST)
+                sums[m] = product if i == 0 else builder.fadd(sums[m], product, flags=FAST)
+        # Each sum of 16 lanes to 4, then the four by four of them to their four totals.
+        for half in (8, 4):
+            halves = range(half), range(half, 2 * half)
+            sums = [_add_shuffled(builder, s, s, *halves) for s in sums]
+        pairs = [
+            _add_shuffled(builder, *two, (0, 4, 2, 6), (1, 5, 3, 7)) for two in (sums[:2], sums[2:])
+        ]
+        totals = _add_shuffled(builder, *pairs, (0, 1, 4, 5), (2, 3, 6, 7))
+        _store(builder, totals, _address(context, builder, kinds[6], *arguments[6:8]))
+        return context.get_dummy_value()
+
+    offsets = (types.uint64,) * 4
+    return types.void(table, *offsets, vector, out, types.intp, width), generate
+
+
+@intrinsic(prefer_literal=True)
+def add_rows(typing_context, table, o0, o1, o2, o3, factors, place, out, width):
+    """Add four rows, which start at o0 to o3, times factors[place : place + 4], to out."""
+    n = width.literal_value
+
+    def generate(context, builder, signature, arguments):
+        kinds = signature.args
+        rows = [_address(context, builder, kinds[0], arguments[0], o) for o in arguments[1:5]]
+        factor = _address(context, builder, kinds[5], *arguments[5:7])
+        to = _address(context, builder, kinds[7], arguments[7], _word(0))
+        every = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        spread = []
+        for m in range(4):
+            value = builder.load(builder.gep(factor, [_word(m)]))
+            first = builder.insert_element(
+                ir.Constant(_vector(LANES), ir.Undefined), value, ir.IntType(32)(0)
+            )
+            spread.append(builder.shuffle_vector(first, first, every))
+        for i in range(0, n, LANES):
+            total = _load(builder, to, i)
+            for row, value in zip(rows, spread, strict=True):
+                product = builder.fmul(_load(builder, row, i), value, flags=FAST)
+                total = builder.fadd(total, product, flags=FAST)
+            _store(builder, total, builder.gep(to, [_word(i)]))
+        return context.get_dummy_value()
+
+    offsets = (types.uint64,) * 4
+    return types.void(table, *offsets, factors, types.intp, out, width), generate
+
+
+@compile_loop
+def exponential(x):  # pragma: no cover - compiled
+    """Return exp(x) for x <= 0 in float32, in a form that vectorises; 0 below -88."""
+    power = (x if x > np.float32(-88) else np.float32(-88)) * np.float32(1.4426950408889634)
+    whole = np.floor(power + np.float32(0.5))
+    rest = power - whole  # in [-1/2, 1/2]: 2^rest by its polynomial, 2^whole by its bits
+    value = np.float32(1.5403530393381608e-4)
+    value = value * rest + np.float32(1.3333558146428443e-3)
+    value = value * rest + np.float32(9.6181291076284772e-3)
+    value = value * rest + np.float32(5.5504108664821580e-2)
+    value = value * rest + np.float32(2.4022650695910072e-1)
+    value = value * rest + np.float32(6.9314718055994531e-1)
+    value = value * rest + np.float32(1.0)
+    return value * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)

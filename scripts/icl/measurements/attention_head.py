@@ -1,0 +1,94 @@
+"""Whether the one-layer transformer's attention is the one number beta (ansatz 2, equation 2)."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl.measurements import intervals
+from icl.measurements.base import (
+    Estimate,
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    sorted_runs,
+    statistic,
+    undiverged,
+)
+from icl.statistics import curves
+
+LABEL_BLOCK = ("value_label_pp", "value_label_pm", "value_label_mp", "value_label_mm")
+
+
+@statistic(
+    roles=["order_parameters"],
+    quantities=[
+        "r2_acquired",
+        "r2_initial",
+        "squared_correlation_acquired",
+        "value_label_pp",
+        "value_label_pm",
+        "value_label_mp",
+        "value_label_mm",
+        "value_label_contrast",
+    ],
+    options=["threshold", "confidence", "resamples", "seed", "least_replicates"],
+)
+def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure how much of held-out pre-softmax scores beta x'_j . x'_target explains.
+
+    For each run, R^2 at its first evaluation, before any step, and the median of R^2 over its
+    evaluations from acquisition on; medians over runs. R^2 is that of eq. 2's own beta, the mean
+    diagonal of the item block of K^T Q, with nothing fitted to the scores: it can be below 0.
+    Not judged: the squared correlation, which any beta would reach, and V's label block, of which
+    eq. 2 has w times the identity (labels are one-hot, so only differences matter: the mean
+    diagonal less the mean of the rest is the w of the logit).
+
+    Source: section 3.2, equation 2.
+    """
+    everything = sorted_runs(data["order_parameters"])
+    runs = undiverged(everything)
+    if "score_r2" not in runs:
+        raise NotComputableError("the runs do not record order parameters")
+    passage = curves.acquisition_time(
+        runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
+    )
+    acquired, seeds = np.flatnonzero(passage.reached), runs["seed"].values
+    if len(np.unique(seeds[acquired])) < options["least_replicates"]:
+        raise NotComputableError(
+            f"{len(acquired)} of {runs.sizes['run']} runs acquire ICL; "
+            f"{options['least_replicates']} seeds are needed"
+        )
+
+    def after(name: str) -> np.ndarray:
+        values = runs[name].values
+        return np.array([np.nanmedian(values[r, passage.index[r] :]) for r in acquired])
+
+    def median(values: np.ndarray) -> Estimate:
+        return intervals.median(values, seeds[acquired], options)
+
+    initial = runs["score_r2"].values[:, 0]
+    block = {name: after(name) for name in LABEL_BLOCK}
+    contrast = sum(
+        sign * block[name] / 2 for sign, name in zip((1, -1, -1, 1), LABEL_BLOCK, strict=True)
+    )
+    return Measurement(
+        estimates={
+            "r2_acquired": median(after("score_r2")),
+            "r2_initial": intervals.median(initial, seeds, options),
+            "squared_correlation_acquired": median(after("score_correlation") ** 2),
+            **{name: median(values) for name, values in block.items()},
+            "value_label_contrast": median(contrast),
+        },
+        replicates=len(acquired),
+        censored=runs.sizes["run"] - len(acquired),
+        diverged=count_diverged(everything),
+        details={
+            "seed": seeds[acquired],
+            "r2_acquired": after("score_r2"),
+            "r2_initial": initial,
+            "beta": after("beta"),
+            "w": after("w"),
+            **block,
+        },
+    )

@@ -1,0 +1,60 @@
+"""What a model says of itself: its keys, its metrics, its size and where its code is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+
+from icl.job import Job
+
+
+@dataclass(frozen=True)
+class Size:
+    """What one sequence costs a replicate.
+
+    Attributes:
+        weights: parameters.
+        operations: of a step, forwards and back.
+        numbers: live in memory while it is trained on.
+        tables: numbers kept for each number of an item: the item, or its tokens.
+    """
+
+    weights: int
+    operations: int
+    numbers: int
+    tables: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A model's description, free of torch.
+
+    Attributes:
+        name: of its folder, and `model.name` in a configuration.
+        own_keys: keys of `model` that it needs besides name, item_dim and hidden_dim.
+        size: what it costs.
+        decays: groups of parameters whose weight decay may be set apart from the attention's.
+        reads_context: whether it has ICL at all; if not, it is evaluated on items alone.
+        order_parameters: what `evaluation.order_parameters` adds, name -> long name; none: refused.
+        measures_items: whether a job measures the MLP over all its items.
+        has_fast_step: whether its room has a `fast` module, for a CPU.
+    """
+
+    name: str
+    own_keys: tuple[str, ...]
+    size: Callable[[Job], Size]
+    decays: tuple[str, ...] = ()
+    reads_context: bool = True
+    order_parameters: Callable[[Job], Mapping[str, str]] | None = None
+    measures_items: Callable[[Job], bool] = field(default=lambda job: False)
+    has_fast_step: bool = False
+
+    @property
+    def network(self) -> ModuleType:
+        """Import the model's functions."""
+        return import_module(f"icl.models.{self.name}.network")
+
+    @property
+    def fast(self) -> ModuleType:
+        """Import the model's step for a CPU."""
+        return import_module(f"icl.models.{self.name}.fast")

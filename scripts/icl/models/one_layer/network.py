@@ -1,0 +1,198 @@
+"""The one-layer transformer of eq. 1.
+
+A token is an item with its one-hot label, E = D + 2 numbers, normalised (LayerNorm). Two facts make
+it cheap. Only the target's logit is read, so attention is one row, not a matrix. And LayerNorm acts
+on a token alone, so each item's token is normalised once per dataset, in a table, and a sequence is
+looked up in it; a learnable affine t' = gain * t + bias folds into the query and into the weighted
+sum, so that the table stays:
+
+    t'_j . q = t_j . (gain * q) + bias . q       (the second term drops out of the softmax)
+    sum_j a_j t'_j = gain * sum_j a_j t_j + bias (the weights a_j sum to 1)
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from icl.job import Model
+from icl.models.layers import Parameters, initialise_linear, linear, mlp, mlp_shapes
+from icl.task.draws import Dataset, Sequences
+
+LAYERNORM_EPSILON = 1e-5  # as in PyTorch's nn.LayerNorm
+SEQUENCES_AT_ONCE = 32  # whose tokens are gathered in float64, for the order parameters
+
+GROUPS = {
+    "query": "attention",
+    "key": "attention",
+    "value": "attention",
+    "gain": "attention",
+    "bias": "attention",
+    "hidden1": "mlp",
+    "hidden1_bias": "mlp",
+    "hidden2": "mlp",
+    "hidden2_bias": "mlp",
+    "readout": "mlp",
+    "readout_bias": "mlp",
+}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Normalised tokens of a dataset's items.
+
+    Attributes:
+        labelled: (R, K, E), items with their labels, as they stand in a context.
+        unlabelled: (R, K, E), items with an empty label, as they stand as a target.
+        labels: (R, K), +1 or -1.
+    """
+
+    labelled: torch.Tensor
+    unlabelled: torch.Tensor
+    labels: torch.Tensor
+
+    def select(self, rows: torch.Tensor) -> "Tables":
+        """Keep the replicates in rows."""
+        return Tables(self.labelled[rows], self.unlabelled[rows], self.labels[rows])
+
+
+def initialise(seeds: torch.Tensor, model: Model) -> Parameters:
+    """Draw the parameters: nn.Linear's default for all matrices, an identity affine."""
+    width = model.item_dim + 2
+    square = (width, width)
+    shapes = {"query": square, "key": square, "value": square}
+    parameters = initialise_linear(seeds, shapes | mlp_shapes(width, model.hidden_dim))
+    if model.layernorm_affine:
+        parameters["gain"] = torch.ones(len(seeds), width, device=seeds.device)
+        parameters["bias"] = torch.zeros(len(seeds), width, device=seeds.device)
+    return parameters
+
+
+def embed(dataset: Dataset) -> Tables:
+    """Normalise every item's token, with and without its label ((1, 0) meaning +1)."""
+    items, labels = dataset.items, dataset.labels
+    one_hot = torch.stack((labels > 0, labels < 0), dim=-1).to(items.dtype)
+    labelled = torch.cat((items, one_hot), dim=-1)  # (R, K, E)
+    unlabelled = torch.cat((items, torch.zeros_like(one_hot)), dim=-1)  # (R, K, E)
+    shape = labelled.shape[-1:]
+    return Tables(
+        functional.layer_norm(labelled, shape, eps=LAYERNORM_EPSILON),
+        functional.layer_norm(unlabelled, shape, eps=LAYERNORM_EPSILON),
+        labels,
+    )
+
+
+def look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Look rows up in each replicate's table: (R, K, E), (R, ...) -> (R, ..., E)."""
+    n_replicates, n_items, width = table.shape
+    first_rows = torch.arange(n_replicates, device=table.device) * n_items
+    flat = index + first_rows.view(-1, *[1] * (index.ndim - 1))
+    rows = table.view(-1, width).index_select(0, flat.flatten())
+    return rows.view(*index.shape, width)
+
+
+def attention(
+    parameters: Parameters, context: torch.Tensor, target: torch.Tensor, model: Model
+) -> torch.Tensor:
+    """Compute u of eq. 1: the target's token plus what its attention reads.
+
+    Args:
+        parameters: of `initialise`.
+        context: (R, B, N, E), normalised labelled tokens, before the affine.
+        target: (R, B, E), normalised unlabelled tokens, before the affine.
+        model: its `attend_to` says whether the target attends to itself too.
+
+    Returns:
+        (R, B, E).
+    """
+    p = parameters
+    gain = p["gain"][:, None, :] if model.layernorm_affine else 1.0
+    bias = p["bias"][:, None, :] if model.layernorm_affine else 0.0
+    token = gain * target + bias  # t'_{N+1}
+    query = torch.bmm(linear(token, p["query"]), p["key"])  # K^T Q t'_{N+1}, (R, B, E)
+    attended = context
+    if model.attend_to == "context_and_self":
+        attended = torch.cat((context, target[:, :, None, :]), dim=2)
+    scores = torch.einsum("rbne,rbe->rbn", attended, gain * query)
+    read = torch.einsum("rbn,rbne->rbe", scores.softmax(dim=-1), attended)
+    return token + linear(gain * read + bias, p["value"])
+
+
+def logits(
+    parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
+) -> torch.Tensor:
+    """Compute the logit phi(u) of each sequence.
+
+    Returns:
+        (R, B), above 0 meaning label +1.
+    """
+    context = look_up(tables.labelled, sequences.context)
+    target = look_up(tables.unlabelled, sequences.target)
+    return mlp(parameters, attention(parameters, context, target, model))
+
+
+def order_parameters(
+    parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
+) -> dict[str, torch.Tensor]:
+    """Read the one-layer transformer's attention as eq. 2 has it.
+
+    The item block of K^T Q is fitted by beta I and the label block of V by w I, which in least
+    squares is the mean of its diagonal: labels are one-hot, so that w I stands for eq. 2's scalar.
+    How far one number is enough is measured on scores t'_j . K^T Q t'_target of sequences of novel
+    items, less their mean over the context, which the softmax does not see.
+
+    Args:
+        parameters: of the model.
+        tables: of novel items.
+        sequences: on them.
+        model: its configuration.
+
+    Returns:
+        Each metric: (R,) float64.
+
+    Source:
+        Equation 2.
+    """
+    p = {name: value.double() for name, value in parameters.items()}
+    dim = model.item_dim
+    key_query = p["key"].mT @ p["query"]  # K^T Q, (R, E, E)
+    beta = key_query[:, :dim, :dim].diagonal(dim1=1, dim2=2).mean(1)
+    block = p["value"][:, dim:, dim:]  # (R, 2, 2), to and from the components of +1 and -1
+    n_sequences = sequences.target.shape[1]
+    sums: dict[str, torch.Tensor] = {}
+    for first in range(0, n_sequences, SEQUENCES_AT_ONCE):
+        part = slice(first, first + SEQUENCES_AT_ONCE)
+        context = look_up(tables.labelled, sequences.context[:, part]).double()
+        target = look_up(tables.unlabelled, sequences.target[:, part]).double()
+        if model.layernorm_affine:
+            context = p["gain"][:, None, None] * context + p["bias"][:, None, None]
+            target = p["gain"][:, None] * target + p["bias"][:, None]
+        asked = torch.einsum("ref,rbf->rbe", key_query, target)
+        scores = torch.einsum("rbne,rbe->rbn", context, asked)
+        own = torch.einsum("rbe,rbe->rb", target, asked)[..., None]
+        weights = torch.cat((scores, own), dim=-1).softmax(dim=-1)
+        overlaps = torch.einsum("rbne,rbe->rbn", context[..., :dim], target[..., :dim])
+        scores = (scores - scores.mean(-1, keepdim=True)).flatten(1)
+        overlaps = (overlaps - overlaps.mean(-1, keepdim=True)).flatten(1)
+        of_part = {
+            "total": scores.square().sum(1),
+            "residual": (scores - beta[:, None] * overlaps).square().sum(1),
+            "product": (scores * overlaps).sum(1),
+            "overlap": overlaps.square().sum(1),
+            "self_weight": weights[..., -1].sum(1) / n_sequences,
+        }
+        sums = {name: sums.get(name, 0.0) + value for name, value in of_part.items()}
+    fitted = {
+        "beta": beta,
+        "w": block.diagonal(dim1=1, dim2=2).mean(1),
+        # NaN where the context is one token, so that its score differs from no other.
+        "score_r2": 1 - sums["residual"] / sums["total"],
+        "score_correlation": sums["product"] / (sums["total"] * sums["overlap"]).sqrt(),
+        "value_label_pp": block[:, 0, 0],
+        "value_label_pm": block[:, 0, 1],
+        "value_label_mp": block[:, 1, 0],
+        "value_label_mm": block[:, 1, 1],
+    }
+    if model.attend_to == "context_and_self":
+        fitted["self_weight"] = sums["self_weight"]
+    return fitted

@@ -1,0 +1,104 @@
+"""The two-layer transformer of Figure A.5: attention, MLP, attention, MLP.
+
+Tokens are normalised once, as in the one-layer model. Causal attention with a residual acts on all
+tokens; an MLP of width d replaces each of them (no residual); a second attention acts for the
+target alone, whose logit is all that is read.
+"""
+
+import torch
+
+from icl.job import Model
+from icl.models.layers import (
+    MLP,
+    Parameters,
+    initialise_linear,
+    linear,
+    mlp,
+    mlp_outputs,
+    mlp_shapes,
+)
+from icl.models.one_layer.network import Tables, embed, look_up
+from icl.task.draws import Sequences
+
+__all__ = ["GROUPS", "embed", "initialise", "logits"]
+
+TOKEN_MLP = "token_"  # prefix of the MLP between the layers
+GROUPS = {
+    **dict.fromkeys(("query1", "key1", "value1", "query2", "key2", "value2"), "attention"),
+    **dict.fromkeys(("gain", "bias"), "attention"),
+    **dict.fromkeys((TOKEN_MLP + name for name in MLP), "mlp"),
+    **dict.fromkeys(MLP, "mlp"),
+}
+
+
+def initialise(seeds: torch.Tensor, model: Model) -> Parameters:
+    """Draw the parameters: nn.Linear's default for all matrices, an identity affine."""
+    width = model.item_dim + 2
+    square = (width, width)
+    shapes = {
+        **dict.fromkeys(("query1", "key1", "value1"), square),
+        **mlp_shapes(width, model.hidden_dim, n_out=width, prefix=TOKEN_MLP),
+        **dict.fromkeys(("query2", "key2", "value2"), square),
+        **mlp_shapes(width, model.hidden_dim),
+    }
+    parameters = initialise_linear(seeds, shapes)
+    if model.layernorm_affine:
+        parameters["gain"] = torch.ones(len(seeds), width, device=seeds.device)
+        parameters["bias"] = torch.zeros(len(seeds), width, device=seeds.device)
+    return parameters
+
+
+def _forbidden(n_tokens: int, model: Model, device: torch.device) -> torch.Tensor:
+    """Return which token (row) may not attend to which (column): those after it.
+
+    A context token attends to itself, for the first has nothing else; `attend_to` is about the
+    target.
+    """
+    after = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=device).triu(1)
+    if model.attend_to == "context":
+        after[-1, -1] = True
+    return after  # (N+1, N+1)
+
+
+def _attention(
+    parameters: Parameters, layer: int, tokens: torch.Tensor, forbidden: torch.Tensor
+) -> torch.Tensor:
+    """Apply attention with its residual for the last tokens, as many as `forbidden` has rows.
+
+    Args:
+        parameters: of `initialise`.
+        layer: 1 or 2.
+        tokens: (R, B, N+1, E).
+        forbidden: (M, N+1).
+
+    Returns:
+        (R, B, M, E).
+    """
+    query, key, value = (parameters[f"{name}{layer}"] for name in ("query", "key", "value"))
+    attending = tokens[:, :, -len(forbidden) :]  # (R, B, M, E)
+    asked = linear(linear(attending.flatten(1, 2), query), key.mT).view_as(attending)  # K^T Q t'_i
+    scores = torch.einsum("rbie,rbje->rbij", asked, tokens)
+    weights = scores.masked_fill(forbidden, -torch.inf).softmax(dim=-1)
+    read = torch.einsum("rbij,rbje->rbie", weights, tokens)
+    return attending + linear(read.flatten(1, 2), value).view_as(attending)
+
+
+def logits(
+    parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
+) -> torch.Tensor:
+    """Compute the logit of each sequence.
+
+    Returns:
+        (R, B), above 0 meaning label +1.
+    """
+    context = look_up(tables.labelled, sequences.context)
+    target = look_up(tables.unlabelled, sequences.target)
+    tokens = torch.cat((context, target[:, :, None]), dim=2)  # (R, B, N+1, E)
+    if model.layernorm_affine:
+        gain, bias = parameters["gain"], parameters["bias"]
+        tokens = gain[:, None, None] * tokens + bias[:, None, None]
+    forbidden = _forbidden(tokens.shape[2], model, tokens.device)
+    tokens = _attention(parameters, 1, tokens, forbidden)
+    tokens = mlp_outputs(parameters, tokens.flatten(1, 2), TOKEN_MLP).view_as(tokens)
+    target = _attention(parameters, 2, tokens, forbidden[-1:])
+    return mlp(parameters, target.squeeze(2))

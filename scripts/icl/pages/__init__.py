@@ -1,0 +1,1 @@
+"""Pages: captions, the report's first page and the explorer."""

@@ -1,0 +1,145 @@
+"""Captions: what workflow/report/<figure>.rst says, its numbers filled in from files.
+
+A caption is a jinja2 template in reStructuredText. It may use `preset`, `quote(claim, quantity)`
+(the estimate with its interval), `verdict(claim)`, `claims` (the entries of claims.json by id),
+`figure` (its entry of config/claims.yaml) and `data` (a role's dataset). Below what the template
+says stand, for every figure, the verdicts that it quotes and the data that it is drawn from.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import jinja2
+import xarray as xr
+
+from icl import text
+from icl.figures import annotations
+
+Verdicts = Mapping[str, Mapping[str, Any]]
+
+
+def render(
+    template: str,
+    figure: Mapping[str, Any],
+    data: Mapping[str, xr.Dataset],
+    verdicts: Verdicts,
+    preset: str,
+) -> str:
+    """Fill a caption in.
+
+    Args:
+        template: the text of workflow/report/<figure>.rst.
+        figure: the figure's entry of config/claims.yaml.
+        data: role -> dataset, as the figure is drawn from.
+        verdicts: claim -> entry of claims.json, of all claims.
+        preset: the size.
+
+    Returns:
+        reStructuredText.
+
+    Raises:
+        jinja2.TemplateError: if the template names what there is not.
+    """
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)
+    written = environment.from_string(template).render(
+        preset=preset,
+        figure=figure,
+        data=data,
+        claims=verdicts,
+        verdict=lambda claim: verdicts[claim]["verdict"],
+        quote=lambda claim, quantity, digits=3: annotations.quote(
+            verdicts[claim], quantity, digits
+        ),
+        # As Snakemake itself gives them to captions.
+        snakemake=SimpleNamespace(
+            params=SimpleNamespace(preset=preset, figure=figure), config={"preset": preset}
+        ),
+    )
+    parts = [written.strip()]
+    judged = [verdicts[claim] for claim in figure["claims"] if claim in verdicts]
+    if judged:
+        parts.append("**Measured**\n\n" + "\n".join(map(_judged, judged)))
+    drawn = "\n".join(_drawn_from(name, data[role]) for role, name in figure["experiments"].items())
+    parts.append(f"**Drawn from**\n\n{drawn}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _judged(verdict: Mapping[str, Any]) -> str:
+    """Return a list item: a claim's verdict, and each criterion with its interval and band."""
+    criteria = "; ".join(
+        f"{escape(criterion['quantity'])} {escape(text.measured_text(criterion))}, "
+        f"band {escape(text.band_text(criterion['band']))}"
+        for criterion in verdict["criteria"]
+    )
+    counts = ""
+    if verdict["replicates"]:
+        counts = (
+            f" {verdict['replicates']} replicates, {verdict['censored']} censored, "
+            f"{verdict['diverged']} diverged."
+        )
+    tries = f" ({said})" if (said := text.tries_text(verdict)) else ""
+    return f"- ``{verdict['id']}``, *{verdict['verdict']}*{tries}: {criteria}.{counts}"
+
+
+def _drawn_from(name: str, dataset: xr.Dataset) -> str:
+    """Return a list item: a dataset's setting, size and digest."""
+    digest = f"data {dataset.attrs['data_digest'][:12]}"
+    if "run" not in dataset.dims:
+        return f"- ``{name}``, theory: {escape(theory_setting(dataset))}; {digest}."
+    setting = " ".join(annotations.setting(dataset, 2).split())
+    gaps = json.loads(dataset.attrs["missing_blocks"])
+    gap = f"; **{len(gaps)} blocks missing**" if gaps else ""
+    return f"- ``{name}``, {dataset.sizes['run']} runs: {escape(setting)}; {digest}{gap}."
+
+
+def theory_setting(dataset: xr.Dataset) -> str:
+    """Name the parameters that a theory dataset was evaluated at."""
+    theirs = set(dataset.attrs) - _NOT_PARAMETERS
+    return ", ".join(f"{name} {_plainly(dataset.attrs[name])}" for name in sorted(theirs))
+
+
+_NOT_PARAMETERS = {
+    *("title", "theory", "experiment", "preset", "rule", "missing_blocks", "versions", "platform"),
+    *(
+        "git_revision",
+        "git_dirty",
+        "git_diff",
+        "git_diff_digest",
+        "started",
+        "device",
+        "wall_seconds",
+    ),
+    *("artifact_format", "data_digest", "content_digest"),
+}
+
+
+def _plainly(value: Any) -> str:
+    values = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(values, list):
+        return "(" + ", ".join(map(_plainly, values)) + ")"
+    return f"{values:.5g}" if isinstance(values, float) else str(values)
+
+
+def escape(text: str) -> str:
+    """Take their meaning from the characters that reStructuredText gives one."""
+    return re.sub(r"([\\*`|_<>])", r"\\\1", text)
+
+
+_PRINTED = re.compile(r"fig([A-Z]?)(\d+)")  # of an appendix or none, and its number
+
+
+def printed_name(figure: str) -> str:
+    """Name a figure as the paper does: fig6 is Figure 6, figA4 is Figure A.4, figB1 Figure B.1."""
+    found = _PRINTED.fullmatch(figure)
+    if found is None:
+        return figure
+    return f"Figure {f'{found[1]}.' if found[1] else ''}{found[2]}"
+
+
+def paper_order(figure: str) -> tuple[str, int, str]:
+    """Sort key: the paper's figures, then its appendix's, then those of other names."""
+    found = _PRINTED.fullmatch(figure)
+    return ("~", 0, figure) if found is None else (found[1], int(found[2]), figure)

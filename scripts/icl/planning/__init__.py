@@ -1,0 +1,1 @@
+"""Planning: what a size takes, and how far it has come."""

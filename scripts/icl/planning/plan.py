@@ -1,0 +1,192 @@
+"""What a size will take, before any of it is run: jobs, steps, operations, memory, disk, hours."""
+
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from icl.engine import training
+from icl.experiment.cost import cost
+from icl.job import Job, Stop
+from icl.models.metrics import metrics_of
+from icl.planning import gpu
+
+SECONDS = 1.0  # of steps that a job's rate is measured over, and at least
+LEAST_STEPS = 4
+MOST_REPLICATES = 4  # of a job whose rate is measured: a block's rate is that of its replicates
+GPU_SHARE = 0.25  # of the card's peak rates that a job reaches: an assumption
+# Of a job in its own artifact and in the collected one, compressed: as in the laptop size.
+JOB_BYTES = 50_000
+BYTES_PER_NUMBER = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """What an experiment takes; a run that stops early takes less.
+
+    Attributes:
+        experiment: its name.
+        jobs: training jobs.
+        replicate_steps: SGD steps of all replicates.
+        operations: floating-point operations, or what takes as long.
+        memory_mb: peak memory of its largest job.
+        disk_mb: of its artifacts and of the file they are collected in.
+        core_hours: on one core of this machine, at the rate measured for its smallest and largest
+            job.
+        gpu_hours: on `gpu.CARD`, estimated.
+    """
+
+    experiment: str
+    jobs: int
+    replicate_steps: float
+    operations: float
+    memory_mb: float
+    disk_mb: float
+    core_hours: float
+    gpu_hours: float
+
+
+def rows(experiments: Mapping[str, Iterable[Job]]) -> list[Row]:
+    """Plan every experiment; measures this machine's rate for each, which takes seconds.
+
+    Args:
+        experiments: name -> jobs.
+    """
+    named = tqdm(experiments.items(), "measuring", leave=False, disable=not sys.stderr.isatty())
+    return [_row(name, list(jobs)) for name, jobs in named]
+
+
+def _row(name: str, jobs: list[Job]) -> Row:
+    costs = [cost(job) for job in jobs]
+    return Row(
+        experiment=name,
+        jobs=len(jobs),
+        replicate_steps=sum(map(replicate_steps, jobs)),
+        operations=sum(found.operations for found in costs),
+        memory_mb=max(found.memory_mb for found in costs),
+        disk_mb=sum(map(disk_bytes, jobs)) / 1e6,
+        core_hours=core_hours(jobs),
+        gpu_hours=gpu.hours(jobs, GPU_SHARE, filled=False),
+    )
+
+
+def replicate_steps(job: Job) -> int:
+    """Count a job's steps, each replicate's own."""
+    return len(job.seeds) * job.steps
+
+
+def disk_bytes(job: Job) -> float:
+    """Estimate what a job's record takes, in its own artifact and in the collected one."""
+    numbers = len(job.seeds) * len(job.evaluation.at(job.steps)) * len(metrics_of(job))
+    return JOB_BYTES + BYTES_PER_NUMBER * numbers
+
+
+def core_hours(jobs: list[Job]) -> float:
+    """Estimate an experiment's time on one core, from its smallest and its largest job's rate.
+
+    Between those two, the seconds of a replicate-step are taken as linear in its operations.
+    """
+
+    def operations(job: Job) -> float:
+        return cost(job).operations / replicate_steps(job)
+
+    ends = [min(jobs, key=operations), max(jobs, key=operations)]
+    known = [operations(job) for job in ends]
+    if known[0] == known[1]:
+        known, ends = known[:1], ends[:1]
+    seconds = [seconds_per_replicate_step(job) for job in ends]
+    of_step = np.interp([operations(job) for job in jobs], known, seconds)
+    return float(np.dot(of_step, [replicate_steps(job) for job in jobs])) / 3600
+
+
+def seconds_per_replicate_step(job: Job) -> float:
+    """Measure a replicate-step of a job on one core, its share of the evaluations included."""
+    seeds = job.seeds[:MOST_REPLICATES]
+    never = Stop("never", None, None, None)
+    torch.set_num_threads(1)
+    ensemble = training._Ensemble(replace(job, seeds=seeds, stop=never), torch.device("cpu"))
+    ensemble.train_step(0)  # makes its buffers, and compiles
+    ensemble.evaluate(0)
+    start, done = time.perf_counter(), 0
+    while done < LEAST_STEPS or time.perf_counter() - start < SECONDS:
+        done += 1
+        ensemble.train_step(done)
+    of_step = (time.perf_counter() - start) / done
+    start = time.perf_counter()
+    ensemble.evaluate(done)
+    of_evaluation = time.perf_counter() - start
+    evaluations = len(job.evaluation.at(job.steps))
+    return (of_step + of_evaluation * evaluations / job.steps) / len(seeds)
+
+
+def table(size: str, planned: list[Row], cores: int) -> str:
+    """Lay a plan out for a terminal.
+
+    Args:
+        size: the preset.
+        planned: of `rows`.
+        cores: that jobs will share.
+    """
+    head = ("experiment", "jobs", "replicate-steps", "operations", "memory", "disk")
+    head += ("core hours", "GPU hours (estimate)")
+    lines = [head]
+    for row in [*planned, _total(planned)]:
+        lines.append(
+            (
+                row.experiment,
+                f"{row.jobs:,}",
+                _short(row.replicate_steps),
+                _short(row.operations),
+                f"{row.memory_mb:,.0f} MB",
+                f"{row.disk_mb:,.1f} MB",
+                f"{row.core_hours:,.2f}",
+                f"{row.gpu_hours:,.2f}",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    text.insert(1, "-" * len(text[0]))
+    wall = _total(planned).core_hours / cores
+    return "\n".join(
+        [
+            f"Plan of size {size}: at most this; runs that stop early take less.",
+            "",
+            *text,
+            "",
+            f"memory: of the largest job. core hours: at the rate measured just now; on {cores} "
+            f"cores {wall:,.2f} hours. Theory, analysis and figures are not counted.",
+            f"GPU hours: estimated, not measured, for one {gpu.CARD.name} at {GPU_SHARE:.0%} of "
+            "its peak, in these blocks; evaluations not counted.",
+        ]
+    )
+
+
+def _total(planned: list[Row]) -> Row:
+    return Row(
+        "all",
+        sum(row.jobs for row in planned),
+        sum(row.replicate_steps for row in planned),
+        sum(row.operations for row in planned),
+        max(row.memory_mb for row in planned),
+        sum(row.disk_mb for row in planned),
+        sum(row.core_hours for row in planned),
+        sum(row.gpu_hours for row in planned),
+    )
+
+
+def _short(value: float) -> str:
+    """Write a count in two or three digits: 1.2e+09 as 1.2 G."""
+    for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.3g}"

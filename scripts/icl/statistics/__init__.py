@@ -1,0 +1,1 @@
+"""Statistics: curves, fits and tests of hypotheses."""

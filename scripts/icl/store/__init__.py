@@ -1,0 +1,1 @@
+"""Files: artifacts that prove themselves whole, where they come from, and archives of them."""

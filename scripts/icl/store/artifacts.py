@@ -1,0 +1,286 @@
+"""netCDF in and out: one file per job, one per experiment, each of which proves itself complete.
+
+Each carries a digest of its contents, which every reader
+checks: a file that opens but was cut short, edited or mixed up is refused by name. After its last
+byte comes a digest of all of them, checked before the file is opened: with one bit of its structure
+changed, HDF5 may never return. (Other readers of netCDF do not look past its end.)
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl.job import SETTINGS, Job, build, job_name, settings_of
+from icl.models.metrics import metrics_of
+from icl.record import SUMMARIES, Record, StopReason
+from icl.store import files
+
+FORMAT_VERSION = 2  # 1 had no digest after its end
+STAMP = files.STAMP
+
+
+_SEAL = b"\nsha256 of all before: "
+_SEAL_SIZE = len(_SEAL) + 64
+
+
+class ArtifactError(files.DamagedError):
+    """A dataset is missing, damaged, incomplete or not what it is taken for."""
+
+
+def data_digest(dataset: xr.Dataset) -> str:
+    """Digest a dataset's numbers: equal for two runs that measured the same, whenever they ran.
+
+    Returns:
+        64 hexadecimal digits, over every variable's name, dimensions and values.
+    """
+    sha = hashlib.sha256()
+    for name in sorted(dataset.variables):
+        variable = dataset.variables[name]
+        values = np.ascontiguousarray(variable.values)
+        sha.update(f"{name} {list(variable.dims)} {list(values.shape)}\n".encode())
+        if values.dtype.kind in "OUS":
+            sha.update(json.dumps(values.tolist()).encode())
+        else:
+            sha.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
+    return sha.hexdigest()
+
+
+def content_digest(dataset: xr.Dataset) -> str:
+    """Digest everything in a dataset but the stamp itself: its numbers and all attributes.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    attributes = {
+        "": {name: value for name, value in dataset.attrs.items() if name != STAMP},
+        **{name: dict(variable.attrs) for name, variable in dataset.variables.items()},
+    }
+    text = json.dumps(attributes, sort_keys=True, default=_plain)
+    return hashlib.sha256((data_digest(dataset) + text).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
+    """Write a dataset, stamped with the digest of its contents, all or nothing.
+
+    Args:
+        dataset: numbers and strings; attributes must be numbers or strings.
+        path: where; its folder is made if need be.
+
+    Raises:
+        WriteError: if the file system refuses; the old file is still there then.
+    """
+    stamped = dataset.assign_attrs(artifact_format=FORMAT_VERSION, data_digest=data_digest(dataset))
+    stamped.attrs[STAMP] = content_digest(stamped)
+    encoding = {
+        name: {"zlib": True, "complevel": 4, "_FillValue": None}
+        for name, variable in stamped.variables.items()
+        if variable.dtype.kind in "fiu"
+    }
+    # Made in memory: HDF5 on a disk that refuses a write may end the process.
+    data = bytes(stamped.to_netcdf(format="NETCDF4", engine="netcdf4", encoding=encoding))
+    files.write_bytes(data + _seal(data), path)
+
+
+def read(path: str | os.PathLike) -> xr.Dataset:
+    """Read a dataset into memory and check that it is complete and unchanged.
+
+    Raises:
+        ArtifactError: if it is missing, truncated, unstamped, or its contents do not match its
+            digest; the message names the file and what to do.
+        OSError: if it is there and may not, or cannot, be read.
+    """
+    if not Path(path).is_file():
+        raise ArtifactError(f"{path}: there is no such file")
+    data = Path(path).read_bytes()
+    is_sealed = data[-_SEAL_SIZE:].startswith(_SEAL)
+    if is_sealed:
+        data, seal = data[:-_SEAL_SIZE], data[-_SEAL_SIZE:]
+        if seal != _seal(data):
+            raise ArtifactError(
+                f"{path}: is damaged: its bytes do not match their digest; {files.REMEDY}"
+            )
+    try:
+        dataset = xr.load_dataset(data, engine="netcdf4")
+    except Exception as error:  # the libraries below raise many kinds for a damaged file
+        raise ArtifactError(f"{path}: cannot be read ({error}); {files.REMEDY}") from error
+    stamp = dataset.attrs.get(STAMP)
+    if stamp is None:
+        raise ArtifactError(f"{path}: has no stamp of completeness ({STAMP}); {files.REMEDY}")
+    if stamp != content_digest(dataset):
+        raise ArtifactError(f"{path}: its contents do not match its digest; {files.REMEDY}")
+    if not is_sealed and dataset.attrs["artifact_format"] != 1:
+        raise ArtifactError(f"{path}: lacks the digest after its end; {files.REMEDY}")
+    return dataset
+
+
+def _seal(data: bytes) -> bytes:
+    return _SEAL + hashlib.sha256(data).hexdigest().encode()
+
+
+def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[str, xr.Dataset]:
+    """Read the datasets that a claim or a figure needs, by the stem of their files.
+
+    Args:
+        paths: collected experiments and theory datasets.
+        jobs: for each experiment, the names of the jobs that the configuration expands to.
+
+    Raises:
+        ArtifactError: if a collected file holds other jobs than the configuration's, or lacks
+            some without naming them as missing, as one brought from elsewhere may.
+    """
+    datasets = {Path(path).stem: read(path) for path in paths}
+    for name, dataset in datasets.items():
+        if name not in jobs:
+            continue
+        held = {job_name(identity) for identity in json.loads(dataset.attrs["jobs"])}
+        foreign = sorted(held - set(jobs[name]))
+        lacking = sorted(set(jobs[name]) - held - set(json.loads(dataset.attrs["missing_blocks"])))
+        if foreign:
+            raise ArtifactError(
+                f"{name}: the collected data hold {len(foreign)} of {len(held)} jobs that are not "
+                f"this configuration's, {foreign[0]} among them; use the configuration they were "
+                "made with, or remove the collected file and train"
+            )
+        if lacking:
+            raise ArtifactError(
+                f"{name}: the collected data lack {len(lacking)} of this configuration's "
+                f"{len(set(jobs[name]))} jobs, {lacking[0]} among them; use the configuration they "
+                "were made with, or remove the collected file and train"
+            )
+    return datasets
+
+
+def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.Dataset:
+    """Arrange a job's record as a self-describing dataset.
+
+    Args:
+        record: what the job measured.
+        job: the job it is of.
+        provenance: attributes that say where the numbers come from.
+
+    Returns:
+        A dataset over `seed` and `step`, with N and K as scalar coordinates.
+    """
+    n_items = np.inf if job.n_items is None else float(job.n_items)
+    rate = job.optimiser.learning_rate
+    coordinates = {
+        "seed": (
+            "seed",
+            np.asarray(job.seeds),
+            {"long_name": "seed of the replicate", "units": "1"},
+        ),
+        "step": ("step", record.steps, {"long_name": "SGD steps done", "units": "1"}),
+        "theory_time": (
+            "step",
+            rate * record.steps,
+            {"long_name": "theory time: learning rate x step", "units": "1"},
+        ),
+        "context_length": ((), job.context_length, {"long_name": "context length N", "units": "1"}),
+        "n_items": (
+            (),
+            n_items,
+            {"long_name": "items in the dataset, K (inf: redrawn at every step)", "units": "1"},
+        ),
+    }
+    long_names = metrics_of(job)
+    variables = {
+        name: (("seed", "step"), values, {"long_name": long_names[name], "units": unit_of(name)})
+        for name, values in record.metrics.items()
+    }
+    for name, values in record.summaries.items():
+        variables[name] = ("seed", values, {"long_name": SUMMARIES[name], "units": "1"})
+    variables["stop_step"] = (
+        "seed",
+        record.stop_step,
+        {"long_name": "step of the last evaluation", "units": "1"},
+    )
+    variables["stop_reason"] = (
+        "seed",
+        record.stop_reason,
+        {
+            "long_name": "why the record ends",
+            "units": "1",
+            "flag_values": np.asarray([r.value for r in StopReason], dtype=np.int8),
+            "flag_meanings": " ".join(r.name.lower() for r in StopReason),
+        },
+    )
+    attributes = {
+        "title": f"icl-race training job {job.name}",
+        "job": json.dumps(job.identity(), sort_keys=True),
+        **provenance,
+    }
+    return xr.Dataset(variables, coordinates, attributes)
+
+
+def unit_of(metric: str) -> str:
+    """Return the unit of a metric: losses are in nats, all else is a pure number."""
+    return "nat" if metric.endswith("loss") else "1"
+
+
+def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr.Dataset:
+    """Join the jobs of an experiment into one dataset over `run` and `evaluation`.
+
+    Grids are ragged (N, K, seeds and schedules differ), so a run has its N, K, seed and each of
+    `SETTINGS` as coordinates and evaluations are numbered; `step` is (run, evaluation), NaN past
+    a run's own.
+
+    Args:
+        datasets: of `job_dataset`, at least one.
+        attributes: attributes of the result.
+
+    Returns:
+        The joined dataset, which keeps every job's identity and provenance in JSON attributes.
+    """
+    parts, jobs, provenance, diffs = [], [], [], {}
+    for dataset in datasets:
+        by_run = {"seed": "run", "step": "evaluation"}
+        part = dataset.reset_index(["seed", "step"]).reset_coords().rename_dims(by_run)
+        per_run = {name: part[name].expand_dims(run=part.sizes["run"]) for name in _SCALAR}
+        per_run |= {
+            name: part[name].astype(float).expand_dims(run=part.sizes["run"])
+            for name in _PER_EVALUATION
+        }
+        per_run["evaluation"] = np.arange(part.sizes["evaluation"])
+        identity = json.loads(dataset.attrs["job"])
+        settings = settings_of(build(Job, identity))
+        per_run |= {
+            name: ("run", np.full(part.sizes["run"], settings[name]), _described(name))
+            for name in SETTINGS
+        }
+        parts.append(part.assign(per_run))
+        jobs.append(identity)
+        facts = {k: _plain(v) for k, v in dataset.attrs.items() if k not in ("job", "title")}
+        if "git_diff" in facts:  # once for all jobs that ran with it
+            diffs[facts["git_diff_digest"]] = facts.pop("git_diff")
+        provenance.append(facts)
+    # A variable's attributes are the same in every job that has it.
+    joined = xr.concat(parts, dim="run", join="outer", combine_attrs="override")
+    coordinates = [*_SCALAR, *SETTINGS, *_PER_EVALUATION, "seed"]
+    joined = joined.set_coords(coordinates).drop_vars("evaluation")
+    joined.attrs = {
+        **attributes,
+        "jobs": json.dumps(jobs, sort_keys=True),
+        "provenance": json.dumps(provenance, sort_keys=True),
+        **({"git_diffs": json.dumps(diffs, sort_keys=True)} if diffs else {}),
+    }
+    return joined
+
+
+def _described(setting: str) -> dict[str, str]:
+    """Return the attributes of a setting; one that is a word has no unit."""
+    unit = {} if setting == "context_labels" else {"units": "1"}
+    return {"long_name": SETTINGS[setting], **unit}
+
+
+_SCALAR = ("context_length", "n_items")
+_PER_EVALUATION = ("step", "theory_time")

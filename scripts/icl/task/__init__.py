@@ -1,0 +1,1 @@
+"""The task: random streams, datasets and sequences."""

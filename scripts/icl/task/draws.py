@@ -1,0 +1,156 @@
+"""Datasets and sequences: the task of section 2 of the paper.
+
+A dataset holds K items per replicate; a batch of sequences is nothing but indices into it, so
+that no token is ever copied before it is needed.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import torch
+
+from icl.job import Task
+from icl.task import streams
+from icl.task.streams import Purpose
+
+MANY_ITEMS = 65536  # of these, one replicate is drawn at a time; never a dataset redrawn each step
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """K labelled items for each replicate.
+
+    Attributes:
+        items: (R, K, D) float32, components drawn from N(0, 1/D).
+        labels: (R, K) float32, +1 or -1.
+    """
+
+    items: torch.Tensor
+    labels: torch.Tensor
+
+    def select(self, rows: torch.Tensor) -> "Dataset":
+        """Keep the replicates in rows."""
+        return Dataset(self.items[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """A batch of B sequences for each replicate, as indices into a dataset's items.
+
+    Attributes:
+        context: (R, B, N) int64.
+        target: (R, B) int64.
+    """
+
+    context: torch.Tensor
+    target: torch.Tensor
+
+
+def draw_dataset(
+    seeds: torch.Tensor,
+    purposes: tuple[Purpose, Purpose],
+    step: int,
+    n_items: int,
+    item_dim: int,
+    item_labels: str,
+) -> Dataset:
+    """Draw K items and their labels for each seed.
+
+    Args:
+        seeds: (R,) int64.
+        purposes: the purposes of the items' draw and of the labels'.
+        step: 0, or the step for a dataset that is redrawn.
+        n_items: K.
+        item_dim: D.
+        item_labels: "random" (each label a fair coin, the paper's section 2) or "balanced"
+            (half of the items each, as the authors released; a -1 more where K is odd).
+
+    Returns:
+        The dataset, on the device of seeds.
+    """
+    if n_items > MANY_ITEMS:  # one at a time: its draws need several times its memory
+        parts = [
+            streams.normal(seed, purposes[0], step, (n_items, item_dim)) for seed in seeds.split(1)
+        ]
+        items = torch.cat(parts)
+    else:
+        items = streams.normal(seeds, purposes[0], step, (n_items, item_dim))
+    items = items.mul_(1 / sqrt(item_dim))
+    return Dataset(items, draw_labels(seeds, purposes[1], step, n_items, item_labels))
+
+
+def draw_labels(
+    seeds: torch.Tensor, purpose: Purpose, step: int, n_items: int, item_labels: str
+) -> torch.Tensor:
+    """Draw the labels of K items for each seed, as `draw_dataset` does: (R, K)."""
+    if item_labels == "balanced":
+        # The items are exchangeable, so which of them carry +1 is of no consequence.
+        positive = torch.arange(n_items, device=seeds.device).expand(len(seeds), -1) % 2 == 1
+    else:
+        positive = streams.integers(seeds, purpose, step, (n_items,), 2) == 1
+    return positive.float() * 2 - 1
+
+
+def training_dataset(seeds: torch.Tensor, n_items: int, item_dim: int, task: Task) -> Dataset:
+    """Draw the dataset D of section 2, fixed throughout a run."""
+    purposes = (Purpose.ITEMS, Purpose.LABELS)
+    return draw_dataset(seeds, purposes, 0, n_items, item_dim, task.item_labels)
+
+
+def redrawn_dataset(seeds: torch.Tensor, step: int, item_dim: int, task: Task) -> Dataset:
+    """Draw the dataset of one step at K = infinity (section 4: resampled at every iteration)."""
+    purposes = (Purpose.REDRAWN_ITEMS, Purpose.REDRAWN_LABELS)
+    return draw_dataset(seeds, purposes, step, task.redrawn_items, item_dim, task.item_labels)
+
+
+def novel_dataset(seeds: torch.Tensor, n_items: int, item_dim: int, task: Task) -> Dataset:
+    """Draw D_test: novel items, of which ICL is measured."""
+    purposes = (Purpose.NOVEL_ITEMS, Purpose.NOVEL_LABELS)
+    return draw_dataset(seeds, purposes, 0, n_items, item_dim, task.item_labels)
+
+
+def unseen_dataset(seeds: torch.Tensor, n_items: int, item_dim: int, task: Task) -> Dataset:
+    """Draw the items of an IWL evaluation at K = infinity, where nothing can be in the weights."""
+    purposes = (Purpose.UNSEEN_ITEMS, Purpose.UNSEEN_LABELS)
+    return draw_dataset(seeds, purposes, 0, n_items, item_dim, task.item_labels)
+
+
+def draw_sequences(
+    seeds: torch.Tensor,
+    purpose: Purpose,
+    step: int,
+    batch_size: int,
+    context_length: int,
+    n_items: int,
+) -> Sequences:
+    """Draw sequences whose target is one of the context's tokens (training, ICL evaluation).
+
+    The context is uniform over the items with replacement; the target is one of the N positions,
+    uniformly (section 2).
+    """
+    shape = (batch_size, context_length)
+    context, position = streams.integer_rows(
+        seeds, purpose, step, shape, n_items, high_last=context_length
+    )
+    return Sequences(context, context.gather(-1, position[..., None]).squeeze(-1))
+
+
+def draw_sequences_without_copy(
+    seeds: torch.Tensor,
+    purpose: Purpose,
+    step: int,
+    batch_size: int,
+    context_length: int,
+    n_items: int,
+) -> Sequences:
+    """Draw sequences whose context holds no copy of the target (IWL evaluation).
+
+    The target is uniform over the items; the context uniform, with replacement, over the others.
+    """
+    shape = (batch_size, context_length)
+    others, target = streams.integer_rows(
+        seeds, purpose, step, shape, n_items - 1, high_last=n_items
+    )
+    # Counted from the target on, around the end: 1 to K - 1 items further.
+    context = others.add_(target[..., None]).add_(1)
+    return Sequences(streams.wrap(context, n_items), target)

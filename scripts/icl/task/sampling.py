@@ -1,0 +1,205 @@
+"""What a job trains on: the paper's D, its D', items of Zipf's ranks, and K = infinity.
+
+Evaluations of ICL and IWL do not follow the task: contexts uniform over items, labels as they fall,
+targets uniform. So a curve means the same on every task. On D' it must not follow: a head that
+answers against the majority of the context's other labels is always right there, and at chance on
+contexts whose labels are free (docs/theory.md, gap 9).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from icl.job import Job
+from icl.kernels import loops
+from icl.task import draws, streams
+from icl.task.draws import Dataset, Sequences
+from icl.task.streams import Purpose
+
+
+@dataclass(frozen=True)
+class ByLabel:
+    """Items sorted by label.
+
+    Attributes:
+        items: (R, K) int64, the items labelled +1, then those labelled -1.
+        n_positive: (R,) int64, how many are labelled +1.
+    """
+
+    items: torch.Tensor
+    n_positive: torch.Tensor
+
+    @classmethod
+    def of(cls, labels: torch.Tensor) -> "ByLabel":
+        """Sort items by their labels (R, K)."""
+        negative = (labels < 0).to(torch.uint8)
+        return cls(negative.argsort(dim=1, stable=True), (labels > 0).sum(dim=1))
+
+
+def balanced_positions(words: torch.Tensor) -> torch.Tensor:
+    """Choose half of each row's positions, every choice as likely: words (..., N) -> bool."""
+    half = words.shape[-1] // 2
+    largest = words.topk(half, dim=-1, sorted=False).indices  # half as long as sorting
+    return torch.zeros_like(words, dtype=torch.bool).scatter_(-1, largest, True)
+
+
+def draw_balanced_sequences(
+    seeds: torch.Tensor,
+    purpose: Purpose,
+    step: int,
+    batch_size: int,
+    context_length: int,
+    by_label: ByLabel,
+) -> Sequences:
+    """Draw sequences of D': exactly N/2 context tokens of each label, the target one of the N.
+
+    Each is a sequence of D given that its labels balance: within a label uniform with replacement,
+    in any order.
+    """
+    n = context_length
+    words = streams.bits(seeds, purpose, step, batch_size * (2 * n + 1))
+    words = words.view(-1, batch_size, 2 * n + 1)
+    arrange = arrange_balanced_on_cpu if seeds.device.type == "cpu" else arrange_balanced
+    return arrange(words, by_label)
+
+
+def arrange_balanced_on_cpu(words: torch.Tensor, by_label: ByLabel) -> Sequences:
+    """Do what `arrange_balanced` does, by a compiled loop."""
+    shape = (*words.shape[:2], words.shape[-1] // 2)
+    context = torch.empty(shape, dtype=torch.int64)
+    target = torch.empty(shape[:2], dtype=torch.int64)
+    arrays = (words, by_label.items, by_label.n_positive, context, target)
+    loops.balanced_sequences(*(array.numpy() for array in arrays))
+    return Sequences(context, target)
+
+
+def arrange_balanced(words: torch.Tensor, by_label: ByLabel) -> Sequences:
+    """Turn words (R, B, 2 N + 1) into sequences of D', by tensor operations on any device."""
+    n = words.shape[-1] // 2
+    chosen, arranged, last = words.split((n, n, 1), dim=-1)
+    positive = balanced_positions(arranged)  # (R, B, N)
+    n_positive = by_label.n_positive[:, None, None]
+    n_alike = torch.where(positive, n_positive, by_label.items.shape[1] - n_positive)
+    place = ((chosen * n_alike) >> 32) + torch.where(positive, 0, n_positive)
+    context = by_label.items.gather(1, place.flatten(1)).view_as(place)
+    return Sequences(context, context.gather(-1, (last * n) >> 32).squeeze(-1))
+
+
+def zipf_cumulative(n_items: int, exponent: float, device: torch.device) -> torch.Tensor:
+    """Return the cumulative probabilities of items drawn as k^-alpha, k from 1: (K,) float64."""
+    ranks = torch.arange(1, n_items + 1, dtype=torch.float64, device=device)
+    cumulative = ranks.pow(-exponent).cumsum(0)
+    return cumulative / cumulative[-1]
+
+
+def draw_ranked_sequences(
+    seeds: torch.Tensor,
+    purpose: Purpose,
+    step: int,
+    batch_size: int,
+    context_length: int,
+    cumulative: torch.Tensor,
+) -> Sequences:
+    """Draw sequences whose items are not equally likely; the target is one of the context's tokens.
+
+    Item k has rank k + 1: items are exchangeable, so which is frequent is of no consequence.
+    """
+    n = context_length
+    words = streams.bits(seeds, purpose, step, batch_size * (n + 1)).view(-1, batch_size, n + 1)
+    chosen, last = words.split((n, 1), dim=-1)
+    unit = (chosen.double() + 0.5) / 2.0**32
+    context = torch.searchsorted(cumulative, unit, right=True).clamp_(max=len(cumulative) - 1)
+    return Sequences(context, context.gather(-1, (last * n) >> 32).squeeze(-1))
+
+
+def redrawn_sequences(
+    seeds: torch.Tensor,
+    purpose: Purpose,
+    step: int,
+    batch_size: int,
+    context_length: int,
+    item_dim: int,
+    balanced: bool,
+) -> tuple[Dataset, Sequences]:
+    """Draw the items of every sequence afresh, each label a fair coin or N/2 of each in a sequence.
+
+    Returns:
+        A dataset of B N items, and the sequences, each on N of them.
+    """
+    n, n_items = context_length, batch_size * context_length
+    purposes = (Purpose.REDRAWN_ITEMS, Purpose.REDRAWN_LABELS)
+    dataset = draws.draw_dataset(seeds, purposes, step, n_items, item_dim, "random")
+    if balanced:
+        words = streams.bits(seeds, Purpose.REDRAWN_LABELS, step, n_items)
+        positive = balanced_positions(words.view(-1, batch_size, n))
+        dataset = Dataset(dataset.items, positive.flatten(1).float() * 2 - 1)
+    context = torch.arange(n_items, device=seeds.device).view(1, batch_size, n)
+    position = streams.integers(seeds, purpose, step, (batch_size, 1), n)
+    context = context.expand(len(seeds), -1, -1)
+    return dataset, Sequences(context.contiguous(), context.gather(-1, position).squeeze(-1))
+
+
+class TrainingData:
+    """The training data of a job's replicates.
+
+    Attributes:
+        tables: of the dataset D. At K = infinity, where nothing can be in the weights: of items
+            never trained on, for evaluations of IWL.
+        n_items: how many there are.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        seeds: torch.Tensor,
+        embed: Callable[[Dataset], object],
+        redraw: Callable[[torch.Tensor, int], object] | None = None,
+    ):
+        self.job, self.embed, self.redraw = job, embed, redraw or self._redraw
+        finite = job.n_items is not None
+        self.n_items = job.n_items if finite else job.task.redrawn_items
+        draw = draws.training_dataset if finite else draws.unseen_dataset
+        self.tables = self.embed(draw(seeds, self.n_items, job.model.item_dim, job.task))
+        self.by_label, self.cumulative = None, None
+        if finite and job.task.context_labels == "balanced":
+            self.by_label = ByLabel.of(self.tables.labels)
+        if job.task.zipf_exponent > 0:
+            exponent = job.task.zipf_exponent
+            self.cumulative = zipf_cumulative(self.n_items, exponent, seeds.device)
+
+    def _redraw(self, seeds: torch.Tensor, step: int) -> object:
+        job = self.job
+        return self.embed(draws.redrawn_dataset(seeds, step, job.model.item_dim, job.task))
+
+    def batch(
+        self, seeds: torch.Tensor, purpose: Purpose, step: int, batch_size: int
+    ) -> tuple[object, Sequences]:
+        """Draw the sequences of a step, and the tables that they index."""
+        job, task = self.job, self.job.task
+        sizes = (seeds, purpose, step, batch_size, job.context_length)
+        balanced = task.context_labels == "balanced"
+        if job.n_items is None and task.redraw == "sequence":
+            dataset, sequences = redrawn_sequences(*sizes, job.model.item_dim, balanced)
+            return self.embed(dataset), sequences
+        tables, by_label = self.tables, self.by_label
+        if job.n_items is None:
+            tables = self.redraw(seeds, step)
+        if balanced:
+            by_label = by_label or ByLabel.of(tables.labels)
+            return tables, draw_balanced_sequences(*sizes, by_label)
+        if self.cumulative is not None:
+            return tables, draw_ranked_sequences(*sizes, self.cumulative)
+        return tables, draws.draw_sequences(*sizes, self.n_items)
+
+    def probabilities(self) -> torch.Tensor | None:
+        """Return how likely each item is as a target, (K,) float64; None if all are alike."""
+        if self.cumulative is None:
+            return None
+        return self.cumulative.diff(prepend=self.cumulative.new_zeros(1))
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Keep the replicates in rows."""
+        self.tables = self.tables.select(rows)
+        if self.by_label is not None:
+            self.by_label = ByLabel(self.by_label.items[rows], self.by_label.n_positive[rows])
