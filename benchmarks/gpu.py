@@ -39,7 +39,7 @@ def table() -> str:
 
 def _row(experiment: str, job: Job) -> str:
     asked, own = demand_at(job), len(job.seeds)
-    n_items = "infinity" if job.n_items is None else f"{job.n_items:,}"
+    n_items = f"{job.n_items:,}"
     each = f" + {asked.kernels_per_replicate:.0f} R" if asked.kernels_per_replicate else ""
     limited = []
     for n_replicates in (own, asked.block):

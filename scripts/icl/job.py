@@ -7,14 +7,12 @@ Nothing heavy is imported here, for the Snakefile does so whenever it is parsed.
 import hashlib
 import json
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from math import log
+from math import inf, log
 from typing import Any, get_args
 
 # Part of every job's identity. Raise it whenever a change of the code changes a run's numbers
 # (the golden trajectory in tests/unit/ fails then), so that old artifacts are not taken for new.
 NUMERICS_VERSION = 1
-
-INFINITY = "infinity"
 
 
 class ConfigError(ValueError):
@@ -137,7 +135,7 @@ class Job:
     """One training job: a block of seeds at one (N, K), and all that determines its numbers.
 
     Attributes:
-        n_items: K, or None for K = infinity.
+        n_items: K, `inf` where the dataset is redrawn.
     """
 
     model: Model
@@ -147,12 +145,30 @@ class Job:
     stop: Stop
     steps: int
     context_length: int
-    n_items: int | None
+    n_items: int | float
     seeds: tuple[int, ...]
 
     def identity(self) -> dict[str, Any]:
         """Return what determines the job's numbers, as JSON-able data."""
-        return {"numerics": NUMERICS_VERSION, **_settings(self), "seeds": list(self.seeds)}
+        n_items = None if self.is_redrawn else self.n_items
+        settings = {**_settings(self), "n_items": n_items, "seeds": list(self.seeds)}
+        return {"numerics": NUMERICS_VERSION, **settings}
+
+    @classmethod
+    def from_identity(cls, identity: dict[str, Any]) -> "Job":
+        """Rebuild a job from what `identity` returned."""
+        n_items = inf if identity["n_items"] is None else identity["n_items"]
+        return build(cls, {**identity, "n_items": n_items, "seeds": tuple(identity["seeds"])})
+
+    @property
+    def is_redrawn(self) -> bool:
+        """Whether K is infinite."""
+        return self.n_items == inf
+
+    @property
+    def dataset_size(self) -> int:
+        """Items of the dataset at any one time."""
+        return self.task.redrawn_items if self.is_redrawn else self.n_items
 
     @property
     def name(self) -> str:
@@ -212,9 +228,10 @@ def build(cls: type, values: dict[str, Any]) -> Any:
         if field.name not in values:
             continue  # it has a default, or the constructor complains
         value = values[field.name]
-        if float in (field.type, *get_args(field.type)) and value is not None:
+        kinds = (field.type, *get_args(field.type))
+        if float in kinds and int not in kinds and value is not None:
             value = float(value)  # 1 and 1.0 are one setting
-        nested = [kind for kind in (field.type, *get_args(field.type)) if is_dataclass(kind)]
+        nested = [kind for kind in kinds if is_dataclass(kind)]
         arguments[field.name] = build(nested[0], value) if nested and value is not None else value
     return cls(**arguments)
 
@@ -227,4 +244,4 @@ def job_from_identity(identity: dict[str, Any]) -> Job:
     """
     if identity["numerics"] != NUMERICS_VERSION:
         raise ConfigError(f"numerics {identity['numerics']} is not this code's: {NUMERICS_VERSION}")
-    return build(Job, {**identity, "seeds": tuple(identity["seeds"])})
+    return Job.from_identity(identity)

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import re
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_k_grids_may_differ_with_n():
     )
     assert {(job.context_length, job.n_items, job.steps) for job in jobs} == {
         (4, 16, 100),
-        (8, None, 50),
+        (8, inf, 50),
     }
 
 
@@ -82,7 +83,7 @@ def test_ranges():
     logarithmic = {"from": 10, "to": 1000, "count": 3, "spacing": "logarithmic"}
     assert grid.expand_items([linear, 7]) == [500, 50250, 100000, 7]
     assert grid.expand_items(logarithmic) == [10, 100, 1000]
-    assert grid.expand_items("infinity") == [None]
+    assert grid.expand_items("infinity") == [inf]
 
 
 def test_a_partial_last_block():
@@ -150,7 +151,7 @@ def test_identity_round_trip():
 
 def test_name_holds_what_a_reader_looks_for():
     assert re.fullmatch("N4_K16_seeds0-1_[0-9a-f]{12}", job().name)
-    infinite = dataclasses.replace(job(), n_items=None)
+    infinite = dataclasses.replace(job(), n_items=inf)
     assert infinite.name.startswith("N4_Kinf_")
 
 

@@ -1,6 +1,7 @@
 """The fused steps against automatic differentiation of the models' own forward passes."""
 
 from dataclasses import fields, replace
+from math import inf
 
 import numpy as np
 import pytest
@@ -164,7 +165,7 @@ def test_rows_hold_what_the_plain_tables_hold(n_items, item_labels):
 def test_redrawn_rows_are_those_of_the_redrawn_dataset(model, n_items):
     """Also after a replicate has left."""
     job = make_job(model, 3)
-    job = replace(job, n_items=None, task=replace(job.task, redrawn_items=n_items))
+    job = replace(job, n_items=inf, task=replace(job.task, redrawn_items=n_items))
     fast = steps.choose(job, CPU)
     for seeds in (torch.tensor(job.seeds), torch.tensor(job.seeds)[1:]):
         dataset = draws.redrawn_dataset(seeds, 5, job.model.item_dim, job.task)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from math import inf
 
 import numpy as np
 import pytest
@@ -157,10 +158,10 @@ TASKS = {
     "standard": (Task("random", 32), 64),
     "balanced": (Task("random", 32, "balanced"), 64),
     "zipf": (Task("random", 32, zipf_exponent=1.0), 64),
-    "infinite": (Task("random", 64), None),
-    "infinite-balanced": (Task("random", 64, "balanced"), None),
-    "sequence": (Task("random", 32, redraw="sequence"), None),
-    "sequence-balanced": (Task("random", 32, "balanced", redraw="sequence"), None),
+    "infinite": (Task("random", 64), inf),
+    "infinite-balanced": (Task("random", 64, "balanced"), inf),
+    "sequence": (Task("random", 32, redraw="sequence"), inf),
+    "sequence-balanced": (Task("random", 32, "balanced", redraw="sequence"), inf),
 }
 
 

@@ -133,7 +133,7 @@ def test_a_difference_is_recorded_and_bounded(tmp_path, monkeypatch):
     changed = provenance.gather()
     assert changed["git_revision"] == clean["git_revision"]
     assert "+x = 2" in changed["git_diff"]
-    assert "?? scripts/icl/new.py" in changed["git_diff"]
+    assert "?? scripts/icl/store/new.py" in changed["git_diff"]
     code.write_text("x = 2\n" * provenance.LONGEST_DIFF)
     longer = provenance.gather()
     assert longer["git_diff_digest"] != changed["git_diff_digest"]

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ JOB = Job(
     stop=NEVER,
     steps=400,
     context_length=4,
-    n_items=None,
+    n_items=inf,
     seeds=(3, 4),
 )
 FINITE = replace(JOB, n_items=32, steps=200, optimiser=replace(JOB.optimiser, learning_rate=0.1))
@@ -70,7 +71,7 @@ def acquired():
     return training.train(JOB)
 
 
-@pytest.mark.parametrize("n_items", [32, None])
+@pytest.mark.parametrize("n_items", [32, inf])
 def test_the_block_does_not_matter(n_items):
     """A replicate alone and among five: the same curve, to rounding."""
     job = replace(FINITE, n_items=n_items, seeds=(11, 12, 13, 14, 15))

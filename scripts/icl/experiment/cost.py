@@ -57,10 +57,10 @@ def cost(job: Job) -> Cost:
     n_seeds, batch, length = len(job.seeds), job.optimiser.batch_size, job.context_length
     model = MODELS[job.model.name]
     size = model.size(job)
-    per_sequence = job.n_items is None and job.task.redraw == "sequence"
-    n_items = job.task.redrawn_items if job.n_items is None else job.n_items
+    per_sequence = job.is_redrawn and job.task.redraw == "sequence"
+    n_items = job.dataset_size
     redrawn = 0
-    if job.n_items is None:
+    if job.is_redrawn:
         redrawn = job.model.item_dim * (batch * length if per_sequence else n_items)
     of_step = batch * size.operations + redrawn * OPERATIONS_PER_NORMAL
     operations = float(n_seeds * job.steps * of_step)

@@ -1,9 +1,10 @@
 """From an experiment's entry in YAML to its jobs, one for each N, K and block of seeds."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
-from icl.job import INFINITY, Job, build
+from icl.job import Job, build
 from icl.models import MODELS
 
 # The keys of `model` that every model has.
@@ -22,7 +23,7 @@ def merge(base: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def expand_items(n_items: Any) -> list[int | None]:
+def expand_items(n_items: Any) -> list[float]:
     """Expand the n_items of a grid entry: a number, "infinity", a range, or a list of those."""
     if isinstance(n_items, list):
         return [k for entry in n_items for k in expand_items(entry)]
@@ -32,7 +33,7 @@ def expand_items(n_items: Any) -> list[int | None]:
         if n_items["spacing"] == "linear":
             return [round(low + (high - low) * ratio) for ratio in ratios]
         return [round(low * (high / low) ** ratio) for ratio in ratios]
-    return [None if n_items == INFINITY else n_items]
+    return [inf if n_items == "infinity" else n_items]
 
 
 def _inherited_by(name: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def _jobs_of_entry(entry: dict[str, Any]) -> Iterator[Job]:
             for start in range(first, first + count, size):
                 seeds = tuple(range(start, min(start + size, first + count)))
                 grid = {"context_length": context_length, "n_items": n_items, "seeds": seeds}
-                if n_items is not None:
+                if n_items != inf:
                     grid["task"] = {**entry["task"], "redraw": "step"}  # nothing is redrawn
                 yield build(Job, {**entry, **grid})
 

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from math import ceil, log10
+from math import ceil, inf, log10
 from typing import Any
 
 from icl.experiment.cost import cost
 from icl.experiment.grid import expand_items
 from icl.experiment.yaml_files import Key
-from icl.job import INFINITY, Job
+from icl.job import Job
 from icl.models import MODELS
 
 Fault = tuple[Key, str]  # where, and what is wrong and allowed there
@@ -87,7 +87,7 @@ def _task_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
     at = (*key, "task", "zipf_exponent")
     if entry["task"].get("context_labels", "random") == "balanced":
         yield at, f"{exponent} is not allowed; allowed: 0, where context_labels is balanced"
-    if None in expand_items(entry["n_items"]):
+    if inf in expand_items(entry["n_items"]):
         yield at, f"{exponent} is not allowed; allowed: 0, where n_items is infinity"
 
 
@@ -95,13 +95,13 @@ def _size_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
     """Refuse sizes from which the task's sequences cannot be drawn."""
     for job in jobs:
         length = job.context_length
-        n_items = job.task.redrawn_items if job.n_items is None else job.n_items
-        name = "task.redrawn_items" if job.n_items is None else "n_items"
+        n_items = job.dataset_size
+        name = "task.redrawn_items" if job.is_redrawn else "n_items"
         if job.task.context_labels == "balanced":
             if length % 2:
                 text = f"{length} is not allowed; allowed: an even N, where context_labels is"
                 yield (*key, "context_length"), f"{text} balanced (N/2 of each label)"
-            drawn_at_once = job.n_items is not None or job.task.redraw == "step"
+            drawn_at_once = not job.is_redrawn or job.task.redraw == "step"
             if drawn_at_once and job.task.item_labels == "random" and n_items < SURE_OF_BOTH_LABELS:
                 text = f"{n_items} is not allowed; allowed: at least {SURE_OF_BOTH_LABELS}, where"
                 text += " context_labels is balanced and item_labels is random: with fewer, a label"
@@ -119,9 +119,8 @@ def _memory_faults(jobs: list[Job], limit: int, key: Key) -> Iterator[Fault]:
     worst = max(jobs, key=lambda job: cost(job).memory_mb)
     needed = cost(worst).memory_mb
     if needed > limit:
-        shown = INFINITY if worst.n_items is None else worst.n_items
-        text = f"a job of {len(worst.seeds)} replicates at N = {worst.context_length}, K = {shown}"
-        text += f" would need about {needed} MB; allowed: memory_limit_mb, {limit}. Lower"
+        text = f"a job of {len(worst.seeds)} replicates at N = {worst.context_length},"
+        text += f" K = {worst.n_items} would need about {needed} MB; allowed: memory_limit_mb, {limit}. Lower"
         yield key, f"{text} block_size, or raise the limit where there is more"
 
 
@@ -138,8 +137,7 @@ def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
     )
     for (context_length, n_items, seed, *_), count in runs.items():
         if count > 1:
-            shown = INFINITY if n_items is None else n_items
-            yield key, f"N = {context_length}, K = {shown}, seed {seed} is listed {count} times"
+            yield key, f"N = {context_length}, K = {n_items}, seed {seed} is listed {count} times"
             return
 
 

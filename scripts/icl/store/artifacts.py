@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.job import SETTINGS, Job, build, job_name, settings_of
+from icl.job import SETTINGS, Job, job_name, settings_of
 from icl.models.metrics import metrics_of
 from icl.record import SUMMARIES, Record, StopReason
 from icl.store import files
@@ -171,7 +171,7 @@ def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.D
     Returns:
         A dataset over `seed` and `step`, with N and K as scalar coordinates.
     """
-    n_items = np.inf if job.n_items is None else float(job.n_items)
+    n_items = float(job.n_items)
     rate = job.optimiser.learning_rate
     coordinates = {
         "seed": (
@@ -252,7 +252,7 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
         }
         per_run["evaluation"] = np.arange(part.sizes["evaluation"])
         identity = json.loads(dataset.attrs["job"])
-        settings = settings_of(build(Job, identity))
+        settings = settings_of(Job.from_identity(identity))
         per_run |= {
             name: ("run", np.full(part.sizes["run"], settings[name]), _described(name))
             for name in SETTINGS

@@ -157,12 +157,11 @@ class TrainingData:
         redraw: Callable[[torch.Tensor, int], object] | None = None,
     ):
         self.job, self.embed, self.redraw = job, embed, redraw or self._redraw
-        finite = job.n_items is not None
-        self.n_items = job.n_items if finite else job.task.redrawn_items
-        draw = draws.training_dataset if finite else draws.unseen_dataset
+        self.n_items = job.dataset_size
+        draw = draws.unseen_dataset if job.is_redrawn else draws.training_dataset
         self.tables = self.embed(draw(seeds, self.n_items, job.model.item_dim, job.task))
         self.by_label, self.cumulative = None, None
-        if finite and job.task.context_labels == "balanced":
+        if not job.is_redrawn and job.task.context_labels == "balanced":
             self.by_label = ByLabel.of(self.tables.labels)
         if job.task.zipf_exponent > 0:
             exponent = job.task.zipf_exponent
@@ -179,11 +178,11 @@ class TrainingData:
         job, task = self.job, self.job.task
         sizes = (seeds, purpose, step, batch_size, job.context_length)
         balanced = task.context_labels == "balanced"
-        if job.n_items is None and task.redraw == "sequence":
+        if job.is_redrawn and task.redraw == "sequence":
             dataset, sequences = redrawn_sequences(*sizes, job.model.item_dim, balanced)
             return self.embed(dataset), sequences
         tables, by_label = self.tables, self.by_label
-        if job.n_items is None:
+        if job.is_redrawn:
             tables = self.redraw(seeds, step)
         if balanced:
             by_label = by_label or ByLabel.of(tables.labels)

@@ -21,6 +21,6 @@ ARCHITECTURE = Architecture(
     size=_size,
     decays=("beta", "w"),
     order_parameters=lambda job: SCALARS,
-    measures_items=lambda job: job.evaluation.order_parameters and job.n_items is not None,
+    measures_items=lambda job: job.evaluation.order_parameters and not job.is_redrawn,
     has_fast_step=True,
 )
