@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from icl.job import job_from_identity
-from icl.models import MODELS
+from icl.models.loading import network
 from icl.statistics import curves
 from icl.store import artifacts
 
@@ -34,7 +34,7 @@ def starts(jobs: list[dict]) -> dict[int, float]:
     """Return the beta0 of every seed of some jobs of one model."""
     known = [job_from_identity(job) for job in jobs]
     seeds, model = sorted({seed for job in known for seed in job.seeds}), known[0].model
-    parameters = MODELS[model.name].network.initialise(torch.tensor(seeds), model)
+    parameters = network(model.name).initialise(torch.tensor(seeds), model)
     if model.name == "minimal":
         beta = parameters["beta"]
     else:

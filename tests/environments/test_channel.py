@@ -100,7 +100,7 @@ def test_it_has_nothing_else(environment, module):
 def test_the_figures_environment_draws(workplace, tmp_path):
     python = installed(workplace, "figures", pins("figures"))
     code = (
-        "from icl import artifacts, figures; import json, pathlib\n"
+        "from icl import figures; from icl.store import artifacts; import json, pathlib\n"
         f"gallery = pathlib.Path({str(GALLERY)!r})\n"
         "verdicts = json.loads((gallery / 'claims.json').read_text())\n"
         "data = {'acquisition': artifacts.read(gallery / 'collected/acquisition.nc')}\n"

@@ -19,7 +19,7 @@ from icl.job import (
     WeightDecay,
 )
 from icl.kernels.compiled import exponential, padded_width
-from icl.models import MODELS
+from icl.models.loading import network
 from icl.models.one_layer import fast as fused_one_layer
 from icl.models.one_layer import network as one_layer
 from icl.task import draws, streams
@@ -63,7 +63,7 @@ def make_state(job):
     scale, noise = (1, 0.1) if job.model.name == "two_layer" else (2, 0.3)
     parameters = {
         name: scale * p + noise * torch.randn(p.shape, generator=generator)
-        for name, p in MODELS[job.model.name].network.initialise(seeds, job.model).items()
+        for name, p in network(job.model.name).initialise(seeds, job.model).items()
     }
     dataset = draws.training_dataset(seeds, job.n_items, job.model.item_dim, job.task)
     sizes = (job.optimiser.batch_size, job.context_length, job.n_items)

@@ -15,7 +15,7 @@ from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from icl.experiment.grid import expand
 from icl.experiment.validation import load_yaml
 from icl.measurements import losses, memorisation, minimal, skewed
-from icl.models import MODELS
+from icl.models.loading import network
 from icl.task.sampling import TrainingData
 from icl.task.streams import Purpose
 
@@ -327,8 +327,6 @@ def test_the_pair_of_the_smoke_size_draws_the_same_targets_and_starts_from_the_s
             d.batch(seeds, Purpose.TRAINING, step, whole.optimiser.batch_size)[1] for d in data
         ]
         assert torch.equal(drawn[0].target, drawn[1].target)
-    weights = [
-        MODELS[job.model.name].network.initialise(seeds, job.model) for job in (whole, alone)
-    ]
+    weights = [network(job.model.name).initialise(seeds, job.model) for job in (whole, alone)]
     for name, weight in weights[1].items():
         assert torch.equal(weights[0][name], weight), name

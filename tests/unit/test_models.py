@@ -19,7 +19,7 @@ from icl.job import (
     Task,
     WeightDecay,
 )
-from icl.models import MODELS
+from icl.models.loading import network
 from icl.models.mlp import network as mlp
 from icl.models.one_layer import network as one_layer
 from icl.task import draws
@@ -73,7 +73,7 @@ def problem(request, sizes):
     item_dim, _, length, n_items, batch_size, n_replicates = sizes
     job = make_job(request.param, sizes)
     rng = np.random.default_rng(sum(sizes))
-    initial = MODELS[job.model.name].network.initialise(torch.tensor(job.seeds), job.model)
+    initial = network(job.model.name).initialise(torch.tensor(job.seeds), job.model)
     parameters = {
         # No zero bias or w, no unit gain, and no softmax so sharp that differences lose it.
         name: torch.from_numpy(rng.normal(size=p.shape, scale=0.45))
@@ -119,7 +119,7 @@ def relative_error(value, expected):
 
 def test_loss_and_gradients_in_float64(problem):
     job, parameters, dataset, sequences, logit = problem
-    tables = MODELS[job.model.name].network.embed(dataset)
+    tables = network(job.model.name).embed(dataset)
     losses, gradients = steps.loss_and_gradients(job, parameters, tables, sequences)
     assert gradients.keys() == parameters.keys()
     for r in range(len(job.seeds)):
@@ -140,7 +140,7 @@ def test_loss_and_gradients_in_float64(problem):
 
 def test_logits_in_float32(problem):
     job, parameters, dataset, sequences, _ = problem
-    model = MODELS[job.model.name].network
+    model = network(job.model.name)
     exact = model.logits(parameters, model.embed(dataset), sequences, job.model)
     single = {name: p.float() for name, p in parameters.items()}
     tables = model.embed(Dataset(dataset.items.float(), dataset.labels.float()))
@@ -151,7 +151,7 @@ def test_logits_in_float32(problem):
 @pytest.mark.parametrize("case", CASES)
 def test_every_parameter_has_a_group_and_a_stream_of_its_own(case):
     job = make_job(case)
-    model = MODELS[job.model.name].network
+    model = network(job.model.name)
     many = model.initialise(torch.tensor([1, 2, 3]), job.model)
     alone = model.initialise(torch.tensor([2]), job.model)
     for name, p in many.items():
@@ -166,7 +166,7 @@ def test_every_parameter_has_a_group_and_a_stream_of_its_own(case):
 def test_initial_scalars_are_normal_over_seeds_or_fixed():
     seeds = torch.arange(4000)
     initial = {"initial_beta": Normal(-0.5, 0.25), "initial_w": Normal(0.125, 0.0)}
-    drawn = MODELS["minimal"].network.initialise(seeds, Model("minimal", 2, 2, **initial))
+    drawn = network("minimal").initialise(seeds, Model("minimal", 2, 2, **initial))
     assert drawn["w"].eq(0.125).all()
     beta = drawn["beta"].double()
     assert beta.mean().item() == pytest.approx(-0.5, abs=4 * 0.25 / 4000**0.5)
@@ -183,7 +183,7 @@ def test_weight_decay_by_group():
     ):
         job = make_job("minimal", optimiser=Optimiser(0.1, 4, given))
         seeds = torch.tensor(job.seeds)
-        before = MODELS["minimal"].network.initialise(seeds, job.model)
+        before = network("minimal").initialise(seeds, job.model)
         dataset = draws.training_dataset(seeds, 16, 5, job.task)
         sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 8, 16)
         _, gradients = steps.loss_and_gradients(job, before, dataset, sequences)
@@ -197,7 +197,7 @@ def test_weight_decay_by_group():
 
 def test_decay_by_group_in_the_two_layer_model():
     job = make_job("two_layer-context-affine", optimiser=Optimiser(1.0, 4, WeightDecay(0.5, 0.0)))
-    model = MODELS["two_layer"].network
+    model = network("two_layer")
     before = model.initialise(torch.tensor(job.seeds), job.model)
     decayed = {name for name in before if job.optimiser.weight_decay.of(model.GROUPS[name])}
     squares = {f"{name}{layer}" for name in ("query", "key", "value") for layer in (1, 2)}
@@ -209,14 +209,14 @@ def test_the_mlp_alone_is_the_minimal_model_without_its_head():
     seeds = torch.tensor(whole.seeds)
     dataset = draws.training_dataset(seeds, 16, 5, whole.task)
     sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 8, 16)
-    parameters = MODELS["minimal"].network.initialise(seeds, whole.model)
+    parameters = network("minimal").initialise(seeds, whole.model)
     parameters["w"] = torch.zeros(2)
     by_itself = mlp.initialise(seeds, alone.model)
     for name, p in by_itself.items():
         assert torch.equal(p, parameters[name])
     torch.testing.assert_close(
         mlp.logits(by_itself, dataset, sequences, alone.model),
-        MODELS["minimal"].network.logits(parameters, dataset, sequences, whole.model),
+        network("minimal").logits(parameters, dataset, sequences, whole.model),
     )
 
 

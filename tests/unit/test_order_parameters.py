@@ -7,7 +7,7 @@ import pytest
 import torch
 from icl.engine import memorised, order_parameters, training
 from icl.job import Model, Task
-from icl.models import MODELS
+from icl.models.loading import network
 from icl.models.one_layer import network as one_layer
 from icl.record import StopReason
 from icl.task import draws
@@ -132,7 +132,7 @@ def test_an_untrained_transformer_is_not_of_eq_2():
 def test_c1_c2_c3_against_the_theory_s_definitions(case, exponent, monkeypatch):
     monkeypatch.setattr(order_parameters, "ITEMS_AT_ONCE", 7)  # the last part is smaller
     job = make_job(case)
-    module = MODELS[job.model.name].network
+    module = network(job.model.name)
     dataset = draws.training_dataset(SEEDS, 30, DIM, job.task)
     parameters = {name: 3 * p for name, p in module.initialise(SEEDS, job.model).items()}
     p = np.arange(1, 31.0) ** -exponent

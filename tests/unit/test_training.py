@@ -12,7 +12,7 @@ import pytest
 import torch
 from icl.engine import steps, training
 from icl.job import Evaluation, EvaluationSequences, Job, Model, Optimiser, Stop, Task, WeightDecay
-from icl.models import MODELS
+from icl.models.loading import network
 from icl.models.metrics import METRICS
 from icl.record import StopReason
 from icl.task import draws
@@ -237,14 +237,14 @@ def test_a_huge_rate_diverges(choose, monkeypatch, caplog):
 def test_a_diverged_replicate_does_not_touch_the_others(monkeypatch, caplog):
     job = replace(FINITE, seeds=(3, 4, 5), steps=100)
     healthy = training.train(job)
-    initialise = MODELS["one_layer"].network.initialise
+    initialise = network("one_layer").initialise
 
     def poisoned(seeds, model):
         parameters = initialise(seeds, model)
         parameters["hidden2"][1, 0, 0] = float("inf")
         return parameters
 
-    monkeypatch.setattr(MODELS["one_layer"].network, "initialise", poisoned)
+    monkeypatch.setattr(network("one_layer"), "initialise", poisoned)
     with caplog.at_level(logging.WARNING):
         record = training.train(job)
     assert record.stop_reason.tolist() == [LAST, StopReason.DIVERGED, LAST]

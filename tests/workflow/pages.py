@@ -59,6 +59,7 @@ def carry_out(block: Block, folder: Path) -> str:
     if block.language == "diff":
         path.write_text(edited(path.read_text(encoding="utf-8"), block.text), encoding="utf-8")
     elif block.title:
+        path.parent.mkdir(exist_ok=True)
         path.write_text(block.text, encoding="utf-8")
     elif block.language in ("bash", "python"):
         binaries = Path(sys.executable).parent

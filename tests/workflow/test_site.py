@@ -44,7 +44,7 @@ def test_references_are_filled(site):
     assert "model.attend_to" in site["reference/configuration.html"]
     assert "digest of all that determines" in site["reference/results.html"]
     assert "<svg viewBox" in site["reference/rules.html"]
-    assert "draw_sequences" in site["reference/library/icl.html"]
+    assert "draw_sequences" in site["reference/library/task.html"]
     assert "t_icl_near_origin" in site["reference/library/theory.html"]
 
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from icl.job import Job, Model
-from icl.models import MODELS, fast
+from icl.models import MODELS, fast, loading
 from icl.models.layers import Parameters
 from icl.task.draws import Dataset, Sequences
 
@@ -27,7 +27,7 @@ def loss_and_gradients(
     Returns:
         The losses (R,) and the gradients, shaped as the parameters.
     """
-    model = MODELS[job.model.name].network
+    model = loading.network(job.model.name)
     leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
     labels = tables.labels.gather(1, sequences.target)
     margin = labels * model.logits(leaves, tables, sequences, job.model)
@@ -38,7 +38,7 @@ def loss_and_gradients(
 
 def autograd_step(job: Job) -> Step:
     """Make the step that runs everywhere: gradients by autograd, then plain SGD."""
-    groups = MODELS[job.model.name].network.GROUPS
+    groups = loading.network(job.model.name).GROUPS
     rate, decay = job.optimiser.learning_rate, job.optimiser.weight_decay
 
     def step(parameters: Parameters, tables, sequences: Sequences) -> None:
@@ -89,29 +89,29 @@ class Arithmetic:
 
 def plain(job: Job) -> Arithmetic:
     """Compute by the model's own forward pass and autograd: every model, every device."""
-    model = MODELS[job.model.name].network
+    model = loading.network(job.model.name)
     logits = in_parts(model.logits)
     return Arithmetic(model.embed, autograd_step(job), logits, getattr(model, "item_logits", None))
 
 
 def _fast(job: Job) -> Arithmetic:
     """Compute by compiled loops and hand-written gradients, on a CPU."""
-    model = MODELS[job.model.name]
-    parts = fast.InParts(partial(model.fast.Step, job))
+    code = loading.fast(job.model.name)
+    parts = fast.InParts(partial(code.Step, job))
 
     def item_logits(parameters: Parameters, tables, index: torch.Tensor, model: Model):
         return of_items(parameters, tables, Sequences(index[..., None], index.contiguous()), model)
 
     of_items = None
-    if hasattr(model.fast, "ItemStep"):
-        of_items = fast.InParts(partial(model.fast.ItemStep, job))
+    if hasattr(code, "ItemStep"):
+        of_items = fast.InParts(partial(code.ItemStep, job))
     return Arithmetic(
-        embed=partial(fast.embed, pack=model.fast.pack),
+        embed=partial(fast.embed, pack=code.pack),
         step=parts.train,
         logits=parts,
         item_logits=item_logits if of_items else None,
-        redraw=fast.Redraw(job, model.fast.pack),
-        unpack=partial(model.fast.unpack, item_dim=job.model.item_dim),
+        redraw=fast.Redraw(job, code.pack),
+        unpack=partial(code.unpack, item_dim=job.model.item_dim),
     )
 
 

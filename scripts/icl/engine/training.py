@@ -12,6 +12,7 @@ from icl.engine import memorised, order_parameters, steps
 from icl.engine.checkpoint import Checkpoints
 from icl.job import Job
 from icl.models import MODELS, metrics
+from icl.models.loading import network
 from icl.models.metrics import METRICS
 from icl.record import Record, StopReason
 from icl.task import draws
@@ -48,9 +49,10 @@ class _Ensemble:
 
     def __init__(self, job: Job, device: torch.device):
         self.job, self.model = job, MODELS[job.model.name]
+        self.network = network(job.model.name)
         self.arithmetic = steps.choose(job, device)
         self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
-        self.parameters = self.model.network.initialise(self.seeds, job.model)
+        self.parameters = self.network.initialise(self.seeds, job.model)
         self.data = TrainingData(job, self.seeds, self.arithmetic.embed, self.arithmetic.redraw)
         self.novel = None
         if job.evaluation.novel_items:
@@ -89,7 +91,7 @@ class _Ensemble:
         measured = dict(zip(METRICS, values, strict=True))
         if evaluation.order_parameters:
             held_out = draws.Sequences(novel.context[:, :HELD_OUT], novel.target[:, :HELD_OUT])
-            measured |= self.model.network.order_parameters(
+            measured |= self.network.order_parameters(
                 self.parameters, self.arithmetic.unpack(self.novel), held_out, self.job.model
             )
         return measured

@@ -119,9 +119,9 @@ def _memory_faults(jobs: list[Job], limit: int, key: Key) -> Iterator[Fault]:
     worst = max(jobs, key=lambda job: cost(job).memory_mb)
     needed = cost(worst).memory_mb
     if needed > limit:
-        text = f"a job of {len(worst.seeds)} replicates at N = {worst.context_length},"
-        text += f" K = {worst.n_items} would need about {needed} MB; allowed: memory_limit_mb, {limit}. Lower"
-        yield key, f"{text} block_size, or raise the limit where there is more"
+        text = f"a job of {len(worst.seeds)} replicates at N = {worst.context_length}, K = "
+        text += f"{worst.n_items} would need about {needed} MB; allowed: memory_limit_mb, {limit}."
+        yield key, f"{text} Lower block_size, or raise the limit where there is more"
 
 
 def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:

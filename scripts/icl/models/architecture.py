@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from types import ModuleType
 
 from icl.job import Job
 
@@ -48,13 +46,3 @@ class Architecture:
     order_parameters: Callable[[Job], Mapping[str, str]] | None = None
     measures_items: Callable[[Job], bool] = field(default=lambda job: False)
     has_fast_step: bool = False
-
-    @property
-    def network(self) -> ModuleType:
-        """Import the model's functions."""
-        return import_module(f"icl.models.{self.name}.network")
-
-    @property
-    def fast(self) -> ModuleType:
-        """Import the model's step for a CPU."""
-        return import_module(f"icl.models.{self.name}.fast")
