@@ -90,14 +90,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure a claim's statistic and judge it.
 
-    Args:
-        claim: its entry of config/claims.yaml, as the size may change it.
-        claim_id: its key there.
-        data: role -> collected dataset, for each role of the claim's `experiments`.
-        preset: the size; criteria may be limited to some.
-
-    Returns:
-        The entry of claims.json, plain data, the same for the same arguments.
+    Returns the entry of claims.json, plain data, the same for the same arguments.
     """
     criteria = [c for c in claim["criteria"] if preset in c.get("presets", [preset])]
     optional = measurements.declared()[claim["statistic"]].optional

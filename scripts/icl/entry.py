@@ -17,7 +17,6 @@ def logged(path: str, mode: str = "w") -> Iterator[logging.Logger]:
     """Send log records, and the traceback of a failure, to a rule's log file.
 
     Args:
-        path: the file.
         mode: "w" to start it afresh, "a" to add to what earlier attempts wrote.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -41,8 +40,7 @@ def logged(path: str, mode: str = "w") -> Iterator[logging.Logger]:
 def progress(total: int, description: str, log: logging.Logger) -> Iterator[Callable]:
     """Show the progress of training: a bar on a terminal, a line at intervals in the log.
 
-    Yields:
-        A function of the steps done and the replicates left.
+    Yields A function of the steps done and the replicates left.
     """
     last, first, start = 0.0, None, 0.0
     with tqdm(

@@ -113,7 +113,6 @@ class Checkpoints:
 
         Args:
             folder: where its checkpoints lie; `folder_of`.
-            job: the job.
             minutes: between two of them; 0: at every step.
             facts: JSON-able facts of this attempt, kept with the numbers that it makes.
         """
@@ -146,8 +145,8 @@ class Checkpoints:
         """Restore the newest state that is whole and this job's, if there is one.
 
         Args:
-            restore: takes a state; raises ValueError, before it changes anything, if it is of
-                other shapes than this code's.
+            restore: takes a state; raises ValueError, before it changes anything, if it is of other
+            shapes than this code's.
         """
         refused = 0
         for path in sorted(self.folder.glob(f"*{SUFFIX}"), reverse=True):

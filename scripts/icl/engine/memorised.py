@@ -6,17 +6,13 @@ from icl.theory.memorisation import MemorisationRecord
 
 
 def integral(time: np.ndarray, c1: np.ndarray) -> np.ndarray:
-    """Integrate c1, taken as linear between evaluations, to I_K(t) at each of them.
+    """Integrate c1, taken as linear between evaluations, to I_K(t) at each of them (eq. 10).
+
+    Returns I_K: (R, T) in theory time, NaN where c1 is.
 
     Args:
         time: (T,), theory time from 0.
         c1: (R, T), NaN where a replicate had stopped.
-
-    Returns:
-        I_K: (R, T) in theory time, NaN where c1 is.
-
-    Source:
-        Equation 10.
     """
     area = np.diff(time) * (c1[:, 1:] + c1[:, :-1])
     return np.where(np.isnan(c1), np.nan, np.pad(np.cumsum(area, axis=1), ((0, 0), (1, 0))))
@@ -28,16 +24,13 @@ def summarise(time: np.ndarray, c1: np.ndarray) -> dict[str, np.ndarray]:
     The error of integration falls as the square of the spacing, so that leaving out every other
     evaluation changes the integral by three times its error; the whole change is reported.
 
+    Returns `records.SUMMARIES`, each (R,). The bound on the tail is infinity where the record's end
+    is too short or too sparse (it takes 8 evaluations in each half of the last decade). Source:
+    equation 10; `icl.theory.memorisation.MemorisationRecord.decide`.
+
     Args:
         time: (T,), theory time from 0.
         c1: (R, T), NaN where a replicate had stopped.
-
-    Returns:
-        `records.SUMMARIES`, each (R,). The bound on the tail is infinity where the record's end is
-        too short or too sparse (it takes 8 evaluations in each half of the last decade).
-
-    Source:
-        Equation 10; `icl.theory.memorisation.MemorisationRecord.decide`.
     """
     out = {name: np.full(len(c1), np.nan) for name in ("i_recorded", "i_error", "i_tail_bound")}
     for row, curve in enumerate(c1):

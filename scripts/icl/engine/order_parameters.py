@@ -14,16 +14,15 @@ def of_items(
 ) -> Measured:
     """Average over all items: c1, c2 and c3 of eq. 29, 30 and 15; accuracy and loss.
 
+    Returns each metric: (R,) float64.
+
     Args:
         item_logits: the model's.
         parameters: of the model.
         tables: of the dataset.
         model: its configuration.
         probabilities: (K,), how likely each item is in training, where they are not all alike. They
-            weigh c1, c2 and c3, which stand for the training loss; accuracy and loss are of items.
-
-    Returns:
-        Each metric: (R,) float64.
+        weigh c1, c2 and c3, which stand for the training loss; accuracy and loss are of items.
     """
     n_replicates, n_items = tables.labels.shape
     sums: Measured = {}

@@ -24,8 +24,7 @@ def loss_and_gradients(
     The losses are summed over replicates before they are differentiated, so that gradients do not
     mix: no replicate's loss depends on another's parameters.
 
-    Returns:
-        The losses (R,) and the gradients, shaped as the parameters.
+    Returns the losses (R,) and the gradients, shaped as the parameters.
     """
     model = loading.network(job.model.name)
     leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}

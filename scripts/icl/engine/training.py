@@ -33,7 +33,7 @@ def resolve_device(name: str) -> torch.device:
 
     Raises:
         DeviceError: if "cuda" is asked for where there is none, so that a GPU allocation never
-            trains on its CPU.
+        trains on its CPU.
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
@@ -176,11 +176,7 @@ class _Run:
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from a state.
-
-        Raises:
-            ValueError: if it is not of this job's names and shapes; nothing is changed then.
-        """
+        """Go on from a state."""
         expected = {name: (v.dtype, v.shape) for name, v in self.state().items()}
         active = state.get("active", self.active)
         expected["active"] = (active.dtype, active.shape)
@@ -251,16 +247,13 @@ def train(
 ) -> Record:
     """Train the replicates of a job and record their evaluations.
 
+    Returns the record. A replicate that stops leaves the batch; one whose losses are not finite is
+    recorded as diverged, with NaN from that evaluation on. The same bits, however often the job was
+    interrupted and resumed.
+
     Args:
-        job: what to train.
-        device: where.
         on_progress: called at each evaluation with the steps done and the replicates left.
         checkpoints: where to go on from, and where to save what an interruption must not lose.
-
-    Returns:
-        The record. A replicate that stops leaves the batch; one whose losses are not finite is
-        recorded as diverged, with NaN from that evaluation on. The same bits, however often the
-        job was interrupted and resumed.
 
     Raises:
         Interrupted: if a signal asked the process to end; see `checkpoint`.

@@ -19,23 +19,13 @@ MOST_EVALUATIONS = 100_000  # of a run
 
 
 def entry_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
-    """List what is wrong with the settings of a grid entry, once defaults are merged into it.
-
-    Args:
-        entry: the settings, which the schema has found complete.
-        key: of the experiment.
-    """
+    """List what is wrong with the settings of a grid entry, once defaults are merged into it."""
     yield from _schedule_faults(entry, key)
     yield from _task_faults(entry, key)
 
 
 def grid_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
-    """List what is wrong with the grid itself: ranges the wrong way round, more jobs than can be.
-
-    Args:
-        entry: the settings of a grid entry, complete.
-        key: of the entry.
-    """
+    """List what is wrong with the grid itself: a range the wrong way round, too many jobs."""
     values = entry["n_items"] if isinstance(entry["n_items"], list) else [entry["n_items"]]
     for value in values:
         if isinstance(value, dict) and value["to"] <= value["from"]:
@@ -54,9 +44,7 @@ def job_faults(jobs: list[Job], memory_limit_mb: int, key: Key) -> Iterator[Faul
     """List what is wrong with the jobs of an experiment.
 
     Args:
-        jobs: all of them.
         memory_limit_mb: the most that one may need.
-        key: of the experiment's grid.
     """
     yield from _duplicate_faults(jobs, key)
     yield from _size_faults(jobs, key)

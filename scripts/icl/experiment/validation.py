@@ -86,13 +86,11 @@ def schema_faults(data: Any, schema: dict[str, Any], at: Key = ()) -> list[Fault
 def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, list[Job]]:
     """Check a merged configuration and expand its experiments.
 
+    Returns the jobs of each experiment.
+
     Args:
-        config: what Snakemake merged.
         schemas: folder of config.schema.yaml and claims.schema.yaml.
         sources: the files it was merged from, to name them in errors.
-
-    Returns:
-        The jobs of each experiment.
 
     Raises:
         ConfigError: with one line per fault.
@@ -152,7 +150,6 @@ def _supplied(faults: Iterable[Fault], config: dict[str, Any], i: int) -> Iterat
 
     Args:
         faults: at ("experiments", name, ...).
-        config: the merged configuration.
         i: the entry's place in the grid.
     """
     for key, text in faults:

@@ -12,9 +12,6 @@ from types import ModuleType
 def load(figure: str) -> ModuleType:
     """Import the module that draws a figure.
 
-    Args:
-        figure: its id in config/claims.yaml.
-
     Raises:
         ModuleNotFoundError: if there is no such figure.
     """

@@ -16,12 +16,7 @@ ROWS = (
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
     """Draw c1, IWL and ICL against time for the two mechanisms.
 
-    Args:
-        data: "kinetics", as computed by `icl.theory.datasets.kinetics`.
-        verdicts: unused; the figure judges no claim.
-
-    Returns:
-        The figure.
+    Returns the figure.
     """
     kinetics = data["kinetics"].isel(time=slice(1, None))  # time 0 has no place on a log axis
     colours = style.sequence_colours(kinetics.sizes["n_items"])

@@ -13,12 +13,7 @@ LAYOUT = (("a", "a", "b"), ("c", "d", "e"))
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: roles "transition", finite K at one N, and "transience", several weight decays.
-        verdicts: of sharp_transition, abrupt_acquisition and transience.
-    """
+    """Draw the figure."""
     runs, sharp = data["transition"], verdicts["sharp_transition"]
     figure, axes = style.new_mosaic(LAYOUT, 2, 5.0, width_ratios=(1, 1.1, 1.1))
     schematic.draw(axes["a"], runs)
@@ -42,8 +37,6 @@ def transition(ax: Axes, runs: xr.Dataset, sharp: dict[str, Any]) -> None:
     """Draw the last ICL accuracies with the fitted logistic, K* and its interval.
 
     Args:
-        ax: the panel.
-        runs: at one N.
         sharp: `details` with the `fit`, and the estimates of `threshold` and `width`.
     """
     panels.finals(ax, runs, "icl_accuracy", style.ICL)

@@ -11,13 +11,7 @@ from icl.figures import annotations, fig2, panels, style
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: roles "minimal_transition", finite K at one N, and "minimal_transience", several
-            weight decays of w alone and of w and beta.
-        verdicts: of minimal_model.
-    """
+    """Draw the figure."""
     runs, verdict = data["minimal_transition"], verdicts["minimal_model"]
     details = verdict["details"]
     figure, axes = style.new_figure(2, 3.1, 1, 3, width_ratios=(1, 1.15, 1.15))

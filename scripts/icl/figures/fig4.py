@@ -14,12 +14,7 @@ PATH_COLOURS = [style.PALETTE[i] for i in (3, 9, 2, 6)]
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
     """Draw the landscape with paths of the flow, and the loss along them.
 
-    Args:
-        data: "landscape", as computed by `icl.theory.datasets.landscape`.
-        verdicts: unused; the figure judges no claim.
-
-    Returns:
-        The figure.
+    Returns the figure.
     """
     landscape = data["landscape"]
     figure, (top, along) = style.new_figure(2, 3.0, 1, 2, width_ratios=[1.15, 1])

@@ -12,13 +12,7 @@ from icl.measurements.memorisation import memorising_runs
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: role "memorisation", the MLP alone at several K, which the power law is fitted to;
-            role "capacity", the same at larger K, shown beside it.
-        verdicts: of memorisation_exponent and not_capacity.
-    """
+    """Draw the figure."""
     figure, (top, below) = style.new_figure(
         1, 4.4, 2, 1, sharex=True, height_ratios=(2.6, 1), gridspec_kw={"hspace": 0.04}
     )

@@ -19,14 +19,7 @@ PREDICTION = style.PALETTE[2]
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: roles "thresholds", "transition", "acquisition", "bimodality", "memorisation",
-            "capacity", "loss", "unbalanced", "balanced" and "minimal_transition".
-        verdicts: of threshold_exponent, linear_ticl, bimodality, loss_relation,
-            balanced_failure and minimal_model.
-    """
+    """Draw the figure."""
     figure, axes = style.new_mosaic(LAYOUT, 2, 6.2, height_ratios=(1, 1, 2.1))
     _thresholds(axes["a"], verdicts["threshold_exponent"])
     linear = verdicts["linear_ticl"]

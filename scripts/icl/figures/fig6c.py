@@ -26,8 +26,6 @@ def draw_panel(
     Args:
         top: axes of I_K(t).
         bottom: axes of the histogram, of the same time.
-        data: roles "bimodality", "memorisation" and "acquisition".
-        verdict: of bimodality.
     """
     details, options = verdict["details"], verdict["details"]["options"]
     runs = undiverged(data["bimodality"])

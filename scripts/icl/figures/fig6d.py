@@ -15,13 +15,7 @@ MOST_POINTS = 1500  # of one kind: more only thicken the file
 
 
 def draw_panel(axes: Axes, data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> None:
-    """Draw every evaluation after acquisition, and equation 16 on its two branches.
-
-    Args:
-        axes: of the panel; its letter and footer are the caller's.
-        data: role "loss", one-layer runs without a stop rule.
-        verdicts: of loss_relation.
-    """
+    """Draw every evaluation after acquisition, and equation 16 on its two branches."""
     verdict = verdicts["loss_relation"]
     options = verdict["details"]["options"]
     runs = undiverged(sorted_runs(data["loss"]))

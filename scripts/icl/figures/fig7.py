@@ -12,13 +12,7 @@ from icl.measurements import skewed
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: role "memorisation", the MLP alone at several alpha and K; role "transition",
-            one-layer runs at one N, several alpha and K; role "acquisition", K = infinity.
-        verdicts: of linear_ticl, for t_ICL at K = infinity and this N.
-    """
+    """Draw the figure."""
     found = skewed.cells(data["memorisation"], data["transition"])
     length = int(data["transition"]["context_length"].values[0])
     t_icl, ends = _t_icl(verdicts["linear_ticl"], length)

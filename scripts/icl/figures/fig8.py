@@ -21,13 +21,7 @@ MODELS = (
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: roles "thresholds" and "transition" (one-layer transformer) and "minimal_transition",
-            beside them "acquisition" and "minimal_acquisition", at K = infinity.
-        verdicts: of threshold_exponent and minimal_model.
-    """
+    """Draw the figure."""
     figure, axes = style.new_figure(2, 3.0, 1, 2, sharey=True)
     for ax, (claim, title), letter in zip(axes, MODELS, "ab", strict=True):
         verdict = verdicts[claim]

@@ -10,12 +10,7 @@ from icl.figures import style
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
     """Draw the integrated t_ICL with both asymptotes, and its histogram for normal beta0.
 
-    Args:
-        data: "initial_conditions", as computed by `icl.theory.datasets.initial_conditions`.
-        verdicts: claim id to its verdict; "exponential_beta0" is shown if it is there.
-
-    Returns:
-        The figure.
+    Returns the figure.
     """
     initial = data["initial_conditions"]
     n = initial.attrs["context_length"]

@@ -19,12 +19,7 @@ PANELS = (
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: role "memorisation", the MLP alone at several K.
-        verdicts: of seed_invariance.
-    """
+    """Draw the figure."""
     runs, verdict = memorising_runs(data["memorisation"]), verdicts["seed_invariance"]
     figure, axes = style.new_figure(2, 3.1, 1, 3)
     for ax, (name, label, scale), letter in zip(axes, PANELS, "abc", strict=True):
@@ -56,8 +51,6 @@ def legend(figure: Figure, runs: xr.Dataset, height: float) -> None:
     """Name the colour of each K, in a row above the footer.
 
     Args:
-        figure: the figure.
-        runs: the runs whose K are shown.
         height: of the footer, as a share of the figure's.
     """
     values = np.unique(runs["n_items"].values)

@@ -12,12 +12,7 @@ from icl.measurements.memorisation import memorising_runs
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: role "memorisation", the MLP alone at several K.
-        verdicts: of seed_invariance.
-    """
+    """Draw the figure."""
     runs = memorising_runs(data["memorisation"])
     figure, axes = style.new_figure(2, 3.1, 1, 2)
     figA2.curves(axes[0], runs, "c1")

@@ -12,13 +12,7 @@ from icl.statistics import curves
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: role "acquisition", several N at K = infinity, and, if there are more seeds of some,
-            "more_seeds".
-        verdicts: of long_tail.
-    """
+    """Draw the figure."""
     runs, verdict = joined(data, "acquisition", "more_seeds"), verdicts["long_tail"]
     details = verdict["details"]
     passage = curves.acquisition_time(

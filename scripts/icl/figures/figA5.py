@@ -11,12 +11,7 @@ from icl.statistics import curves
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: role "two_layer", several N at K = infinity.
-        verdicts: of linear_ticl.
-    """
+    """Draw the figure."""
     runs, verdict = data["two_layer"], verdicts["linear_ticl"]
     options = verdict["details"]["options"]
     lengths = runs["context_length"].values

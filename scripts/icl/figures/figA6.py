@@ -16,12 +16,7 @@ LASTS = style.PALETTE[2]
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: role "transience", several weight decays.
-        verdicts: of transience.
-    """
+    """Draw the figure."""
     verdict = verdicts["transience"]
     details, options = verdict["details"], verdict["details"]["options"]
     found = fading(data["transience"], options)

@@ -11,12 +11,7 @@ from icl.measurements.base import joined
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: roles "thresholds" and "transition", several N and K.
-        verdicts: of threshold_exponent.
-    """
+    """Draw the figure."""
     runs = joined(data, "thresholds", "transition")
     verdict = verdicts["threshold_exponent"]
     lengths = runs["context_length"].values

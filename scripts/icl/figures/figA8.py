@@ -16,13 +16,7 @@ METRICS = (("icl_accuracy", "ICL accuracy"), ("train_loss", "training loss on $D
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: role "balanced", D' at several K, of which that of the verdict is shown, or where it
-            has none the largest.
-        verdicts: of balanced_failure.
-    """
+    """Draw the figure."""
     everything = data["balanced"]
     judged = verdicts["balanced_failure"]["details"].get("n_items")
     n_items = float(everything["n_items"].max() if judged is None else judged)

@@ -13,12 +13,7 @@ MIXED = (0.65, 0.9)  # finals of neither kind, as in the claim bimodality
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
-    """Draw the figure.
-
-    Args:
-        data: a role for each variant, several K at one N.
-        verdicts: of `<variant>_sharp` for each.
-    """
+    """Draw the figure."""
     columns = 4
     rows = -(-len(data) // columns)
     figure, axes = style.new_figure(2, 1.75 * rows + 0.5, rows, columns, squeeze=False, sharey=True)

@@ -139,10 +139,8 @@ def fading(
     """Draw ICL accuracy in training: every seed faintly, the median over seeds boldly.
 
     Args:
-        ax: the panel.
-        runs: the runs.
         groups: for each line, the mask of its runs (R,), its label and its dashes; colours follow
-            their order.
+        their order.
         title: of the legend.
     """
     clock, accuracy = runs["theory_time"].values, runs["icl_accuracy"].values

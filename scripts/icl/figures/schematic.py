@@ -15,12 +15,7 @@ POSITIVE, NEGATIVE = style.ICL, style.IWL
 
 
 def draw(ax: Axes, runs: xr.Dataset) -> None:
-    """Draw a dataset of K items, a sequence of N tokens with its target, and the model.
-
-    Args:
-        ax: the panel, wide.
-        runs: of the figure, which say D and d.
-    """
+    """Draw a dataset of K items, a sequence of N tokens with its target, and the model."""
     model = json.loads(runs.attrs["jobs"])[0]["model"]
     ax.set_axis_off()
     ax.set_xlim(0, 19.4)

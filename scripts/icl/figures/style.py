@@ -78,15 +78,14 @@ def new_figure(
 ) -> tuple[Figure, Any]:
     """Make a themed figure as wide as one or two columns of a page, and its axes.
 
+    Returns the figure and what `Figure.subplots` returns.
+
     Args:
         width_columns: 1 or 2.
         height_inches: height, the footer included.
         rows: rows of panels.
         columns: columns of panels.
         **subplots: what `Figure.subplots` takes (sharey, squeeze, width_ratios, ...).
-
-    Returns:
-        The figure and what `Figure.subplots` returns.
     """
     apply()
     figure = Figure(figsize=(COLUMN_INCHES[width_columns], height_inches), layout="constrained")
@@ -98,14 +97,13 @@ def new_mosaic(
 ) -> tuple[Figure, dict[str, Axes]]:
     """Make a themed figure whose panels have names and may span rows or columns.
 
+    Returns the figure and its axes by name.
+
     Args:
         layout: names of panels, as `Figure.subplot_mosaic` takes them.
         width_columns: 1 or 2.
         height_inches: height, the footer included.
         **mosaic: what `Figure.subplot_mosaic` takes.
-
-    Returns:
-        The figure and its axes by name.
     """
     apply()
     figure = Figure(figsize=(COLUMN_INCHES[width_columns], height_inches), layout="constrained")
@@ -136,14 +134,12 @@ def footer(figure: Figure, text: str, gap: str = "", room_inches: float = 0.0) -
 
     Room is reserved for as many lines as the text has, so call it once, with all of them.
 
+    Returns the height that the text takes, as a share of the figure's.
+
     Args:
-        figure: made by `new_figure`.
         text: one line or more.
         gap: what is missing from the data, written above in a colour that no reader overlooks.
         room_inches: to keep free between the text and the panels, for a legend.
-
-    Returns:
-        The height that the text takes, as a share of the figure's.
     """
     height = 1.35 * _FOOTER_POINTS / 72 / figure.get_figheight()  # of a line
     lines = text.count("\n") + 1
@@ -190,11 +186,10 @@ def save(
     """Write a figure as PDF and PNG; equal figures give equal bytes (no date is written).
 
     Args:
-        figure: the figure.
         pdf_path: vector version.
         png_path: raster version.
-        metadata: text to embed; Title, Author, Subject and Keywords go into both files, other
-            keys into the PNG alone (PDF knows no others).
+        metadata: text to embed; Title, Author, Subject and Keywords go into both files, other keys
+        into the PNG alone (PDF knows no others).
     """
     text = {
         key: value if isinstance(value, str) else ", ".join(value)

@@ -20,8 +20,6 @@ def against_length(
     """Draw every seed's t_ICL against N, the medians, the straight line and the power law.
 
     Args:
-        ax: the panel.
-        runs: at K = infinity.
         details: `by_length`, `line` and `power_law` of linear_ticl, or nothing.
         threshold: of acquisition.
         level: of the medians' intervals.
@@ -121,7 +119,6 @@ def histogram(
     """Draw the histogram of t_ICL, a tick for every seed, and two fits scaled to counts.
 
     Args:
-        ax: the panel.
         times: (R,) of acquisition or of censoring.
         reached: (R,) whether it was acquired.
         fit: of long_tail at this N, or None.

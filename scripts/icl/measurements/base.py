@@ -41,9 +41,8 @@ def statistic(
     Args:
         roles: the datasets it takes, `data`'s keys.
         quantities: the keys of its `Measurement.estimates`.
-        options: the options it takes; those that share a name share a meaning.
         optional: the roles that may be absent from `data`, because the claim leaves them out or all
-            their blocks are missing.
+        their blocks are missing.
     """
     del roles, quantities, options, optional  # for the reader of the source, and for `declarations`
     return lambda function: function
@@ -127,7 +126,6 @@ def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
     """Join the runs that play several roles into one dataset.
 
     Args:
-        data: role -> collected dataset.
         roles: those that `data` lacks are left out; evaluations are padded with NaN.
 
     Raises:
@@ -189,14 +187,10 @@ def require_same_outcomes(
     rule would have ended one of them, that must be what it came to at its last step: ICL accuracy
     above `acquired_above` where it would have been stopped as acquired, and not where as memorised.
 
-    Args:
-        dataset: the runs to be judged.
-        because: why no rule may have ended them.
-        data: role -> collected dataset.
-        options: `acquired_above`, and `least_unstopped`, how many others it takes.
+    Returns what a reader should know, if a rule ended any.
 
-    Returns:
-        What a reader should know, if a rule ended any.
+    Args:
+        because: why no rule may have ended them.
 
     Raises:
         NotComputableError: if there are too few others, or one came to something else.

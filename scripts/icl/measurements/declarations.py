@@ -41,11 +41,10 @@ class Declaration:
 def declared(folder: Path = HERE) -> dict[str, Declaration]:
     """Find the statistics that the modules of a folder declare.
 
+    Returns declarations by name.
+
     Args:
         folder: the measurements' own, or a test's.
-
-    Returns:
-        Declarations by name.
 
     Raises:
         ConfigError: naming the file, where a declaration cannot be read or a name is taken.
@@ -75,12 +74,11 @@ def _declaration(path: Path, name: str, call: ast.Call) -> Declaration:
 def complete(schema: dict[str, Any], statistics: dict[str, Declaration]) -> dict[str, Any]:
     """Close the claims' schema over the statistics that there are.
 
+    Returns the schema, in which a claim has the roles, options and quantities of its statistic.
+
     Args:
         schema: of claims.schema.yaml.
         statistics: by name.
-
-    Returns:
-        The schema, in which a claim has the roles, options and quantities of its statistic.
 
     Raises:
         ConfigError: where a statistic has an option that the schema does not know.

@@ -17,13 +17,11 @@ def finite_over_infinite(
     Medians are Kaplan-Meier's, so there is none where fewer than half of the runs acquire. Seeds
     are resampled in both at once, for they are the same seeds where the configuration has it so.
 
+    Returns for each N of both and each K, the ratio and its interval, NaN where there is no median.
+
     Args:
         finite: runs at finite K; of a stopped run t_ICL is known all the same.
         infinite: runs at K = infinity.
-        options: `threshold`, `confidence`, `resamples`, `seed`.
-
-    Returns:
-        For each N of both and each K, the ratio and its interval, NaN where there is no median.
     """
     parts = [undiverged(sorted_runs(runs)) for runs in (finite, infinite)]
     parts[1] = parts[1].isel(run=np.flatnonzero(np.isinf(parts[1]["n_items"])))
@@ -91,15 +89,13 @@ def predicted_fractions(
     that is missing from the MLP's runs has the median of those there are; I_K(inf) between the
     measured K is linear in the logarithms. No constant is fitted.
 
+    Returns `by_items`, the measured and the predicted fraction at each K with exact intervals, and
+    `agreement`, the share of runs whose own outcome was predicted.
+
     Args:
         transition: runs at one N and finite K.
         acquisition: runs at K = infinity.
         memorisation: the MLP alone at finite K.
-        options: `threshold`, `acquired_above`, `confidence`.
-
-    Returns:
-        `by_items`, the measured and the predicted fraction at each K with exact intervals, and
-        `agreement`, the share of runs whose own outcome was predicted.
 
     Raises:
         NotComputableError: where the data share no N or no seed.

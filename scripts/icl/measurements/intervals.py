@@ -19,13 +19,11 @@ from icl.statistics import curves
 def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimate:
     """Estimate the mean over independent replicates, with Student's interval.
 
+    Returns the estimate; its ends are NaN where there are fewer than two replicates.
+
     Args:
         values: (R,) one for each replicate.
-        options: `confidence`.
         unit: in words.
-
-    Returns:
-        The estimate; its ends are NaN where there are fewer than two replicates.
     """
     if len(values) < 2:
         return Estimate(float(np.mean(values)) if len(values) else np.nan, np.nan, np.nan, unit)
@@ -44,14 +42,12 @@ def median(
     interval is the expanded one: the median of many values varies almost as smoothly as a mean, and
     the steps that widen the interval of one run a seed are missing.
 
+    Returns the estimate; unknown where there is no run.
+
     Args:
         values: (R,) one for each run.
         seeds: (R,) of each run.
-        options: `confidence`, `resamples`, `seed`.
         unit: in words.
-
-    Returns:
-        The estimate; unknown where there is no run.
     """
     if not len(values):
         return UNKNOWN

@@ -28,8 +28,7 @@ def pairs(
 ) -> Iterator[tuple[xr.Dataset, xr.Dataset]]:
     """Pair each run of the role "minimal" with the run of its MLP alone on the same targets.
 
-    Yields:
-        The two runs, each over its own evaluations, those without a value left out.
+    Yields the two runs, each over its own evaluations, those without a value left out.
 
     Raises:
         NotComputableError: if a run has no such partner.

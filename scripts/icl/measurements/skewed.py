@@ -35,12 +35,11 @@ class Cell:
 def cells(memorisation: xr.Dataset, transition: xr.Dataset) -> list[Cell]:
     """Arrange the runs of the MLP alone and of the transformer by alpha and K.
 
+    Returns one cell for each (alpha, K) that either has, ordered.
+
     Args:
         memorisation: MLP alone, several alpha and K.
         transition: one-layer runs at one N, several alpha and K.
-
-    Returns:
-        One cell for each (alpha, K) that either has, ordered.
     """
     alone, whole = (undiverged(sorted_runs(dataset)) for dataset in (memorisation, transition))
     final = curves.last_value(whole["icl_accuracy"].values)
@@ -73,8 +72,7 @@ def _rows(runs: xr.Dataset, alpha: float, n_items: float) -> np.ndarray:
 def threshold(found: list[Cell]) -> tuple[float, tuple[float, float]]:
     """Return K* of the cells of one alpha, NaN if the fraction acquired does not cross a half.
 
-    Returns:
-        The midpoint of a logistic in log10 K, and the gap of the grid that holds it.
+    Returns the midpoint of a logistic in log10 K, and the gap of the grid that holds it.
     """
     found = [cell for cell in found if len(cell.acquired)]
     items = np.array([cell.n_items for cell in found])

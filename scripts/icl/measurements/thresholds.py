@@ -68,10 +68,6 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
     One draw of the seeds serves every N, since a seed starts from the same weights at each. Where
     no K has an intermediate response, the data say only that K* lies in a gap of the grid: there a
     resample's K* is drawn uniformly (in log K) from that gap.
-
-    Args:
-        runs: ordered by N and K, none diverged.
-        options: of the claim.
     """
     length, n_items = runs["context_length"].values, runs["n_items"].values
     finals = curves.last_value(runs["icl_accuracy"].values)
@@ -165,15 +161,13 @@ def memorised(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray,
 def crossing(log_time: np.ndarray, n_items: np.ndarray, log_integral: np.ndarray) -> np.ndarray:
     """Solve t_ICL = I_K(inf) for log10 K*, resample by resample: nothing is fitted.
 
+    Returns (B,), linear in the logarithms between the measured K, NaN outside them. Source:
+    equation 12.
+
     Args:
         log_time: (B,) log t_ICL at K = infinity.
         n_items: (G,) ascending.
         log_integral: (B, G) log I_K(inf).
-
-    Returns:
-        (B,), linear in the logarithms between the measured K, NaN outside them.
-
-    Source: equation 12.
     """
     x = np.log10(n_items)
     found = np.full(len(log_time), np.nan)
@@ -210,14 +204,12 @@ def predicted_thresholds(
 ) -> list[dict[str, Any]]:
     """Predict K* at each N from t_ICL at K = infinity and I_K(inf), measured apart.
 
+    Returns for each N its predicted K*, interval and what it rests on; NaN where t_ICL lies outside
+    the measured I_K(inf).
+
     Args:
         acquisition: one-layer runs at K = infinity.
         alone: experiments of the MLP alone, each of some K.
-        options: of the claim.
-
-    Returns:
-        For each N its predicted K*, interval and what it rests on; NaN where t_ICL lies outside
-        the measured I_K(inf).
     """
     lengths, medians = infinite_medians(acquisition, options)
     # Each is resampled apart, but by the same draw: seeds that several share stay together.

@@ -138,7 +138,6 @@ def fit_finals(
         n_items: (R,) K of each run, ascending.
         finals: (R,) last ICL accuracies.
         order: (B, R) the runs of each resample, those at one K in the places of those at it.
-        options: `response`, `acquired_above`, `floor`, `ceiling`.
     """
     values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
     response, ceiling = finals, tuple(options["ceiling"])

@@ -82,8 +82,8 @@ class InParts:
     """A forward pass over any number of sequences, in parts whose buffers are kept.
 
     Args:
-        make: (R, B, N) -> the object that computes B sequences, which has
-            `logits(parameters, tables, sequences, first, out)`.
+        make: (R, B, N) -> the object that computes B sequences, which has `logits(parameters,
+        tables, sequences, first, out)`.
     """
 
     def __init__(self, make: Callable[[tuple[int, int, int]], object]):
@@ -158,7 +158,6 @@ class FusedMLP:
         """Update the MLP after `forward`, and fill `u_gradient` if it is to be passed on.
 
         Args:
-            p: the parameters, changed in place.
             keep: 1 - rate * weight decay.
             rate: the learning rate.
             pass_on: whether u depends on parameters.

@@ -13,14 +13,12 @@ def initialise_linear(
 ) -> Parameters:
     """Initialise linear layers as PyTorch's nn.Linear does.
 
-    Args:
-        seeds: (R,) int64.
-        shapes: name -> (out, in) of a weight or (out, in) of the layer a bias belongs to; a bias
-            is named `*_bias` and has `out` entries. Both are uniform within 1 / sqrt(in).
-        first_draw: number of the first of these parameters' draws.
+    Returns name -> (R, out, in) or (R, out) float32.
 
-    Returns:
-        name -> (R, out, in) or (R, out) float32.
+    Args:
+        shapes: name -> (out, in) of a weight or (out, in) of the layer a bias belongs to; a bias is
+        named `*_bias` and has `out` entries. Both are uniform within 1 / sqrt(in).
+        first_draw: number of the first of these parameters' draws.
     """
     parameters = {}
     for draw, (name, (n_out, n_in)) in enumerate(shapes.items(), first_draw):

@@ -30,15 +30,13 @@ def render(
 ) -> str:
     """Fill a caption in.
 
+    Returns reStructuredText.
+
     Args:
         template: the text of workflow/report/<figure>.rst.
         figure: the figure's entry of config/claims.yaml.
         data: role -> dataset, as the figure is drawn from.
-        verdicts: claim -> entry of claims.json, of all claims.
         preset: the size.
-
-    Returns:
-        reStructuredText.
 
     Raises:
         jinja2.TemplateError: if the template names what there is not.

@@ -33,13 +33,12 @@ _FLOW_SETTINGS = ("context_length", "context_labels", "w_decay", "learning_rate"
 def page(template: str, datasets: Mapping[str, xr.Dataset], size: str) -> str:
     """Write the explorer.
 
+    Returns HTML that needs nothing else.
+
     Args:
         template: workflow/report/explorer.html.
         datasets: experiment -> collected dataset; the page opens on the first.
         size: the preset or its name.
-
-    Returns:
-        HTML that needs nothing else.
     """
     points = points_per_curve(datasets.values())
     content = {
@@ -71,8 +70,7 @@ def thinned(n: int, points: int) -> np.ndarray:
 def quantise(values: np.ndarray) -> dict[str, Any]:
     """Store numbers as 16-bit levels between their ends; what is not finite is marked.
 
-    Returns:
-        {low, high, data}: `data` is base64 of little-endian unsigned integers.
+    Returns {low, high, data}: `data` is base64 of little-endian unsigned integers.
     """
     finite = np.isfinite(values)
     low, high = 0.0, 0.0

@@ -26,12 +26,11 @@ FILE_PIXELS_PER_INCH = 250  # of icl.figures.style
 def render(template: str, **content: Any) -> str:
     """Fill the page's template in.
 
+    Returns HTML, without a head or a body of its own.
+
     Args:
         template: the text of workflow/report/front.html.
         **content: what the template names.
-
-    Returns:
-        HTML, without a head or a body of its own.
 
     Raises:
         jinja2.TemplateError: if the template names what there is not.
@@ -156,11 +155,10 @@ def commit(revision: str, dirty: int) -> str:
 def runtimes(folder: str | Path) -> list[dict[str, Any]]:
     """Sum the benchmark files of a size up, by stage and (of training) by experiment.
 
+    Returns rows of stage, jobs, total and longest in seconds, peak memory in MB; the longest first.
+
     Args:
         folder: results/<size>/benchmarks.
-
-    Returns:
-        Rows of stage, jobs, total and longest in seconds, peak memory in MB; the longest first.
     """
     stages = defaultdict(list)
     folder = Path(folder)

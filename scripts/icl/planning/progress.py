@@ -46,7 +46,6 @@ def of_experiment(name: str, jobs: Iterable[Job], results: Path, now: float) -> 
 
     Args:
         name: of the experiment.
-        jobs: all its jobs.
         results: results/<size>.
         now: seconds since the epoch.
     """

@@ -35,9 +35,7 @@ def first_passage(values: np.ndarray, clock: np.ndarray, level: float) -> Passag
     is censored there.
 
     Args:
-        values: (R, T) a curve for each run, NaN after its end.
         clock: (R, T) steps or theory time, NaN-padded.
-        level: strictly above it counts.
     """
     observed = np.isfinite(values) & np.isfinite(clock)
     above = observed & (values > level)
@@ -66,12 +64,7 @@ def last_value(values: np.ndarray) -> np.ndarray:
 def censored_median(times: np.ndarray, reached: np.ndarray) -> np.ndarray:
     """Kaplan-Meier median: the first time by which half have passed, inf if they never have.
 
-    Args:
-        times: (..., R), the time of passage or of censoring.
-        reached: (..., R), False where censored.
-
-    Returns:
-        (...) medians.
+    Returns (...) medians.
     """
     late = np.where(reached, times, np.inf)
     medians = np.array(np.quantile(late, 0.5, axis=-1, method="inverted_cdf"))
@@ -91,13 +84,10 @@ def _kaplan_meier_median(times: np.ndarray, reached: np.ndarray) -> float:
 def stratified_resamples(strata: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Draw bootstrap samples of the runs, with replacement within each stratum.
 
+    Returns (B, R) indices of runs; position r holds a run of the stratum of run r.
+
     Args:
         strata: (R,) a label for each run; every resample has as many runs of each as the data.
-        resamples: B.
-        seed: of the draw; equal seeds, equal draws.
-
-    Returns:
-        (B, R) indices of runs; position r holds a run of the stratum of run r.
     """
     generator = np.random.default_rng(seed)
     drawn = np.empty((resamples, len(strata)), dtype=np.int64)
@@ -119,17 +109,14 @@ def seed_resamples(
     A seed starts from the same weights at every N and K, so that what it does at one it tends to do
     at others: its runs are one replicate, and drawing them apart would make an interval too sure.
 
+    Returns (B, R) indices of runs; position r holds a run of the stratum of run r: that of the seed
+    drawn in place of its own, or, where that has none (it diverged or is missing), any.
+
     Args:
         strata: (R,) a label for each run, as of its N and K.
         seeds: (R,) of each run; at most one run of a seed in a stratum.
-        resamples: B.
-        seed: of the draw; equal seeds, equal draws.
         groups: (R,) a label for each run's seed, within which seeds are drawn; None: one group.
-            Where some seeds were run in fewer strata than others, theirs would be missed too often.
-
-    Returns:
-        (B, R) indices of runs; position r holds a run of the stratum of run r: that of the seed
-        drawn in place of its own, or, where that has none (it diverged or is missing), any.
+        Where some seeds were run in fewer strata than others, theirs would be missed too often.
     """
     generator = np.random.default_rng(seed)
     values, first, of_run = np.unique(seeds, return_index=True, return_inverse=True)
@@ -194,9 +181,6 @@ def bca_interval(
     Args:
         samples: one array for each stratum, at least two values each.
         statistic: takes the resampled arrays, (B, n) each, and returns (B,).
-        resamples: their number.
-        seed: of the draw.
-        level: of confidence.
         paired: whether values in the same place belong together and are drawn together.
     """
 
@@ -226,13 +210,8 @@ def normal_log_likelihood(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Maximise a normal distribution's likelihood, right-censored values by their survival.
 
-    Args:
-        values: (B, R).
-        reached: (B, R), False where censored.
-
-    Returns:
-        The log-likelihood, the mean and the standard deviation, (B,) each; NaN where fewer than
-        two different values were reached, for which it has no maximum.
+    Returns the log-likelihood, the mean and the standard deviation, (B,) each; NaN where fewer than
+    two different values were reached, for which it has no maximum.
     """
     mean, sd = values.mean(axis=1), values.std(axis=1)
     spread = np.where(sd > 0, sd, np.nan)

@@ -42,14 +42,13 @@ def log_rank(
 ) -> tuple[float, float]:
     """Log-rank test that the exposed and the others have one survival.
 
+    Returns the two-sided p, and the sign of the difference: 1 if the exposed have the event
+    earlier, -1 if later, 0 if neither group has one (p is then 1).
+
     Args:
         durations: (R,) until the event or until censoring.
         observed: (R,) whether the event came.
         exposed: (R,) the group.
-
-    Returns:
-        The two-sided p, and the sign of the difference: 1 if the exposed have the event earlier,
-        -1 if later, 0 if neither group has one (p is then 1).
     """
     from lifelines.statistics import logrank_test  # heavy, and no figure needs it
 
@@ -87,14 +86,12 @@ def accelerated_times(
 ) -> Trend | None:
     """Fit log time as linear in a covariate with normal noise, censored times by their survival.
 
+    Returns the fit, None where it has no answer: events at fewer than two values of the covariate.
+
     Args:
         durations: (R,) positive, until the event or until censoring.
         observed: (R,) whether the event came.
         covariate: (R,).
-        level: of confidence.
-
-    Returns:
-        The fit, None where it has no answer: events at fewer than two values of the covariate.
     """
     from lifelines import LogNormalAFTFitter
     from lifelines.exceptions import ConvergenceError

@@ -20,7 +20,6 @@ def pack(folder: str, members: Mapping[str, Path | bytes], path: str | Path) -> 
     Args:
         folder: what every entry lies below, as seen from the root of a checkout.
         members: names within the folder -> a file to read, or contents.
-        path: of the archive.
 
     Raises:
         WriteError: if the file system refuses.
@@ -43,14 +42,13 @@ def pack(folder: str, members: Mapping[str, Path | bytes], path: str | Path) -> 
 def about(folder: str, size: str, commit: str, versions: str) -> str:
     """Say what an archive holds and how figures are drawn from it.
 
+    Returns Markdown.
+
     Args:
         folder: of the results.
         size: its name.
         commit: that packed it.
         versions: of the packages that packed it.
-
-    Returns:
-        Markdown.
     """
     return f"""# icl-race, size {size}
 

@@ -36,8 +36,7 @@ class ArtifactError(files.DamagedError):
 def data_digest(dataset: xr.Dataset) -> str:
     """Digest a dataset's numbers: equal for two runs that measured the same, whenever they ran.
 
-    Returns:
-        64 hexadecimal digits, over every variable's name, dimensions and values.
+    Returns 64 hexadecimal digits, over every variable's name, dimensions and values.
     """
     sha = hashlib.sha256()
     for name in sorted(dataset.variables):
@@ -54,8 +53,7 @@ def data_digest(dataset: xr.Dataset) -> str:
 def content_digest(dataset: xr.Dataset) -> str:
     """Digest everything in a dataset but the stamp itself: its numbers and all attributes.
 
-    Returns:
-        64 hexadecimal digits.
+    Returns 64 hexadecimal digits.
     """
     attributes = {
         "": {name: value for name, value in dataset.attrs.items() if name != STAMP},
@@ -71,10 +69,6 @@ def _plain(value: Any) -> Any:
 
 def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
     """Write a dataset, stamped with the digest of its contents, all or nothing.
-
-    Args:
-        dataset: numbers and strings; attributes must be numbers or strings.
-        path: where; its folder is made if need be.
 
     Raises:
         WriteError: if the file system refuses; the old file is still there then.
@@ -96,7 +90,7 @@ def read(path: str | os.PathLike) -> xr.Dataset:
 
     Raises:
         ArtifactError: if it is missing, truncated, unstamped, or its contents do not match its
-            digest; the message names the file and what to do.
+        digest; the message names the file and what to do.
         OSError: if it is there and may not, or cannot, be read.
     """
     if not Path(path).is_file():
@@ -135,8 +129,8 @@ def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[st
         jobs: for each experiment, the names of the jobs that the configuration expands to.
 
     Raises:
-        ArtifactError: if a collected file holds other jobs than the configuration's, or lacks
-            some without naming them as missing, as one brought from elsewhere may.
+        ArtifactError: if a collected file holds other jobs than the configuration's, or lacks some
+        without naming them as missing, as one brought from elsewhere may.
     """
     datasets = {Path(path).stem: read(path) for path in paths}
     for name, dataset in datasets.items():
@@ -163,13 +157,12 @@ def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[st
 def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.Dataset:
     """Arrange a job's record as a self-describing dataset.
 
+    Returns a dataset over `seed` and `step`, with N and K as scalar coordinates.
+
     Args:
         record: what the job measured.
         job: the job it is of.
         provenance: attributes that say where the numbers come from.
-
-    Returns:
-        A dataset over `seed` and `step`, with N and K as scalar coordinates.
     """
     n_items = float(job.n_items)
     rate = job.optimiser.learning_rate
@@ -234,12 +227,11 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
     `SETTINGS` as coordinates and evaluations are numbered; `step` is (run, evaluation), NaN past
     a run's own.
 
+    Returns the joined dataset, which keeps every job's identity and provenance in JSON attributes.
+
     Args:
         datasets: of `job_dataset`, at least one.
         attributes: attributes of the result.
-
-    Returns:
-        The joined dataset, which keeps every job's identity and provenance in JSON attributes.
     """
     parts, jobs, provenance, diffs = [], [], [], {}
     for dataset in datasets:

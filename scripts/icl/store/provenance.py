@@ -72,11 +72,10 @@ def _cut(diff: str) -> str:
 def gather(**extra: str | float) -> dict[str, str | float | int]:
     """Collect the facts that a reader needs to trace an artifact.
 
+    Returns flat attributes, numbers and strings.
+
     Args:
         **extra: facts that the caller knows: rule, wildcards, device, wall_seconds.
-
-    Returns:
-        Flat attributes, numbers and strings.
     """
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
@@ -96,12 +95,11 @@ def gather(**extra: str | float) -> dict[str, str | float | int]:
 def summary(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Sum up where a dataset comes from, in a few lines however many jobs it holds.
 
+    Returns JSON-able facts: digest of the data, jobs, the commits, diffs, versions, platforms and
+    devices they ran with, when, and their wall time.
+
     Args:
         attributes: of a collected experiment, a training artifact or a theory dataset.
-
-    Returns:
-        JSON-able facts: digest of the data, jobs, the commits, diffs, versions, platforms and
-        devices they ran with, when, and their wall time.
     """
     runs = json.loads(attributes["provenance"]) if "provenance" in attributes else [attributes]
 

@@ -56,17 +56,14 @@ def draw_dataset(
 ) -> Dataset:
     """Draw K items and their labels for each seed.
 
+    Returns the dataset, on the device of seeds.
+
     Args:
-        seeds: (R,) int64.
         purposes: the purposes of the items' draw and of the labels'.
-        step: 0, or the step for a dataset that is redrawn.
         n_items: K.
         item_dim: D.
-        item_labels: "random" (each label a fair coin, the paper's section 2) or "balanced"
-            (half of the items each, as the authors released; a -1 more where K is odd).
-
-    Returns:
-        The dataset, on the device of seeds.
+        item_labels: "random" (each label a fair coin, the paper's section 2) or "balanced" (half of
+        the items each, as the authors released; a -1 more where K is odd).
     """
     if n_items > MANY_ITEMS:  # one at a time: its draws need several times its memory
         parts = [

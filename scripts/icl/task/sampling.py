@@ -124,8 +124,7 @@ def redrawn_sequences(
 ) -> tuple[Dataset, Sequences]:
     """Draw the items of every sequence afresh, each label a fair coin or N/2 of each in a sequence.
 
-    Returns:
-        A dataset of B N items, and the sequences, each on N of them.
+    Returns a dataset of B N items, and the sequences, each on N of them.
     """
     n, n_items = context_length, batch_size * context_length
     purposes = (Purpose.REDRAWN_ITEMS, Purpose.REDRAWN_LABELS)

@@ -179,14 +179,10 @@ def _philox_tensor(seeds, purpose, step, n_blocks):
 def bits(seeds: torch.Tensor, purpose: Purpose, step: int, n: int) -> torch.Tensor:
     """Draw n 32-bit words for each seed.
 
-    Args:
-        seeds: (R,) int64, one per replicate, each at least 0.
-        purpose: what the draw is for.
-        step: the SGD step (or any index that tells draws of one purpose apart), below 2^32.
-        n: words per seed.
+    Returns (R, n) int64 in [0, 2^32), on the device of seeds.
 
-    Returns:
-        (R, n) int64 in [0, 2^32), on the device of seeds.
+    Args:
+        n: words per seed.
     """
     if seeds.device.type == "cpu":
         return torch.from_numpy(_words(seeds, purpose, step, n)[:, :n].astype(np.int64))
@@ -198,8 +194,7 @@ def integers(
 ) -> torch.Tensor:
     """Draw integers uniform on [0, high), by multiplication: the bias is under high / 2^32.
 
-    Returns:
-        (R, *shape) int64.
+    Returns (R, *shape) int64.
     """
     words = bits(seeds, purpose, step, prod(shape))
     return ((words * high) >> 32).view(-1, *shape)
@@ -215,8 +210,7 @@ def integer_rows(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw rows of integers uniform on [0, high), and one more for each row on [0, high_last).
 
-    Returns:
-        (R, *shape) and (R, shape[0]), int64.
+    Returns (R, *shape) and (R, shape[0]), int64.
     """
     n_rows, n_columns = shape
     n = n_rows * (n_columns + 1)
@@ -238,8 +232,7 @@ def _wrap_loop(numbers, high):  # pragma: no cover - compiled
 def wrap(numbers: torch.Tensor, high: int) -> torch.Tensor:
     """Take integers in [0, 2 high) modulo high; on a CPU in place, where % would take far longer.
 
-    Returns:
-        The integers, shaped as numbers.
+    Returns the integers, shaped as numbers.
     """
     if numbers.device.type != "cpu":
         return numbers % high
@@ -252,8 +245,7 @@ def uniform(
 ) -> torch.Tensor:
     """Draw numbers uniform on the open unit interval (to float32 rounding).
 
-    Returns:
-        (R, *shape) float32.
+    Returns (R, *shape) float32.
     """
     words = bits(seeds, purpose, step, prod(shape))
     return ((words.float() + 0.5) / 2.0**32).view(-1, *shape)
@@ -264,8 +256,7 @@ def normal(
 ) -> torch.Tensor:
     """Draw standard normal numbers (Box and Muller's transform of pairs of uniform ones).
 
-    Returns:
-        (R, *shape) float32.
+    Returns (R, *shape) float32.
     """
     n = prod(shape)
     n_pairs = -(-n // 2)

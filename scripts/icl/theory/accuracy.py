@@ -9,25 +9,13 @@ from icl.theory.checks import context_length_of, finite
 
 
 def icl_accuracy(beta: ArrayLike, w: ArrayLike, context_length: int) -> NDArray[np.float64]:
-    """Return the accuracy on novel items of the attention head alone, exact in N.
+    """Return the accuracy on novel items of the attention head alone, exact in N (eq. 4).
 
     For w > 0 the head is right when e^beta plus the surplus of agreeing labels is positive; a tie
     counts one half. At beta = 0 that is already above chance by about 0.4/sqrt(N): the target's
     label is more likely that of the majority.
 
-    Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta; only its sign matters.
-        context_length: Context length N (tokens).
-
-    Returns:
-        Probability of a correct label, the broadcast shape; 1/2 at w = 0.
-
-    Raises:
-        ValueError: If N < 2 or an argument is not finite.
-
-    Source:
-        Equation 4.
+    Returns probability of a correct label, the broadcast shape; 1/2 at w = 0.
     """
     n_others = context_length_of(context_length) - 1
     beta, w = np.broadcast_arrays(finite("beta", beta), finite("w", w))
@@ -44,19 +32,12 @@ def icl_accuracy(beta: ArrayLike, w: ArrayLike, context_length: int) -> NDArray[
 def acquisition_beta(context_length: int, accuracy: float = 0.95) -> float:
     """Return the beta at which ICL counts as acquired, given w > 0.
 
+    Returns beta with e^beta = sqrt(N - 1) z, where z is the normal quantile of the accuracy. The
+    normal form replaces the binomial steps of `icl_accuracy`, so that an event can be located on
+    it. Source: equation 4 with the accuracy threshold of section 4.
+
     Args:
-        context_length: Context length N (tokens).
         accuracy: The ICL accuracy that counts, above 1/2 and below 1.
-
-    Returns:
-        beta with e^beta = sqrt(N - 1) z, where z is the normal quantile of the accuracy. The normal
-        form replaces the binomial steps of `icl_accuracy`, so that an event can be located on it.
-
-    Raises:
-        ValueError: If N < 2 or the accuracy is outside (1/2, 1).
-
-    Source:
-        Equation 4 with the accuracy threshold of section 4.
     """
     if not 0.5 < accuracy < 1:
         raise ValueError("accuracy must lie between 1/2 and 1")
@@ -69,21 +50,12 @@ def icl_accuracy_with_mlp(
 ) -> NDArray[np.float64]:
     """Return the ICL accuracy when the MLP adds a random logit to novel items.
 
+    Returns probability of a correct label, both random terms taken as normal; 1/2 where all vanish.
+    Source: equation 4 with the premise of section A.5 on the MLP's response to novel items.
+
     Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable.
-        context_length: Context length N (tokens).
         novel_logit_rms: Root mean square of the MLP's logit on novel items (logit), taken as normal
-            and unrelated to the label; broadcastable.
-
-    Returns:
-        Probability of a correct label, both random terms taken as normal; 1/2 where all vanish.
-
-    Raises:
-        ValueError: If N < 2 or an argument is not finite.
-
-    Source:
-        Equation 4 with the premise of section A.5 on the MLP's response to novel items.
+        and unrelated to the label; broadcastable.
     """
     n_others = context_length_of(context_length) - 1
     beta, w = finite("beta", beta), finite("w", w)
@@ -101,20 +73,12 @@ def iwl_accuracy(
 
     In the limit of many dimensions the attention is then uniform, and adds w (2 n_+ - N)/N.
 
+    Returns probability of a correct label, both random terms taken as normal. Source: equation 3
+    with no copy of the target (section 2, the IWL test).
+
     Args:
-        w: Value strength (logit), any shape.
-        context_length: Context length N (tokens).
         mean_logit: Mean of the MLP's logit phi^+ (logit), broadcastable.
         logit_spread: Standard deviation of phi^+ over items (logit), above 0, broadcastable.
-
-    Returns:
-        Probability of a correct label, both random terms taken as normal.
-
-    Raises:
-        ValueError: If N < 2, a spread is not positive, or an argument is not finite.
-
-    Source:
-        Equation 3 with no copy of the target (section 2, the IWL test).
     """
     n = context_length_of(context_length)
     spread = finite("logit_spread", logit_spread)

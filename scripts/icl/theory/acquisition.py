@@ -25,21 +25,9 @@ def t_icl_near_origin(
     Gamma(1/2, w0^2/2) is sqrt(pi) erfc(|w0|/sqrt 2); without the modulus it holds for w0 of either
     sign, as w then first climbs back to 0.
 
-    Args:
-        beta0: Initial query-key strength (dimensionless), any shape.
-        context_length: Context length N (tokens).
-        w0: Initial value strength (logit), of either sign, broadcastable.
-
-    Returns:
-        I_K(tau_K) (theory time): t_ICL itself while c1 = 1/2. Its relative error at w0 = 0 is
-        (1 - pi/4) sqrt(2/pi) c2 e^-beta0 to first order. Warns `OutOfRangeWarning` where
-        beta0 < -1/2, |w0| > 1/2 or e^beta0 > N/2.
-
-    Raises:
-        ValueError: If N < 2, an argument is not finite, or the result overflows.
-
-    Source:
-        Equations 10, 11 and 35 at w0 = 0, 34 otherwise.
+    Returns I_K(tau_K) (theory time): t_ICL itself while c1 = 1/2. Its relative error at w0 = 0 is
+    (1 - pi/4) sqrt(2/pi) c2 e^-beta0 to first order. Warns `OutOfRangeWarning` where beta0 < -1/2,
+    |w0| > 1/2 or e^beta0 > N/2. Source: equations 10, 11 and 35 at w0 = 0, 34 otherwise.
     """
     n = context_length_of(context_length)
     beta0, w0 = finite("beta0", beta0), finite("w0", w0)
@@ -58,21 +46,10 @@ def t_icl_along_nullcline(
 ) -> NDArray[np.float64]:
     """Return the time to acquire ICL from a very negative beta0, where w follows its nullcline.
 
-    Args:
-        beta0: Initial query-key strength (dimensionless), any shape.
-        context_length: Context length N (tokens).
-        c2: 1 - <sigma(-phi^+)^2>/c1, constant, in (0, 1].
-
-    Returns:
-        I_K(tau_K) (theory time): t_ICL itself while c1 = 1/2. It is c2 N e^(-2 beta0), which at
-        c2 = 1/2 is half of what section 3.5 prints: the integral of e^(-2 beta) from beta0 is
-        e^(-2 beta0)/2. Warns `OutOfRangeWarning` where beta0 > -2.
-
-    Raises:
-        ValueError: If N < 2, c2 is outside (0, 1], an argument is not finite, or it overflows.
-
-    Source:
-        Equation 37, with its missing factor 1/2; I'_K = I_K/(2 c2) for constant c2.
+    Returns I_K(tau_K) (theory time): t_ICL itself while c1 = 1/2. It is c2 N e^(-2 beta0), which at
+    c2 = 1/2 is half of what section 3.5 prints: the integral of e^(-2 beta) from beta0 is e^(-2
+    beta0)/2. Warns `OutOfRangeWarning` where beta0 > -2. Source: equation 37, with its missing
+    factor 1/2; I'_K = I_K/(2 c2) for constant c2.
     """
     n = context_length_of(context_length)
     beta0 = finite("beta0", beta0)
@@ -95,25 +72,16 @@ def t_icl_integrated(
 ) -> NDArray[np.float64]:
     """Return the time to acquire ICL by integrating the flow at c1 = 1/2.
 
+    Returns t_ICL (theory time), the shape of beta0. Source: equations 31 and 32, or 5; figure A.1.
+
     Args:
-        beta0: Initial query-key strength (dimensionless), any shape.
-        context_length: Context length N (tokens).
-        w0: Initial value strength (logit).
-        c2: 1 - <sigma(-phi^+)^2>/c1, constant; only for the early flow.
         flow: "early" for equations 31 and 32, until they diverge; "loss" for the flow of equation 5
-            with no MLP, until the accuracy is reached.
+        with no MLP, until the accuracy is reached.
         accuracy: The ICL accuracy that counts as acquired; only for the flow of the loss.
 
-    Returns:
-        t_ICL (theory time), the shape of beta0.
-
     Raises:
-        ValueError: If an argument is out of its domain.
         FlowError: If the integrator fails, or the flow of the loss takes far longer than the early
-            flow does.
-
-    Source:
-        Equations 31 and 32, or 5; figure A.1.
+        flow does.
     """
     n = context_length_of(context_length)
     beta0 = finite("beta0", beta0)
@@ -154,14 +122,7 @@ class AcquisitionTimeDistribution:
     def time_of(self, beta0: ArrayLike) -> NDArray[np.float64]:
         """Return t_ICL at a beta0.
 
-        Args:
-            beta0: Initial query-key strength within six standard deviations, any shape.
-
-        Returns:
-            t_ICL (theory time).
-
-        Raises:
-            ValueError: If beta0 is outside the curve.
+        Returns t_ICL (theory time).
         """
         beta0 = finite("beta0", beta0)
         slack = 1e-9 * self.beta0_sd
@@ -172,14 +133,10 @@ class AcquisitionTimeDistribution:
     def quantile(self, probability: ArrayLike) -> NDArray[np.float64]:
         """Return the quantiles of t_ICL.
 
+        Returns t_ICL (theory time).
+
         Args:
             probability: In [1e-9, 1 - 1e-9], any shape.
-
-        Returns:
-            t_ICL (theory time).
-
-        Raises:
-            ValueError: If a probability is outside that range.
         """
         p = finite("probability", probability)
         if np.any((p < 1e-9) | (p > 1 - 1e-9)):
@@ -189,18 +146,8 @@ class AcquisitionTimeDistribution:
     def cdf(self, time: ArrayLike) -> NDArray[np.float64]:
         """Return the fraction of seeds that acquire ICL by a theory time at c1 = 1/2.
 
-        Args:
-            time: Theory time, at least 0, any shape. At K items, I_K(t) of the time t; I_K(inf) if
-                training goes on for ever.
-
-        Returns:
-            The fraction that generalises. Beyond six standard deviations it is 0 or 1, to 1e-9.
-
-        Raises:
-            ValueError: If a time is negative or not finite.
-
-        Source:
-            Equation 12 over seeds (beyond the paper).
+        Returns the fraction that generalises. Beyond six standard deviations it is 0 or 1, to 1e-9.
+        Source: equation 12 over seeds (beyond the paper).
         """
         time = finite("time", time)
         if np.any(time < 0):
@@ -214,8 +161,7 @@ class AcquisitionTimeDistribution:
     def log_normal_tangent(self) -> tuple[float, float]:
         """Return the log-normal that has the same median and the slope of the curve there.
 
-        Returns:
-            Mean and standard deviation of log t_ICL (log theory time).
+        Returns mean and standard deviation of log t_ICL (log theory time).
         """
         curve = PchipInterpolator(self.beta0, self.log_time)
         slope = float(curve.derivative()(self.beta0_mean))
@@ -232,22 +178,13 @@ def acquisition_time_distribution(
 ) -> AcquisitionTimeDistribution:
     """Return the distribution of t_ICL for normal beta0 and w0 = 0, through the integrated flow.
 
+    Returns the distribution. Warns `OutOfRangeWarning` if e^beta0 exceeds N/2 within six standard
+    deviations for the early flow. Source: section 3.5 (beyond the paper, which shows a histogram).
+
     Args:
         beta0_mean: Mean of beta0 (dimensionless).
         beta0_sd: Standard deviation of beta0 (dimensionless), above 0.
-        context_length: Context length N (tokens).
-        c2: 1 - <sigma(-phi^+)^2>/c1, constant; only for the early flow.
         flow: "early" for equations 31 and 32, "loss" for the flow of equation 5.
-
-    Returns:
-        The distribution. Warns `OutOfRangeWarning` if e^beta0 exceeds N/2 within six standard
-        deviations for the early flow.
-
-    Raises:
-        ValueError: If an argument is out of its domain.
-
-    Source:
-        Section 3.5 (beyond the paper, which shows a histogram).
     """
     mean, sd = float(finite("beta0_mean", beta0_mean)), float(positive("beta0_sd", beta0_sd))
     n = context_length_of(context_length)

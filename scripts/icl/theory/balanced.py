@@ -17,21 +17,8 @@ def loss_balanced(
 ) -> NDArray[np.float64]:
     """Return the loss when exactly half of the context has each label.
 
-    Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta.
-        context_length: Context length N (tokens), even.
-        logits: MLP logits phi^+, shape (L,); 0 is no MLP.
-        weights: Weight of each logit, shape (L,); equal if absent.
-
-    Returns:
-        Mean binary cross-entropy (nat), exact in N.
-
-    Raises:
-        ValueError: If N is odd or below 2, or an argument is not finite.
-
-    Source:
-        Equation 5 with eta = 0 (section 3.4).
+    Returns mean binary cross-entropy (nat), exact in N. Source: equation 5 with eta = 0 (section
+    3.4).
     """
     n = even_context_length(context_length)
     return average(cross_entropy, beta, w, n, BALANCED_SURPLUS, distribution(logits, weights))
@@ -44,23 +31,9 @@ def loss_balanced_expanded(
     logits: ArrayLike = 0.0,
     weights: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    """Return the balanced loss to order 1/N: a saddle at the origin.
+    """Return the balanced loss to order 1/N: a saddle at the origin (eq. 9).
 
-    Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta.
-        context_length: Context length N (tokens), even.
-        logits: MLP logits phi^+, shape (L,); 0 is no MLP.
-        weights: Weight of each logit, shape (L,); equal if absent.
-
-    Returns:
-        Mean binary cross-entropy (nat). Warns `OutOfRangeWarning` where |w (e^beta - 1)| > N/2.
-
-    Raises:
-        ValueError: If N is odd or below 2, an argument is not finite, or e^beta overflows.
-
-    Source:
-        Equation 9.
+    Returns mean binary cross-entropy (nat). Warns `OutOfRangeWarning` where |w (e^beta - 1)| > N/2.
     """
     n = even_context_length(context_length)
     beta, w = finite("beta", beta), finite("w", w)
@@ -75,18 +48,8 @@ def loss_balanced_expanded(
 def saddle_rates(context_length: int, c1: float = 0.5) -> tuple[float, float]:
     """Return the growth rates of the two directions through the saddle at the origin.
 
-    Args:
-        context_length: Context length N (tokens), even.
-        c1: Mean of sigma(-phi^+), above 0.
-
-    Returns:
-        The rate along w = beta, which grows, and along w = -beta, which decays (1/theory time).
-
-    Raises:
-        ValueError: If N is odd or below 2, or c1 is not positive.
-
-    Source:
-        The gradient flow of equation 9, linearised: dw/dt = (c1/N) beta, dbeta/dt = (c1/N) w.
+    Returns the rate along w = beta, which grows, and along w = -beta, which decays (1/theory time).
+    Source: the gradient flow of equation 9, linearised: dw/dt = (c1/N) beta, dbeta/dt = (c1/N) w.
     """
     n = even_context_length(context_length)
     if not c1 > 0:
@@ -101,18 +64,8 @@ def separatrix(beta: ArrayLike, context_length: int | None = None) -> NDArray[np
     MLP does, w^2/2 - [e^beta + (N - 2) beta + (N - 1) e^-beta]/N is conserved; for N to infinity
     it is w^2/2 - beta - e^-beta, which the flow of equation 9 conserves.
 
-    Args:
-        beta: Query-key strength (dimensionless), any shape, at most 700 in size.
-        context_length: Context length N (tokens), even, for the full loss; absent for equation 9.
-
-    Returns:
-        The separating w (logit), of the sign opposite to beta; 0 at beta = 0.
-
-    Raises:
-        ValueError: If N is odd or below 2, or e^|beta| overflows.
-
-    Source:
-        Follows from equation 9 (beyond the paper).
+    Returns the separating w (logit), of the sign opposite to beta; 0 at beta = 0. Source: follows
+    from equation 9 (beyond the paper).
     """
     beta = finite("beta", beta)
     if np.any(np.abs(beta) > 700):
@@ -130,19 +83,8 @@ def reaches_icl(
 ) -> NDArray[np.bool_]:
     """Return whether a start on the balanced task flows to ICL.
 
-    Args:
-        beta0: Initial query-key strength (dimensionless), any shape.
-        w0: Initial value strength (logit), broadcastable with beta0.
-        context_length: Context length N (tokens), even, for the full loss; absent for equation 9.
-
-    Returns:
-        True where the flow ends at w, beta >> 1. With w0 = 0 that is beta0 > 0.
-
-    Raises:
-        ValueError: As `separatrix`.
-
-    Source:
-        Section 3.4, equation 9.
+    Returns true where the flow ends at w, beta >> 1. With w0 = 0 that is beta0 > 0. Source: section
+    3.4, equation 9.
     """
     return finite("w0", w0) > separatrix(beta0, context_length)
 
@@ -150,14 +92,7 @@ def reaches_icl(
 def even_context_length(context_length: int) -> int:
     """Return N, refusing what cannot hold N/2 tokens of each label.
 
-    Args:
-        context_length: Context length N (tokens).
-
-    Returns:
-        N as an int.
-
-    Raises:
-        ValueError: If N is odd or below 2.
+    Returns N as an int.
     """
     n = context_length_of(context_length)
     if n % 2:

@@ -13,15 +13,11 @@ class OutOfRangeWarning(UserWarning):
 def finite(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return the value as a float array, refusing NaN and infinity.
 
+    Returns the value as float64.
+
     Args:
         name: What the value is, for the message.
         value: Any shape, any unit.
-
-    Returns:
-        The value as float64.
-
-    Raises:
-        ValueError: If any element is not finite.
     """
     array = np.asarray(value, dtype=np.float64)
     if not np.all(np.isfinite(array)):
@@ -32,15 +28,11 @@ def finite(name: str, value: ArrayLike) -> NDArray[np.float64]:
 def positive(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return the value as a float array, refusing what is not above zero.
 
+    Returns the value as float64.
+
     Args:
         name: What the value is, for the message.
         value: Any shape, any unit.
-
-    Returns:
-        The value as float64.
-
-    Raises:
-        ValueError: If any element is not finite or not positive.
     """
     array = finite(name, value)
     if np.any(array <= 0):
@@ -51,14 +43,10 @@ def positive(name: str, value: ArrayLike) -> NDArray[np.float64]:
 def context_length_of(value: int) -> int:
     """Return the context length N, refusing anything but an integer of at least 2.
 
+    Returns N as an int.
+
     Args:
         value: Context length N (tokens).
-
-    Returns:
-        N as an int.
-
-    Raises:
-        ValueError: If N is not an integer, or is below 2.
     """
     if int(value) != value or value < 2:
         raise ValueError(f"context_length must be an integer of at least 2, got {value}")
@@ -70,16 +58,7 @@ def distribution(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return a discrete distribution of MLP logits as values and normalised weights.
 
-    Args:
-        logits: MLP logits of the items, signed so that positive is correct, shape (L,) or scalar.
-        weights: Non-negative weight of each logit, shape (L,); equal if absent.
-
-    Returns:
-        Logits and weights, both (L,), the weights summing to 1.
-
-    Raises:
-        ValueError: If the shapes differ, the logits are empty or not finite, or a weight is
-            negative or all of them are zero.
+    Returns logits and weights, both (L,), the weights summing to 1.
     """
     values = np.atleast_1d(finite("logits", logits)).ravel()
     if values.size == 0:

@@ -63,18 +63,14 @@ def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     Differential: one that can hold them all, with I_K(inf) going as K^nu, the prefactor set so that
     I_K(inf) = t_ICL of equation 11 at `critical_n_items`. All else is the same.
 
+    Returns c1, c3, w, icl_accuracy and iwl_accuracy over (mechanism, n_items, time); i_infinity
+    over (mechanism, n_items), infinity where I_K diverges; the scalar t_icl.
+
     Args:
         params: Overrides of `KINETICS_DEFAULTS`: context_length N (tokens), beta0, weight_decay
-            lambda_w on w (1/theory time), n_items K, memorisation_exponent nu, critical_n_items
-            (items), logit_spread (logit), growth_exponent, capacity_i_infinity (theory time),
-            time_max (theory time), n_times.
-
-    Returns:
-        c1, c3, w, icl_accuracy and iwl_accuracy over (mechanism, n_items, time); i_infinity over
-        (mechanism, n_items), infinity where I_K diverges; the scalar t_icl.
-
-    Raises:
-        ValueError: If a parameter is unknown or out of its domain.
+        lambda_w on w (1/theory time), n_items K, memorisation_exponent nu, critical_n_items
+        (items), logit_spread (logit), growth_exponent, capacity_i_infinity (theory time), time_max
+        (theory time), n_times.
     """
     p = _merged(KINETICS_DEFAULTS, params)
     n = p["context_length"]
@@ -132,16 +128,12 @@ def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
 def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     """Compute figure 4: the loss over beta and w with no MLP, and paths of its gradient flow.
 
+    Returns loss over (w, beta); path_beta, path_w and path_loss over (path, time); acquisition_time
+    over path.
+
     Args:
         params: Overrides of `LANDSCAPE_DEFAULTS`: context_length N (tokens), beta_range, w_range
-            (logit), n_grid, starts (pairs of beta0 and w0), time_max (theory time), n_times.
-
-    Returns:
-        loss over (w, beta); path_beta, path_w and path_loss over (path, time); acquisition_time
-        over path.
-
-    Raises:
-        ValueError: If a parameter is unknown or out of its domain.
+        (logit), n_grid, starts (pairs of beta0 and w0), time_max (theory time), n_times.
     """
     p = _merged(LANDSCAPE_DEFAULTS, params)
     n = p["context_length"]
@@ -190,18 +182,14 @@ def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
 def initial_conditions(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     """Compute figure A.1 and the slopes of the claim `exponential_beta0`.
 
+    Returns t_icl and its two asymptotes over beta0, each asymptote also where it does not hold;
+    local_slope over beta0; slope and slope_error over regime; density of t_ICL/N for normal beta0
+    over `bin`, with its edges; t_icl_sample over sample.
+
     Args:
         params: Overrides of `INITIAL_CONDITIONS_DEFAULTS`: context_length N (tokens; t_ICL/N does
-            not depend on it), beta0_range, n_beta0, near_origin_fit and nullcline_fit (ranges of
-            beta0), beta0_mean, beta0_sd, n_samples, n_bins, seed.
-
-    Returns:
-        t_icl and its two asymptotes over beta0, each asymptote also where it does not hold;
-        local_slope over beta0; slope and slope_error over regime; density of t_ICL/N for normal
-        beta0 over `bin`, with its edges; t_icl_sample over sample.
-
-    Raises:
-        ValueError: If a parameter is unknown or out of its domain.
+        not depend on it), beta0_range, n_beta0, near_origin_fit and nullcline_fit (ranges of
+        beta0), beta0_mean, beta0_sd, n_samples, n_bins, seed.
     """
     p = _merged(INITIAL_CONDITIONS_DEFAULTS, params)
     n = p["context_length"]

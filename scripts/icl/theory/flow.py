@@ -58,22 +58,11 @@ def early_velocity(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return dbeta/dt and dw/dt before ICL is acquired.
 
+    Returns dbeta/dt and dw/dt (per theory time). Source: equations 7, 8, 31 and 32; the gradient of
+    equation 9 if balanced.
+
     Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta.
-        context_length: Context length N (tokens).
-        c1: Mean of sigma(-phi^+).
-        c2: 1 - <sigma(-phi^+)^2>/c1; unused if balanced.
         balanced: True for the task D' (equation 9).
-
-    Returns:
-        dbeta/dt and dw/dt (per theory time).
-
-    Raises:
-        ValueError: If N < 2, an argument is not finite, or e^beta overflows.
-
-    Source:
-        Equations 7, 8, 31 and 32; the gradient of equation 9 if balanced.
     """
     n = context_length_of(context_length)
     beta, w = finite("beta", beta), finite("w", w)
@@ -98,25 +87,16 @@ def early_flow(
     The integration variable s has ds = (1 + c1 e^beta) dt/N: it counts time in units of N while
     nothing happens, and stays regular through the divergence of beta.
 
+    Returns the path, its acquisition time being that of the divergence (beta to infinity). Source:
+    equations 7, 8, 31 and 32; the gradient flow of equation 9 if balanced.
+
     Args:
-        beta0: Initial query-key strength (dimensionless), |beta0| <= 300.
-        w0: Initial value strength (logit).
-        context_length: Context length N (tokens).
-        c1: Mean of sigma(-phi^+), constant or a function of theory time.
-        c2: 1 - <sigma(-phi^+)^2>/c1, constant or a function of theory time; unused if balanced.
         t_max: Theory time at which to stop. Needed if c1 is a function, which may let ICL never be
-            acquired, and for the balanced task.
+        acquired, and for the balanced task.
         balanced: True for the task D' (equation 9).
 
-    Returns:
-        The path, its acquisition time being that of the divergence (beta to infinity).
-
     Raises:
-        ValueError: If an argument is out of its domain or t_max is missing.
         FlowError: If the integrator fails.
-
-    Source:
-        Equations 7, 8, 31 and 32; the gradient flow of equation 9 if balanced.
     """
     n = context_length_of(context_length)
     beta0, w0 = float(finite("beta0", beta0)), float(finite("w0", w0))
@@ -164,28 +144,19 @@ def loss_flow(
 ) -> Trajectory:
     """Integrate the flow of the whole loss, which holds before, at and after acquisition.
 
+    Returns the path and the theory time at which the accuracy is first reached. Warns
+    `OutOfRangeWarning` if beta0 is beyond that point from the start. Source: gradient descent on
+    equation 5 (or 20), with the penalty of equation 43.
+
     Args:
-        beta0: Initial query-key strength (dimensionless).
-        w0: Initial value strength (logit).
-        context_length: Context length N (tokens).
         t_max: Theory time at which to stop.
-        logits: MLP logits phi^+, shape (L,), constant or a function of theory time.
         form: "gaussian" for equation 5, "exact" for 20, "balanced" for 5 with eta = 0.
         accuracy: The ICL accuracy that counts as acquired, for w > 0 (see `acquisition_beta`).
-        weight_decay: lambda_w, on w alone (1/theory time).
         stop_when_acquired: Whether the path ends there.
         times: Theory times to report, from 0 to t_max; the integrator's own if absent.
 
-    Returns:
-        The path and the theory time at which the accuracy is first reached. Warns
-        `OutOfRangeWarning` if beta0 is beyond that point from the start.
-
     Raises:
-        ValueError: If an argument is out of its domain.
         FlowError: If the integrator fails.
-
-    Source:
-        Gradient descent on equation 5 (or 20), with the penalty of equation 43.
     """
     n = context_length_of(context_length)
     beta0, w0 = float(finite("beta0", beta0)), float(finite("w0", w0))
@@ -227,15 +198,14 @@ def integrate(
 ) -> OptimizeResult:
     """Integrate an ODE to the project's tolerance, or say that it cannot be done.
 
+    Returns the result of `scipy.integrate.solve_ivp`.
+
     Args:
         velocity: Right-hand side, of time and state.
         start: State at time 0.
         end: Time at which to stop.
         events: As `scipy.integrate.solve_ivp`.
         times: Times to report, or absent for the integrator's own.
-
-    Returns:
-        The result of `scipy.integrate.solve_ivp`.
 
     Raises:
         FlowError: If the integrator fails or leaves floating point.

@@ -28,21 +28,10 @@ class OrderParameters(NamedTuple):
 
 
 def order_parameters(logits: ArrayLike, weights: ArrayLike | None = None) -> OrderParameters:
-    """Return c1, c2 and c3 of the MLP's logits.
+    """Return c1, c2 and c3 of the MLP's logits (eq. 29, 30 and 15).
 
-    Args:
-        logits: MLP logits phi^+ of the items, signed so that positive is correct, shape (L,).
-        weights: Weight of each logit, shape (L,); equal if absent.
-
-    Returns:
-        c1 = <sigma(-phi)>, c2 = <sigma(phi) sigma(-phi)> / c1, which is equation 30 without its
-        cancellation, and c3 = <exp(-phi)>.
-
-    Raises:
-        ValueError: If the logits are not a distribution, or exp(-phi) or c1 leaves floating point.
-
-    Source:
-        Equations 29, 30 and 15.
+    Returns c1 = <sigma(-phi)>, c2 = <sigma(phi) sigma(-phi)> / c1, which is equation 30 without its
+    cancellation, and c3 = <exp(-phi)>.
     """
     phi, mass = distribution(logits, weights)
     if np.any(np.abs(phi) > 700):
@@ -56,23 +45,13 @@ def order_parameters(logits: ArrayLike, weights: ArrayLike | None = None) -> Ord
 def attention_logit(
     beta: ArrayLike, w: ArrayLike, context_length: int, n_plus: ArrayLike, target_label: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return the attention head's logit in the limit of many item dimensions.
+    """Return the attention head's logit in the limit of many item dimensions (eq. 4 and 19).
+
+    Returns z_ATT (logit).
 
     Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta.
-        context_length: Context length N (tokens).
         n_plus: Context tokens with label +1, the target's copy included; broadcastable.
         target_label: Label of the target, +1 or -1; broadcastable.
-
-    Returns:
-        z_ATT (logit).
-
-    Raises:
-        ValueError: If N < 2, a label is not +-1, or n_plus excludes the target's own copy.
-
-    Source:
-        Equations 4 and 19.
     """
     n = context_length_of(context_length)
     beta, w = finite("beta", beta), finite("w", w)
@@ -95,23 +74,8 @@ def loss_exact(
 ) -> NDArray[np.float64]:
     """Return the average loss over contexts, exact in N.
 
-    Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta.
-        context_length: Context length N (tokens), 2 to 10^6 and beyond.
-        logits: MLP logits phi^+ of items labelled +1, shape (L,); 0 is no MLP.
-        weights: Weight of each logit, shape (L,); equal if absent.
-        logits_minus: MLP logits phi^- of items labelled -1, shape (L',); the mirror image of
-            `logits` if absent, which is equation 21.
-
-    Returns:
-        Mean binary cross-entropy (nat), the broadcast shape of beta and w.
-
-    Raises:
-        ValueError: If N < 2 or an argument is not finite.
-
-    Source:
-        Equation 20; equation 21 under the symmetry of the labels.
+    Returns mean binary cross-entropy (nat), the broadcast shape of beta and w. Source: equation 20;
+    equation 21 under the symmetry of the labels.
     """
     n = context_length_of(context_length)
     plus = average(cross_entropy, beta, w, n, binomial_surplus(n), distribution(logits, weights))
@@ -128,24 +92,10 @@ def loss_gaussian(
     logits: ArrayLike = 0.0,
     weights: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    """Return the average loss with the number of +1 labels taken as Gaussian.
+    """Return the average loss with the number of +1 labels taken as Gaussian (eq. 5 and 22).
 
-    Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta.
-        context_length: Context length N (tokens).
-        logits: MLP logits phi^+, shape (L,); 0 is no MLP.
-        weights: Weight of each logit, shape (L,); equal if absent.
-
-    Returns:
-        Mean binary cross-entropy (nat). It differs from `loss_exact` by order N^-3 at fixed
-        beta, w. Warns `OutOfRangeWarning` for N < 10, where the signed weight shows.
-
-    Raises:
-        ValueError: If N < 2 or an argument is not finite.
-
-    Source:
-        Equations 5 and 22.
+    Returns mean binary cross-entropy (nat). It differs from `loss_exact` by order N^-3 at fixed
+    beta, w. Warns `OutOfRangeWarning` for N < 10, where the signed weight shows.
     """
     n = context_length_of(context_length)
     warn_if(n < GAUSSIAN_MIN_CONTEXT, f"equation 5 needs N >> 1, got N = {n}")
@@ -160,24 +110,10 @@ def loss_expanded(
     logits: ArrayLike = 0.0,
     weights: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    """Return the loss to order 1/N, before ICL is acquired.
+    """Return the loss to order 1/N, before ICL is acquired (eq. 6 and 28).
 
-    Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta.
-        context_length: Context length N (tokens).
-        logits: MLP logits phi^+, shape (L,); 0 is no MLP.
-        weights: Weight of each logit, shape (L,); equal if absent.
-
-    Returns:
-        Mean binary cross-entropy (nat). It differs from `loss_exact` by order N^-2. Warns
-        `OutOfRangeWarning` beyond |e^beta - 1| <= N/2 or |w| <= sqrt(N)/2.
-
-    Raises:
-        ValueError: If N < 2, an argument is not finite, or e^beta overflows.
-
-    Source:
-        Equations 6 and 28.
+    Returns mean binary cross-entropy (nat). It differs from `loss_exact` by order N^-2. Warns
+    `OutOfRangeWarning` beyond |e^beta - 1| <= N/2 or |w| <= sqrt(N)/2.
     """
     n = context_length_of(context_length)
     beta, w = finite("beta", beta), finite("w", w)
@@ -203,22 +139,11 @@ def loss_gradient(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the gradient of the loss in beta and w.
 
+    Returns dL/dbeta (nat) and dL/dw (nat per logit), the broadcast shape of beta and w. Source: the
+    derivatives of equations 5 and 20.
+
     Args:
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta.
-        context_length: Context length N (tokens).
-        logits: MLP logits phi^+, shape (L,); 0 is no MLP.
-        weights: Weight of each logit, shape (L,); equal if absent.
         form: "gaussian" for equation 5, "exact" for 20, "balanced" for 5 with eta = 0.
-
-    Returns:
-        dL/dbeta (nat) and dL/dw (nat per logit), the broadcast shape of beta and w.
-
-    Raises:
-        ValueError: If N < 2, the form is unknown, or an argument is not finite.
-
-    Source:
-        The derivatives of equations 5 and 20.
     """
     n = context_length_of(context_length)
     if form == "exact":
@@ -265,20 +190,13 @@ def average(
 ) -> NDArray[np.float64]:
     """Average a kernel over the labels of the context and the MLP's logits.
 
+    Returns the average at every beta and w, their broadcast shape.
+
     Args:
-        kernel: Takes the logit (P, L, M), the surplus (M,), w and the two shares of attention
-            (P, 1, 1), and N - 1; returns (P, L, M).
-        beta: Query-key strength (dimensionless), any shape.
-        w: Value strength (logit), broadcastable with beta.
-        n: Context length N (tokens), checked.
+        kernel: Takes the logit (P, L, M), the surplus (M,), w and the two shares of attention (P,
+        1, 1), and N - 1; returns (P, L, M).
         nodes: Surplus and its weights, both (M,).
         mlp: MLP logits and their weights, both (L,).
-
-    Returns:
-        The average at every beta and w, their broadcast shape.
-
-    Raises:
-        ValueError: If beta or w is not finite.
     """
     beta, w = np.broadcast_arrays(finite("beta", beta), finite("w", w))
     (surplus, surplus_weight), (phi, phi_weight) = nodes, mlp

@@ -73,17 +73,7 @@ class MemorisationRecord:
     def integral(self, time: ArrayLike) -> NDArray[np.float64]:
         """Return I_K(t), twice the integral of c1.
 
-        Args:
-            time: Theory time within the record, any shape.
-
-        Returns:
-            I_K (theory time).
-
-        Raises:
-            ValueError: If a time is outside the record.
-
-        Source:
-            Equation 10 (its definition of I_K).
+        Returns I_K (theory time). Source: equation 10 (its definition of I_K).
         """
         time = finite("time", time)
         if np.any((time < 0) | (time > self.time[-1])):
@@ -96,18 +86,10 @@ class MemorisationRecord:
     def acquisition_time(self, t_icl: ArrayLike, *, beyond: str = "raise") -> NDArray[np.float64]:
         """Return tau_K, the time of acquisition at K items, from that at infinitely many.
 
+        Returns tau_K with I_K(tau_K) = t_icl (theory time). Source: equation 10, inverted.
+
         Args:
-            t_icl: Time to acquire ICL while c1 = 1/2 (theory time), at least 0, any shape.
             beyond: "raise", or "inf" to return infinity where the record never gets there.
-
-        Returns:
-            tau_K with I_K(tau_K) = t_icl (theory time).
-
-        Raises:
-            ValueError: If t_icl is negative, or beyond I_K at the end of the record.
-
-        Source:
-            Equation 10, inverted.
         """
         target = finite("t_icl", t_icl)
         cumulative = self._cumulative
@@ -144,18 +126,11 @@ class MemorisationRecord:
         more than its errors and a twentieth, so that the same law carried on diverges. Anything
         else, a slow start included, is undecided.
 
+        Returns a `KineticsDecision`. Source: section 3.6, equation 12; the criterion is ours.
+
         Args:
             tail_decades: Decades of time at the end of the record that are fitted.
             tail_tolerance: Largest tail, as a fraction of the I_K recorded, that counts as small.
-
-        Returns:
-            A `KineticsDecision`.
-
-        Raises:
-            ValueError: If the tail holds fewer than 8 samples in either half.
-
-        Source:
-            Section 3.6, equation 12; the criterion is ours.
         """
         end, recorded = self.time[-1], self._cumulative[-1]
         if self.c1[-1] == 0:
@@ -194,19 +169,11 @@ def critical_diversity_power_law(
 ) -> NDArray[np.float64]:
     """Return the task diversity threshold K* when I_K(inf) = prefactor K^exponent.
 
+    Returns K* (items). With equation 11 for t_icl it goes as N^(1/nu) e^(-beta0/nu). Source:
+    equations 12 and 13.
+
     Args:
-        t_icl: Time to acquire ICL while c1 = 1/2 (theory time), any shape.
-        prefactor: I_K(inf) extrapolated to K = 1 (theory time).
         exponent: nu (dimensionless).
-
-    Returns:
-        K* (items). With equation 11 for t_icl it goes as N^(1/nu) e^(-beta0/nu).
-
-    Raises:
-        ValueError: If an argument is not positive.
-
-    Source:
-        Equations 12 and 13.
     """
     nu = positive("exponent", exponent)
     return (positive("t_icl", t_icl) / positive("prefactor", prefactor)) ** (1 / nu)
@@ -217,19 +184,11 @@ def critical_diversity_measured(
 ) -> NDArray[np.float64]:
     """Return the K* that solves t_ICL = I_K(inf) on a measured I_K(inf): no constant is fitted.
 
+    Returns K* (items), interpolated linearly in log K and log I_K. Source: equation 12 (beyond the
+    paper, which fits the prefactor).
+
     Args:
-        t_icl: Time to acquire ICL at infinitely many items (theory time), any shape.
-        n_items: K at which I_K(inf) is measured (items), increasing, shape (M,).
         i_infinity: I_K(inf) there (theory time), increasing, shape (M,).
-
-    Returns:
-        K* (items), interpolated linearly in log K and log I_K.
-
-    Raises:
-        ValueError: If t_icl is outside the measured range, or the measurements do not increase.
-
-    Source:
-        Equation 12 (beyond the paper, which fits the prefactor).
     """
     target, items = positive("t_icl", t_icl), positive("n_items", n_items)
     measured = positive("i_infinity", i_infinity)

@@ -28,15 +28,9 @@ Nodes = tuple[NDArray[np.float64], NDArray[np.float64]]
 def binomial_surplus(context_length: int) -> Nodes:
     """Return the surplus of labels that agree with the target's, and its probabilities.
 
-    Args:
-        context_length: Context length N (tokens), at least 2.
-
-    Returns:
-        Surplus u and probability, both (M,): M is N up to 2000 and about 9 sqrt(N) beyond, where
-        the mass left out is below 5e-18.
-
-    Source:
-        Equations 20 and 21, with the weight n_+/N absorbed into the distribution.
+    Returns surplus u and probability, both (M,): M is N up to 2000 and about 9 sqrt(N) beyond,
+    where the mass left out is below 5e-18. Source: equations 20 and 21, with the weight n_+/N
+    absorbed into the distribution.
     """
     n_others = context_length - 1
     first = 0
@@ -53,16 +47,12 @@ def gaussian_surplus(context_length: int, logit_spread: float) -> Nodes:
     The trapezoid rule converges exponentially on the whole line; the poles of the logistic
     function, at distance pi / logit_spread from it in units of eta, set the step.
 
+    Returns surplus u = eta sqrt(N) - 1 and weight (1 + eta/sqrt(N)) times the normal density, both
+    (M,). A weight is negative where eta < -sqrt(N): the price of the approximation. Source:
+    equations 5 and 22.
+
     Args:
-        context_length: Context length N (tokens), at least 2.
         logit_spread: Standard deviation of the attention logit, |w| sqrt(N) / (e^beta + N - 1).
-
-    Returns:
-        Surplus u = eta sqrt(N) - 1 and weight (1 + eta/sqrt(N)) times the normal density, both
-        (M,). A weight is negative where eta < -sqrt(N): the price of the approximation.
-
-    Source:
-        Equations 5 and 22.
     """
     step = GAUSSIAN_STEP
     while step * logit_spread > 0.7:  # quadrature error below exp(-2 pi^2 / 0.7) = 6e-13

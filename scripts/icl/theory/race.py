@@ -56,11 +56,10 @@ class MemorisingMlp:
     def logits(self, mean: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the logits of all items and their weights, as quadrature nodes.
 
+        Returns phi^+ and weights, both (16,) or, if all can be memorised, (8,).
+
         Args:
             mean: m, the mean logit of the memorisable items (logit).
-
-        Returns:
-            phi^+ and weights, both (16,) or, if all can be memorised, (8,).
         """
         noise, weight = NOISE * self.logit_spread, NOISE_WEIGHT
         if self.memorisable == 1:
@@ -105,23 +104,14 @@ def race(
 ) -> Race:
     """Integrate beta, w and the MLP on the one loss they share.
 
+    Returns the race at those times. Source: gradient flow of equation 20 with the penalty of 43;
+    the MLP's law is ours.
+
     Args:
         mlp: The law of growth of the MLP.
-        context_length: Context length N (tokens).
-        time: Theory times, from 0, increasing, shape (T,).
-        beta0: Initial query-key strength (dimensionless).
-        w0: Initial value strength (logit).
-        weight_decay: lambda_w, on w alone (1/theory time), at least 0.
-
-    Returns:
-        The race at those times.
 
     Raises:
-        ValueError: If an argument is out of its domain.
         FlowError: If the integrator fails.
-
-    Source:
-        Gradient flow of equation 20 with the penalty of 43; the MLP's law is ours.
     """
     n = context_length_of(context_length)
     time = finite("time", time)

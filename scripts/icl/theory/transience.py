@@ -11,22 +11,10 @@ SMALL_LOSS = 0.1  # nat; "<< 1": equation 16 is 6.5 % off here
 
 
 def w_velocity(w: ArrayLike, c3: ArrayLike, weight_decay: ArrayLike) -> NDArray[np.float64]:
-    """Return dw/dt after acquisition, under weight decay.
+    """Return dw/dt after acquisition, under weight decay (eq. 44).
 
-    Args:
-        w: Value strength (logit), any shape.
-        c3: Mean of exp(-phi^+), above 0, broadcastable.
-        weight_decay: lambda_w on w alone (1/theory time), at least 0, broadcastable.
-
-    Returns:
-        c3 e^-w - lambda_w w (logit per theory time). Warns `OutOfRangeWarning` where c3 e^-w > 1/2,
-        as the loss is then no longer the exponential it is taken for.
-
-    Raises:
-        ValueError: If an argument is out of its domain, or e^-w overflows.
-
-    Source:
-        Equation 44.
+    Returns c3 e^-w - lambda_w w (logit per theory time). Warns `OutOfRangeWarning` where c3 e^-w >
+    1/2, as the loss is then no longer the exponential it is taken for.
     """
     w, c3 = finite("w", w), positive("c3", c3)
     decay = finite("weight_decay", weight_decay)
@@ -37,20 +25,9 @@ def w_velocity(w: ArrayLike, c3: ArrayLike, weight_decay: ArrayLike) -> NDArray[
 
 
 def w_tracking(c3: ArrayLike, weight_decay: ArrayLike) -> NDArray[np.float64]:
-    """Return the w at which growth and weight decay balance.
+    """Return the w at which growth and weight decay balance (eq. 15 and 45).
 
-    Args:
-        c3: Mean of exp(-phi^+), above 0, any shape.
-        weight_decay: lambda_w on w alone (1/theory time), above 0, broadcastable.
-
-    Returns:
-        w_tr = W(c3/lambda_w) (logit), W the principal branch of Lambert's function.
-
-    Raises:
-        ValueError: If an argument is not positive: without decay there is no balance.
-
-    Source:
-        Equations 15 and 45.
+    Returns w_tr = W(c3/lambda_w) (logit), W the principal branch of Lambert's function.
     """
     ratio = positive("c3", c3) / positive("weight_decay", weight_decay)
     return lambertw(finite("c3 / weight_decay", ratio)).real
@@ -64,19 +41,11 @@ def tracking_lag(
     w relaxes to the balance at the rate lambda_w (1 + w_tr), while w_tr moves by w_tr/(1 + w_tr) of
     the rate of log c3: tracking needs memorisation slower than the weight decay.
 
+    Returns w - w_tr (logit). Warns `OutOfRangeWarning` where it exceeds half of w_tr. Source:
+    equation 44, linearised about 45 (beyond the paper).
+
     Args:
-        c3: Mean of exp(-phi^+), above 0, any shape.
-        weight_decay: lambda_w on w alone (1/theory time), above 0, broadcastable.
         memorisation_rate: -d log c3/dt (1/theory time), broadcastable.
-
-    Returns:
-        w - w_tr (logit). Warns `OutOfRangeWarning` where it exceeds half of w_tr.
-
-    Raises:
-        ValueError: If c3 or the decay is not positive.
-
-    Source:
-        Equation 44, linearised about 45 (beyond the paper).
     """
     w = w_tracking(c3, weight_decay)
     lag = finite("memorisation_rate", memorisation_rate) / weight_decay * w / (1 + w) ** 2
@@ -85,23 +54,12 @@ def tracking_lag(
 
 
 def w_flow(w0: float, c3: OfTime, weight_decay: float, time: ArrayLike) -> NDArray[np.float64]:
-    """Integrate w after acquisition.
+    """Integrate w after acquisition (eq. 44).
 
-    Args:
-        w0: w at the first time (logit).
-        c3: Mean of exp(-phi^+), constant or a function of theory time.
-        weight_decay: lambda_w on w alone (1/theory time), at least 0.
-        time: Theory times, from 0, increasing, shape (T,).
-
-    Returns:
-        w at each time (logit), shape (T,).
+    Returns w at each time (logit), shape (T,).
 
     Raises:
-        ValueError: If an argument is out of its domain.
         FlowError: If the integrator fails.
-
-    Source:
-        Equation 44.
     """
     time = finite("time", time)
     if time.ndim != 1 or time.size < 2 or time[0] != 0 or np.any(np.diff(time) <= 0):
@@ -117,18 +75,11 @@ def w_flow(w0: float, c3: OfTime, weight_decay: float, time: ArrayLike) -> NDArr
 def fade_level(weight_decay: ArrayLike, w_faded: float = 1.0) -> NDArray[np.float64]:
     """Return the c3 below which ICL has faded.
 
+    Returns c3 = lambda_w w e^w, which at w = 1 is e lambda_w. Source: section 3.7 and A.4, which
+    print c3 = lambda_w for w of order one.
+
     Args:
-        weight_decay: lambda_w on w alone (1/theory time), above 0, any shape.
         w_faded: The w that counts as faded (logit), above 0.
-
-    Returns:
-        c3 = lambda_w w e^w, which at w = 1 is e lambda_w.
-
-    Raises:
-        ValueError: If an argument is not positive.
-
-    Source:
-        Section 3.7 and A.4, which print c3 = lambda_w for w of order one.
     """
     w = positive("w_faded", w_faded)
     return positive("weight_decay", weight_decay) * w * np.exp(w)
@@ -137,21 +88,11 @@ def fade_level(weight_decay: ArrayLike, w_faded: float = 1.0) -> NDArray[np.floa
 def fade_time(time: ArrayLike, c3: ArrayLike, weight_decay: float, w_faded: float = 1.0) -> float:
     """Return when ICL fades, given a measured c3(t) of the same run.
 
+    Returns first theory time at which c3 is at or below `fade_level`, log c3 interpolated linearly;
+    infinity if the record never gets there. Source: equation 45 with the criterion of A.4.
+
     Args:
-        time: Theory time, increasing, shape (T,).
-        c3: Mean of exp(-phi^+) at each time, above 0, shape (T,).
-        weight_decay: lambda_w on w alone (1/theory time), above 0.
         w_faded: The w that counts as faded (logit), above 0.
-
-    Returns:
-        First theory time at which c3 is at or below `fade_level`, log c3 interpolated linearly;
-        infinity if the record never gets there.
-
-    Raises:
-        ValueError: If an argument is out of its domain.
-
-    Source:
-        Equation 45 with the criterion of A.4.
     """
     time, log_c3 = finite("time", time), np.log(positive("c3", c3))
     if time.ndim != 1 or time.shape != log_c3.shape or np.any(np.diff(time) <= 0):
@@ -170,17 +111,11 @@ def fade_time(time: ArrayLike, c3: ArrayLike, weight_decay: float, w_faded: floa
 def iwl_loss_after_acquisition(icl_loss: ArrayLike) -> NDArray[np.float64]:
     """Return the IWL loss from the ICL loss, after ICL is acquired and before it fades.
 
+    Returns -log(icl_loss)/2 (nat). Warns `OutOfRangeWarning` above a loss of 0.1. Source: equations
+    16 (first line) and 46.
+
     Args:
         icl_loss: ICL loss (nat), in (0, 1), any shape.
-
-    Returns:
-        -log(icl_loss)/2 (nat). Warns `OutOfRangeWarning` above a loss of 0.1.
-
-    Raises:
-        ValueError: If a loss is outside (0, 1).
-
-    Source:
-        Equations 16 (first line) and 46.
     """
     return _half_minus_log("icl_loss", icl_loss)
 
@@ -188,17 +123,11 @@ def iwl_loss_after_acquisition(icl_loss: ArrayLike) -> NDArray[np.float64]:
 def icl_loss_after_fading(iwl_loss: ArrayLike) -> NDArray[np.float64]:
     """Return the ICL loss from the IWL loss, after ICL has faded.
 
+    Returns -log(iwl_loss)/2 (nat). Warns `OutOfRangeWarning` above a loss of 0.1. Source: equations
+    16 (second line) and 47.
+
     Args:
         iwl_loss: IWL loss (nat), in (0, 1), any shape.
-
-    Returns:
-        -log(iwl_loss)/2 (nat). Warns `OutOfRangeWarning` above a loss of 0.1.
-
-    Raises:
-        ValueError: If a loss is outside (0, 1).
-
-    Source:
-        Equations 16 (second line) and 47.
     """
     return _half_minus_log("iwl_loss", iwl_loss)
 
@@ -217,17 +146,10 @@ def other_loss_of_signed_logit(small_loss: ArrayLike) -> NDArray[np.float64]:
     A logit of fixed size w, always right on one kind of sequence and right half of the time on the
     other, costs softplus(-w) on the first, and on the second its mean with softplus(w).
 
+    Returns loss where its sign is a coin's (nat). Source: the premises of A.5 (beyond the paper).
+
     Args:
         small_loss: Loss where the logit is always right (nat), in (0, log 2], any shape.
-
-    Returns:
-        Loss where its sign is a coin's (nat).
-
-    Raises:
-        ValueError: If a loss is outside (0, log 2].
-
-    Source:
-        The premises of A.5 (beyond the paper).
     """
     loss = positive("small_loss", small_loss)
     if np.any(loss > np.log(2) * (1 + 1e-12)):

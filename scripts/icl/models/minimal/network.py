@@ -57,8 +57,7 @@ def logits(
 ) -> torch.Tensor:
     """Compute the logit z_MLP + z_ATT of each sequence.
 
-    Returns:
-        (R, B), above 0 meaning label +1.
+    Returns (R, B), above 0 meaning label +1.
     """
     z_mlp = item_logits(parameters, tables, sequences.target, model)
     return z_mlp + attention_logits(parameters, tables, sequences)

@@ -46,7 +46,6 @@ def logits(
 ) -> torch.Tensor:
     """Compute the logit of each sequence's target.
 
-    Returns:
-        (R, B), above 0 meaning label +1.
+    Returns (R, B), above 0 meaning label +1.
     """
     return item_logits(parameters, tables, sequences.target, model)

@@ -96,14 +96,11 @@ def attention(
 ) -> torch.Tensor:
     """Compute u of eq. 1: the target's token plus what its attention reads.
 
+    Returns (R, B, E).
+
     Args:
-        parameters: of `initialise`.
         context: (R, B, N, E), normalised labelled tokens, before the affine.
         target: (R, B, E), normalised unlabelled tokens, before the affine.
-        model: its `attend_to` says whether the target attends to itself too.
-
-    Returns:
-        (R, B, E).
     """
     p = parameters
     gain = p["gain"][:, None, :] if model.layernorm_affine else 1.0
@@ -123,8 +120,7 @@ def logits(
 ) -> torch.Tensor:
     """Compute the logit phi(u) of each sequence.
 
-    Returns:
-        (R, B), above 0 meaning label +1.
+    Returns (R, B), above 0 meaning label +1.
     """
     context = look_up(tables.labelled, sequences.context)
     target = look_up(tables.unlabelled, sequences.target)
@@ -134,24 +130,14 @@ def logits(
 def order_parameters(
     parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
 ) -> dict[str, torch.Tensor]:
-    """Read the one-layer transformer's attention as eq. 2 has it.
+    """Read the one-layer transformer's attention as eq. 2 has it (eq. 2).
 
     The item block of K^T Q is fitted by beta I and the label block of V by w I, which in least
     squares is the mean of its diagonal: labels are one-hot, so that w I stands for eq. 2's scalar.
     How far one number is enough is measured on scores t'_j . K^T Q t'_target of sequences of novel
     items, less their mean over the context, which the softmax does not see.
 
-    Args:
-        parameters: of the model.
-        tables: of novel items.
-        sequences: on them.
-        model: its configuration.
-
-    Returns:
-        Each metric: (R,) float64.
-
-    Source:
-        Equation 2.
+    Returns each metric: (R,) float64.
     """
     p = {name: value.double() for name, value in parameters.items()}
     dim = model.item_dim

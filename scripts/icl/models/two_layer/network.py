@@ -65,14 +65,12 @@ def _attention(
 ) -> torch.Tensor:
     """Apply attention with its residual for the last tokens, as many as `forbidden` has rows.
 
+    Returns (R, B, M, E).
+
     Args:
-        parameters: of `initialise`.
         layer: 1 or 2.
         tokens: (R, B, N+1, E).
         forbidden: (M, N+1).
-
-    Returns:
-        (R, B, M, E).
     """
     query, key, value = (parameters[f"{name}{layer}"] for name in ("query", "key", "value"))
     attending = tokens[:, :, -len(forbidden) :]  # (R, B, M, E)
@@ -88,8 +86,7 @@ def logits(
 ) -> torch.Tensor:
     """Compute the logit of each sequence.
 
-    Returns:
-        (R, B), above 0 meaning label +1.
+    Returns (R, B), above 0 meaning label +1.
     """
     context = look_up(tables.labelled, sequences.context)
     target = look_up(tables.unlabelled, sequences.target)
