@@ -16,7 +16,7 @@ with entry.logged(snakemake.log[0]) as log:
     for name in missing:
         log.warning("missing: %s", name)
     joined = artifacts.collect(
-        (artifacts.read(path) for path in sorted(snakemake.input)),
+        (artifacts.read_job(path) for path in sorted(snakemake.input)),
         {
             "title": f"icl-race experiment {experiment}: {snakemake.params.description}",
             "experiment": experiment,

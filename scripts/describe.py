@@ -19,7 +19,8 @@ with entry.logged(snakemake.log[0]) as log:
         data = {role: datasets[name] for role, name in configured["experiments"].items()}
         template = Path(templates, f"{figure}.rst").read_text(encoding="utf-8")
         caption = captions.render(template, configured, data, by_claim, preset)
-        files.write_text(caption, Path(snakemake.output.front).with_name(f"{figure}.rst"))
+        path = Path(snakemake.output.front).with_name(f"{figure}.rst")
+        files.write_text(captions.literal(caption), path)
         figures.append(
             {
                 "id": figure,

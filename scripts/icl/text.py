@@ -1,9 +1,11 @@
 """How verdicts, numbers and bands are worded for readers."""
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
 LEAST_P = 1e-4  # p-values below it are bounded by it: Hartigan's table ends at 1e-5
+HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode's categories of what is not seen
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 Band = tuple[float | None, float | None] | list[float | None]
 
@@ -49,3 +51,16 @@ def measured_text(criterion: Mapping[str, Any]) -> str:
         return p_text(criterion["value"])
     value = f"{number_text(criterion['value'])} [{number_text(low)}, {number_text(high)}]"
     return f"{value} {criterion['unit']}".rstrip()
+
+
+def visible(text: str) -> str:
+    """Put text on one line, and write out the characters that are not seen.
+
+    Control characters, and those that turn the direction of writing, would let text from a file
+    look like other text, or start a line of its own.
+    """
+    hidden = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+    return "".join(
+        f"\\u{ord(c):04x}" if unicodedata.category(c) in hidden else c
+        for c in " ".join(text.split())
+    )

@@ -1,9 +1,12 @@
 """An archive's entries and checksums; equal contents make equal files."""
 
 import hashlib
+import warnings
 import zipfile
 
-from icl.store import archive
+import pytest
+import xarray as xr
+from icl.store import archive, artifacts, files
 
 
 def test_equal_contents_make_equal_files(tmp_path):
@@ -21,3 +24,120 @@ def test_equal_contents_make_equal_files(tmp_path):
         f"{hashlib.sha256(b'2').hexdigest()}  results/a/a",
         f"{hashlib.sha256(b'1').hexdigest()}  results/a/b/one.txt",
     ]
+
+
+def packed(tmp_path, **changes):
+    """An archive of two files; changes: name -> contents, None to leave it out."""
+    path = tmp_path / "archive.zip"
+    archive.pack("results/a", {"x.txt": b"1", "sub/y.txt": b"2"}, path)
+    return path
+
+
+def rewritten(path, change):
+    """The archive with its members changed: change(list of (ZipInfo, bytes)) -> the same."""
+    with zipfile.ZipFile(path) as old:
+        members = [(entry, old.read(entry)) for entry in old.infolist()]
+    with zipfile.ZipFile(path, "w") as new, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a name given twice
+        for entry, contents in change(members):
+            new.writestr(entry, contents)
+    return path
+
+
+def added(name, contents=b"evil", mode=0o644, listed=False):
+    def change(members):
+        entry = zipfile.ZipInfo(name)
+        entry.external_attr = mode << 16
+        if listed:
+            sums = f"{hashlib.sha256(contents).hexdigest()}  {name}\n".encode()
+            members[-1] = (members[-1][0], members[-1][1] + sums)
+        return [(entry, contents), *members]
+
+    return change
+
+
+def test_an_archive_is_opened_whole(tmp_path):
+    written = archive.unpack(packed(tmp_path), tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == [
+        "results/a/sub/y.txt",
+        "results/a/x.txt",
+        "results/a/SHA256SUMS",
+    ]
+    assert (tmp_path / "results/a/sub/y.txt").read_bytes() == b"2"
+    archive.unpack(tmp_path / "archive.zip", tmp_path)  # once more: nothing differs
+    (tmp_path / "results/a/x.txt").write_bytes(b"mine")
+    with pytest.raises(archive.ArchiveError, match="is there and differs"):
+        archive.unpack(tmp_path / "archive.zip", tmp_path)
+    assert (tmp_path / "results/a/x.txt").read_bytes() == b"mine"
+    archive.unpack(tmp_path / "archive.zip", tmp_path, replace=True)
+    assert (tmp_path / "results/a/x.txt").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (added("workflow/rules/theory.smk"), "outside results"),
+        (added("workflow/rules/theory.smk", listed=True), "outside results"),
+        (added("results/theory.smk", listed=True), "outside results"),
+        (added("results/b/x", listed=True), "below one results"),
+        (added("results/a/../../Snakefile", listed=True), "not a plain path"),
+        (added("/tmp/x", listed=True), "not a plain path"),
+        (added("results/a/c\\..\\..\\x", listed=True), "not a plain path"),
+        (added("results/a/new\nline", listed=True), "not a plain path"),
+        (added("results/a/.hidden", listed=True), "hidden"),
+        (added("results/a/link", b"/etc/passwd", 0o120777, listed=True), "no plain file"),
+        (added("results/a/unlisted"), "not listed"),
+        (added("results/a/x.txt", b"1"), "each file once"),
+        (lambda members: members[1:], "lacks"),
+        (lambda members: [(members[0][0], b"3"), *members[1:]], "does not match its checksum"),
+        (lambda members: members[:-1], "not listed"),
+        (lambda members: [], "below one results"),
+    ],
+)
+def test_a_tampered_archive_writes_nothing(tmp_path, change, expected):
+    path = rewritten(packed(tmp_path), change)
+    with pytest.raises(archive.ArchiveError, match=expected):
+        archive.unpack(path, tmp_path)
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_a_bomb_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MOST_BYTES", 10_000)
+    path = rewritten(packed(tmp_path), added("results/a/zeros", bytes(20_000), listed=True))
+    with pytest.raises(archive.ArchiveError, match="would take more than 10,000 bytes"):
+        archive.unpack(path, tmp_path)
+    data = path.read_bytes()
+    # The size that the directory announces is a lie.
+    path = rewritten(packed(tmp_path), added("results/a/zeros", bytes(5_000), listed=True))
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\x01\x02", 0, data.rindex(b"results/a/zeros"))
+    data[at + 24 : at + 28] = (100).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(archive.ArchiveError):
+        archive.unpack(path, tmp_path)
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_archive_is_named(tmp_path):
+    path = tmp_path / "archive.zip"
+    with pytest.raises(archive.ArchiveError, match="cannot be read"):
+        archive.unpack(path, tmp_path)
+    path.write_bytes(packed(tmp_path).read_bytes()[:-30])
+    with pytest.raises(archive.ArchiveError, match="cannot be read"):
+        archive.unpack(path, tmp_path)
+
+
+def test_damage_is_not_packed(tmp_path):
+    """With its time restored, Snakemake would not notice it."""
+    dataset = tmp_path / "transition.nc"
+    artifacts.write(xr.Dataset({"a": ("x", [1.0, 2.0])}), dataset)
+    verdict = tmp_path / "analysis/x.json"
+    files.write_json({"verdict": "undecided"}, verdict)
+    archive.pack("results/a", {"t.nc": dataset, "x.json": verdict}, tmp_path / "good.zip")
+    for path in (dataset, verdict):
+        whole = path.read_bytes()
+        path.write_bytes(whole.replace(b"undecided", b"reproduced")[:-1] + b"0")
+        with pytest.raises(files.DamagedError):
+            archive.pack("results/a", {"m": path}, tmp_path / "bad.zip")
+        path.write_bytes(whole)
+    assert not (tmp_path / "bad.zip").exists()

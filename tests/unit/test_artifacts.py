@@ -253,3 +253,16 @@ def test_a_refusing_file_system_is_named_with_what_to_do(path, dataset, monkeypa
     with pytest.raises(files.WriteError, match=r"No space left on device.*job\.nc"):
         artifacts.write(dataset, path)
     assert path.read_bytes() == before
+
+
+def test_another_job_s_artifact_in_a_job_s_place_is_refused(tmp_path):
+    (job, record), (other, others) = job_and_record(), job_and_record(n_items=32)
+    named = tmp_path / f"{job.name}.nc"
+    artifacts.write(artifacts.job_dataset(record, job, {}), named)
+    assert artifacts.read_job(named).attrs["title"].endswith(job.name)
+    artifacts.write(artifacts.job_dataset(others, other, {}), named)
+    with pytest.raises(artifacts.ArtifactError, match=f"{job.name}.nc: holds the job {other.name}"):
+        artifacts.read_job(named)
+    artifacts.write(xr.Dataset({"a": ("x", [1.0])}), named)
+    with pytest.raises(artifacts.ArtifactError, match="holds the job of none"):
+        artifacts.read_job(named)

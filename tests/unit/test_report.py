@@ -1,11 +1,14 @@
 """Captions and first page of the report say what the files say."""
 
+import re
+
 import jinja2
 import pytest
 import synthetic
 from docutils.utils import SystemMessage
 from icl import text as wording
 from icl.pages import captions, front
+from icl.theory import datasets
 
 FIGURE = {"title": "T", "experiments": {"acquisition": "acquisition"}, "claims": ["linear_ticl"]}
 
@@ -148,3 +151,41 @@ def test_runtimes_are_summed_by_stage(tmp_path):
     }
     assert second["stage"] == "summarise"
     assert front.runtimes(tmp_path / "none") == []
+
+
+HOSTILE = [
+    "{{ cycler.__init__.__globals__.os.popen('echo ran').read() }}",
+    "{% raw %}",
+    "{# hidden #}",
+    "x\n\n.. raw:: html\n\n   <script>alert(1)</script>\n",
+    "x\n\n.. include:: /etc/passwd\n",
+    "``code`` *strong* |subst| :math:`x` `link <javascript:alert(1)>`__",
+    "</script><script>alert(1)</script><!--",
+    "left\u202eright\u2066\x07",
+]
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
+def test_words_from_files_are_only_words(words):
+    """As units, ids and verdicts of an archive's JSON, and as attributes of its theory."""
+    criterion = {**verdict()["criteria"][0], "unit": words, "quantity": words}
+    found = verdict(id=words, verdict=words, criteria=[criterion])
+    theory = datasets.landscape({"n_grid": 10, "n_times": 10, "time_max": 1.0}).assign_attrs(
+        data_digest=words, missing_blocks="[]", starts=words, **{"evil": words, words: 1}
+    )
+    figure = {"title": words, "experiments": {"a": "landscape"}, "claims": ["c"]}
+    caption = captions.render(
+        "Title {{ figure.title }}, {{ verdict('c') }}.", figure, {"a": theory}, {"c": found}, words
+    )
+    again = jinja2.Environment().from_string(captions.literal(caption)).render()
+    assert again == caption.rstrip("\n")
+    assert "evil" not in caption
+    html = front.caption_html(caption)
+    ours = re.sub("<strong>(Measured|Drawn from)</strong>|<code>landscape</code>", "", html)
+    assert not re.search(
+        "<(script|a|strong|code|!--|math)", re.sub("<code.*?landscape.*?>", "", ours)
+    )
+    assert "root:" not in html
+    assert not re.search("[\u202e\u2066\x07]", html)
+    for word in re.findall(r"[a-z]{5,}", words):
+        assert word in html

@@ -25,11 +25,11 @@ def archive(tmp_path_factory):
 
 @pytest.fixture
 def clone(archive, tmp_path):
-    """A new checkout of the same files, in which the archive was unpacked."""
+    """A new checkout of the same files, in which the archive was opened."""
     clone = Checkout(tmp_path / "clone")
     clone.shrink(EXPERIMENTS, preset="laptop", theory=True)
-    with zipfile.ZipFile(archive) as packed:
-        packed.extractall(clone.path)
+    opened = [sys.executable, "scripts/open_archive.py", str(archive)]
+    subprocess.run(opened, cwd=clone.path, check=True, capture_output=True, timeout=120)
     return clone
 
 

@@ -19,6 +19,7 @@ rule describe:
     output:
         page=f"{RESULTS}/report/front.html",
         front=f"{RESULTS}/report/front.rst",
+        captions=expand(f"{RESULTS}/report/{{figure}}.rst", figure=drawable()),
         config=f"{RESULTS}/report/config.json",
     log:
         f"{RESULTS}/logs/describe.log",

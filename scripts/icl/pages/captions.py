@@ -17,6 +17,7 @@ import xarray as xr
 
 from icl import text
 from icl.figures import annotations
+from icl.theory import datasets
 
 Verdicts = Mapping[str, Mapping[str, Any]]
 
@@ -41,7 +42,12 @@ def render(
     Raises:
         jinja2.TemplateError: if the template names what there is not.
     """
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)
+    # Whatever comes from a file passes through `escape`: a caption's own text does not.
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: escape(str(value)),
+    )
     written = environment.from_string(template).render(
         preset=preset,
         figure=figure,
@@ -75,43 +81,30 @@ def _judged(verdict: Mapping[str, Any]) -> str:
     counts = ""
     if verdict["replicates"]:
         counts = (
-            f" {verdict['replicates']} replicates, {verdict['censored']} censored, "
-            f"{verdict['diverged']} diverged."
+            f" {verdict['replicates']:d} replicates, {verdict['censored']:d} censored, "
+            f"{verdict['diverged']:d} diverged."
         )
     tries = f" ({said})" if (said := text.tries_text(verdict)) else ""
-    return f"- ``{verdict['id']}``, *{verdict['verdict']}*{tries}: {criteria}.{counts}"
+    claim, found = code(verdict["id"]), escape(verdict["verdict"])
+    return f"- {claim}, *{found}*{tries}: {criteria}.{counts}"
 
 
 def _drawn_from(name: str, dataset: xr.Dataset) -> str:
     """Return a list item: a dataset's setting, size and digest."""
-    digest = f"data {dataset.attrs['data_digest'][:12]}"
+    name, digest = code(name), f"data {escape(dataset.attrs['data_digest'][:12])}"
     if "run" not in dataset.dims:
-        return f"- ``{name}``, theory: {escape(theory_setting(dataset))}; {digest}."
+        return f"- {name}, theory: {escape(theory_setting(dataset))}; {digest}."
     setting = " ".join(annotations.setting(dataset, 2).split())
     gaps = json.loads(dataset.attrs["missing_blocks"])
     gap = f"; **{len(gaps)} blocks missing**" if gaps else ""
-    return f"- ``{name}``, {dataset.sizes['run']} runs: {escape(setting)}; {digest}{gap}."
+    return f"- {name}, {dataset.sizes['run']} runs: {escape(setting)}; {digest}{gap}."
 
 
 def theory_setting(dataset: xr.Dataset) -> str:
-    """Name the parameters that a theory dataset was evaluated at."""
-    theirs = set(dataset.attrs) - _NOT_PARAMETERS
-    return ", ".join(f"{name} {_plainly(dataset.attrs[name])}" for name in sorted(theirs))
-
-
-_NOT_PARAMETERS = {
-    *("title", "theory", "experiment", "preset", "rule", "missing_blocks", "versions", "platform"),
-    *(
-        "git_revision",
-        "git_dirty",
-        "git_diff",
-        "git_diff_digest",
-        "started",
-        "device",
-        "wall_seconds",
-    ),
-    *("artifact_format", "data_digest", "content_digest"),
-}
+    """Name the parameters that a theory dataset was evaluated at, and no other attribute."""
+    known = datasets.PARAMETERS.get(dataset.attrs["theory"], ())
+    theirs = sorted(set(dataset.attrs) & set(known))
+    return ", ".join(f"{name} {_plainly(dataset.attrs[name])}" for name in theirs)
 
 
 def _plainly(value: Any) -> str:
@@ -121,9 +114,19 @@ def _plainly(value: Any) -> str:
     return f"{values:.5g}" if isinstance(values, float) else str(values)
 
 
-def escape(text: str) -> str:
-    """Take their meaning from the characters that reStructuredText gives one."""
-    return re.sub(r"([\\*`|_<>])", r"\\\1", text)
+def escape(value: str) -> str:
+    """Write text from a file so that reStructuredText gives none of it a meaning."""
+    return re.sub(r"([\\*`|_<>:])", r"\\\1", text.visible(value))
+
+
+def code(name: str) -> str:
+    """Write a name as code; one that no file of ours would have is escaped instead."""
+    return f"``{name}``" if re.fullmatch(r"\w+", name, re.ASCII) else escape(name)
+
+
+def literal(caption: str) -> str:
+    """Write a caption so that jinja2, by which Snakemake renders it once more, leaves it alone."""
+    return caption.replace("{", "{{ '{' }}")
 
 
 _PRINTED = re.compile(r"fig([A-Z]?)(\d+)")  # of an appendix or none, and its number

@@ -46,7 +46,7 @@ def page(template: str, datasets: Mapping[str, xr.Dataset], size: str) -> str:
         "colours": style.sequence_colours(COLOURS),
         "experiments": [describe(dataset, points) for dataset in datasets.values()],
     }
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return template.replace("@PLOTLY@", plotly.offline.get_plotlyjs()).replace("@DATA@", text)
 
 

@@ -68,7 +68,14 @@ def caption_html(caption: str) -> Markup:
         docutils.utils.SystemMessage: if it is not sound reStructuredText.
     """
     parts = docutils.core.publish_parts(
-        caption, writer="html5", settings_overrides={"halt_level": 2, "report_level": 5}
+        caption,
+        writer="html5",
+        settings_overrides={
+            "halt_level": 2,
+            "report_level": 5,
+            "raw_enabled": False,
+            "file_insertion_enabled": False,
+        },
     )
     return Markup(parts["body"])
 

@@ -4,14 +4,20 @@ Equal contents make equal files: entries are sorted, their checksums last, and a
 """
 
 import hashlib
+import stat
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from icl.store import files
+from icl.store import artifacts, files
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first that a zip file knows
 CHECKSUMS = "SHA256SUMS"
+MOST_BYTES = 4_000_000_000  # of all members of an archive; the laptop size has 30 MB
+
+
+class ArchiveError(files.DamagedError):
+    """An archive holds what it must not, or not what its checksums say."""
 
 
 def pack(folder: str, members: Mapping[str, Path | bytes], path: str | Path) -> None:
@@ -23,6 +29,7 @@ def pack(folder: str, members: Mapping[str, Path | bytes], path: str | Path) -> 
 
     Raises:
         WriteError: if the file system refuses.
+        DamagedError: if a file that it is to hold does not match its own digest.
     """
     checksums = ""
     with (
@@ -31,12 +38,104 @@ def pack(folder: str, members: Mapping[str, Path | bytes], path: str | Path) -> 
     ):
         for name in [*sorted(members), CHECKSUMS]:
             member = members.get(name, checksums.encode())
-            contents = member if isinstance(member, bytes) else member.read_bytes()
+            contents = member if isinstance(member, bytes) else _verified(member)
             checksums += f"{hashlib.sha256(contents).hexdigest()}  {folder}/{name}\n"
             entry = zipfile.ZipInfo(f"{folder}/{name}", LONG_AGO)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, contents)
+
+
+def _verified(path: Path) -> bytes:
+    """Read a file; if it is one that can prove itself, it must."""
+    if path.suffix == ".nc":
+        artifacts.read(path)
+    elif path.suffix == ".json" and (path.parent.name == "analysis" or path.name == "claims.json"):
+        files.read_json(path)
+    return path.read_bytes()
+
+
+def unpack(path: str | Path, root: str | Path, *, replace: bool = False) -> list[Path]:
+    """Write an archive's files below root, once all of them have been checked.
+
+    Every member must be a plain file in one folder `results/<size>/`, be listed in its checksums
+    and match them. Nothing is written before all do.
+
+    Args:
+        replace: whether files that are there and differ may be replaced.
+
+    Raises:
+        ArchiveError: naming the member and what is wrong with it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            contents = _checked(archive, path)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, files.DamagedError):
+            raise
+        raise ArchiveError(f"{path}: cannot be read as an archive ({error})") from error
+    targets = {Path(root, name): data for name, data in contents.items()}
+    for target, data in targets.items():
+        if target.is_symlink() or (target.exists() and not target.is_file()):
+            raise ArchiveError(f"{path}: {target} is there, and is no plain file")
+        if not replace and target.exists() and target.read_bytes() != data:
+            raise ArchiveError(f"{path}: {target} is there and differs; --replace writes over it")
+    for target, data in targets.items():
+        files.write_bytes(data, target)
+    return list(targets)
+
+
+def _checked(archive: zipfile.ZipFile, path: str | Path) -> dict[str, bytes]:
+    """Read all members, and refuse any that is not as `pack` writes it."""
+    members = archive.infolist()
+    for member in members:
+        if fault := _fault(member):
+            raise ArchiveError(f"{path}: member {member.filename!r} {fault}")
+    names = [member.filename for member in members]
+    folders = {PurePosixPath(name).parts[:2] for name in names}
+    if len(set(names)) < len(names) or len(folders) != 1:
+        raise ArchiveError(f"{path}: must hold each file once, all below one results/<size>/")
+    if sum(member.file_size for member in members) > MOST_BYTES:
+        raise ArchiveError(f"{path}: would take more than {MOST_BYTES:,} bytes")
+    contents = {}
+    for member in members:
+        with archive.open(member) as file:  # its own check stops at the size it announces
+            contents[member.filename] = file.read(member.file_size + 1)
+        if len(contents[member.filename]) != member.file_size:
+            raise ArchiveError(
+                f"{path}: member {member.filename!r} is not of the size it announces"
+            )
+    sums = "/".join([*folders.pop(), CHECKSUMS])
+    listed = dict(
+        reversed(line.split("  ", 1))
+        for line in contents.get(sums, b"").decode(errors="replace").splitlines()
+        if "  " in line
+    )
+    if missing := sorted(set(listed) - set(names)):
+        raise ArchiveError(f"{path}: lacks {missing[0]!r}, which its checksums list")
+    for name, data in contents.items():
+        if name == sums:
+            continue
+        if name not in listed:
+            raise ArchiveError(f"{path}: member {name!r} is not listed in {CHECKSUMS}")
+        if hashlib.sha256(data).hexdigest() != listed[name]:
+            raise ArchiveError(f"{path}: member {name!r} does not match its checksum")
+    return contents
+
+
+def _fault(member: zipfile.ZipInfo) -> str:
+    """Say what makes a member one that `pack` would not write."""
+    name, parts = member.filename, PurePosixPath(member.filename).parts
+    mode = member.external_attr >> 16
+    if not name.isprintable() or "\\" in name or name != "/".join(parts) or ".." in parts:
+        return "has a name that is not a plain path"
+    if len(parts) < 3 or parts[0] != "results":
+        return "lies outside results/<size>/"
+    if any(part.startswith(".") for part in parts):
+        return "is a hidden file"
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        return "is no plain file"
+    return ""
 
 
 def about(folder: str, size: str, commit: str, versions: str) -> str:
@@ -61,8 +160,7 @@ it), `analysis/` the verdicts, `config/` the configuration's files, of which lat
 To draw the figures anew, in the root of a clone at that commit with its requirements installed
 (paths in the archive begin with results/):
 
-    unzip archive.zip
-    sha256sum --check {folder}/{CHECKSUMS}
+    python scripts/open_archive.py {folder}/archive.zip
     mv {folder}/figures {folder}/figures_archived
     snakemake figures --configfile {folder}/config.json
 """

@@ -117,6 +117,22 @@ def read(path: str | os.PathLike) -> xr.Dataset:
     return dataset
 
 
+def read_job(path: str | os.PathLike) -> xr.Dataset:
+    """Read a job's artifact, which must be the one that its file's name says.
+
+    Raises:
+        ArtifactError: if it is damaged, or another job's.
+    """
+    dataset = read(path)
+    held = job_name(json.loads(dataset.attrs["job"])) if "job" in dataset.attrs else "of none"
+    if held != Path(path).stem:
+        raise ArtifactError(
+            f"{path}: holds the job {held}, not the one that it is named by; "
+            "delete it, and its own job runs again"
+        )
+    return dataset
+
+
 def _seal(data: bytes) -> bytes:
     return _SEAL + hashlib.sha256(data).hexdigest().encode()
 

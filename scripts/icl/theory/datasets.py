@@ -54,6 +54,11 @@ INITIAL_CONDITIONS_DEFAULTS: dict[str, Any] = {
     "n_bins": 60,
     "seed": 0,
 }
+PARAMETERS = {  # of each dataset, which carries them as attributes
+    "kinetics": tuple(KINETICS_DEFAULTS),
+    "landscape": tuple(LANDSCAPE_DEFAULTS),
+    "initial_conditions": tuple(INITIAL_CONDITIONS_DEFAULTS),
+}
 
 
 def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
