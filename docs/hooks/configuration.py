@@ -12,9 +12,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
+from icl.experiment.declarations import HERE as MEASUREMENTS
+from icl.experiment.declarations import declared
 from icl.experiment.validation import load_yaml
-from icl.measurements.declarations import HERE as MEASUREMENTS
-from icl.measurements.declarations import declared
 
 README = ROOT / "config/README.md"
 BEGIN = "<!-- made by `make docs` of workflow/schemas/: edit those -->"

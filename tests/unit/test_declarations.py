@@ -4,9 +4,9 @@ import copy
 from pathlib import Path
 
 import pytest
+from icl.experiment import declarations
 from icl.experiment.validation import load_yaml, schema_faults
 from icl.job import ConfigError
-from icl.measurements import declarations
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = load_yaml(ROOT / "workflow/schemas/claims.schema.yaml")

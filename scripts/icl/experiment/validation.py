@@ -8,12 +8,11 @@ from typing import Any
 
 import jsonschema
 
-from icl.experiment import limits
+from icl.experiment import declarations, limits
 from icl.experiment.grid import expand, resolve
 from icl.experiment.limits import Fault
 from icl.experiment.yaml_files import Key, Sources, dotted, load_yaml, plain, show, walk
 from icl.job import ConfigError, Job
-from icl.measurements import declarations
 
 __all__ = ["Sources", "check", "load_yaml", "schema_faults"]
 

@@ -8,7 +8,7 @@ returns a `Measurement`. Nothing is imported until it is asked for.
 from collections.abc import Callable
 from importlib import import_module
 
-from icl.measurements.declarations import declared
+from icl.experiment.declarations import declared
 
 
 def load(statistic: str) -> Callable:

@@ -35,6 +35,7 @@ class Architecture:
         reads_context: whether it has ICL at all; if not, it is evaluated on items alone.
         order_parameters: what `evaluation.order_parameters` adds, name -> long name; none: refused.
         measures_items: whether a job measures the MLP over all its items.
+        follows_theory: whether its beta and w are those of the theory's equations.
         has_fast_step: whether its room has a `fast` module, for a CPU.
     """
 
@@ -45,4 +46,5 @@ class Architecture:
     reads_context: bool = True
     order_parameters: Callable[[Job], Mapping[str, str]] | None = None
     measures_items: Callable[[Job], bool] = field(default=lambda job: False)
+    follows_theory: bool = False
     has_fast_step: bool = False

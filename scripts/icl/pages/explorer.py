@@ -14,6 +14,7 @@ import plotly.offline
 import xarray as xr
 
 from icl.figures import style
+from icl.models import MODELS
 from icl.record import StopReason
 from icl.store import provenance
 from icl.theory import flow
@@ -207,7 +208,8 @@ def _starts(dataset: xr.Dataset) -> dict[tuple, list[int]]:
     starts: dict[tuple, list[int]] = {}
     for run, job in enumerate(of_run):
         this = dataset.isel(run=run)
-        if identities[job]["model"]["name"] != "minimal" or float(this["beta_decay"]) > 1e-6:
+        follows = MODELS[identities[job]["model"]["name"]].follows_theory
+        if not follows or float(this["beta_decay"]) > 1e-6:
             continue
         beta0, w0 = float(this["beta"][0]), float(this["w"][0])
         if np.isfinite(beta0 + w0):

@@ -22,5 +22,6 @@ ARCHITECTURE = Architecture(
     decays=("beta", "w"),
     order_parameters=lambda job: SCALARS,
     measures_items=lambda job: job.evaluation.order_parameters and not job.is_redrawn,
+    follows_theory=True,
     has_fast_step=True,
 )

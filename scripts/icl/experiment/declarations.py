@@ -12,7 +12,7 @@ from typing import Any
 
 from icl.job import ConfigError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "measurements"
 
 
 @dataclass(frozen=True)
