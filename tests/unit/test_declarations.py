@@ -13,7 +13,7 @@ SCHEMA = load_yaml(ROOT / "workflow/schemas/claims.schema.yaml")
 SOURCE = """
 from icl.measurements.base import Measurement, statistic
 
-@statistic(roles=["acquisition"], quantities=["range"], options=["threshold", "seed"])
+@statistic(roles="acquisition", quantities="range", options="threshold seed")
 def spread(data, options):
     return Measurement({}, 0, 0, 0, {})
 """
@@ -65,14 +65,14 @@ def test_a_claim_must_suit_its_statistic(schema, key, value, expected):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('["range"]', "QUANTITIES", "each a list of words"),
-        ('quantities=["range"], ', "", "each a list of words"),
-        ("roles=", "parts=", "each a list of words"),
+        ('"range"', "QUANTITIES", "each a string of words"),
+        ('quantities="range", ', "", "each a string of words"),
+        ("roles=", "parts=", "each a string of words"),
         ("seed", "sead", "'sead' is not in \\$defs/options"),
     ],
 )
 def test_a_bad_declaration_is_named(folder, old, new, expected):
-    (folder / "spread.py").write_text(SOURCE.replace(old, new))
+    (folder / "spread.py").write_text(SOURCE.replace(old, new, 1))
     with pytest.raises(ConfigError, match=f"spread.*{expected}"):
         declarations.complete(SCHEMA, declarations.declared(folder))
 

@@ -9,8 +9,7 @@ from icl.theory.flow import early_flow
 from icl.theory.memorisation import (
     Kinetics,
     MemorisationRecord,
-    critical_diversity_measured,
-    critical_diversity_power_law,
+    critical_diversity,
 )
 from scipy.integrate import cumulative_trapezoid
 from scipy.special import expit
@@ -120,41 +119,39 @@ def test_memorised_to_the_last_digit_is_decided():
     assert decision.tail_bound == 0
 
 
-def test_threshold_of_a_power_law_is_the_same_either_way():
-    prefactor, nu = 0.37, 0.7
-    items = np.geomspace(100, 1e6, 9)
-    t_icl = np.array([50.0, 251.0, 900.0])
-    closed = critical_diversity_power_law(t_icl, prefactor, nu)
-    measured = critical_diversity_measured(t_icl, items, prefactor * items**nu)
-    np.testing.assert_allclose(measured, closed, rtol=1e-10)
+def threshold(t_icl, items, i_infinity):
+    return 10 ** critical_diversity(np.log([t_icl]), items, np.log([i_infinity]))[0]
 
 
 def test_threshold_goes_as_equation_13():
-    def threshold(n, beta0):
-        return critical_diversity_power_law(t_icl_near_origin(beta0, n), 0.4, 0.7)
+    """I_K(inf) = 0.4 K^nu and equation 11: K* = (t_ICL / 0.4)^(1/nu), so N^(1/nu) e^(-beta0/nu)."""
+    items, nu = np.geomspace(100, 1e6, 9), 0.7
 
-    assert threshold(400, 0.0) / threshold(100, 0.0) == pytest.approx(4 ** (1 / 0.7))
-    assert threshold(100, 0.3) / threshold(100, 0.0) == pytest.approx(np.exp(-0.3 / 0.7))
+    def found(n, beta0):
+        return threshold(t_icl_near_origin(beta0, n), items, 0.4 * items**nu)
+
+    assert found(100, 0.0) == pytest.approx((float(t_icl_near_origin(0.0, 100)) / 0.4) ** (1 / nu))
+    assert found(400, 0.0) / found(100, 0.0) == pytest.approx(4 ** (1 / nu))
+    assert found(100, 0.3) / found(100, 0.0) == pytest.approx(np.exp(-0.3 / nu))
 
 
-def test_threshold_follows_a_bent_measurement():
+def test_threshold_follows_a_bent_measurement_and_is_not_extrapolated():
     items, measured = np.array([1e2, 1e3, 1e4]), np.array([10.0, 40.0, 400.0])
-    np.testing.assert_allclose(critical_diversity_measured(measured, items, measured), items)
-    middle = critical_diversity_measured(np.sqrt(40.0 * 400.0), items, measured)
-    assert middle == pytest.approx(10**3.5)
+    for k, i in zip(items, measured, strict=True):
+        assert threshold(i, items, measured) == pytest.approx(k)
+    assert threshold(np.sqrt(40.0 * 400.0), items, measured) == pytest.approx(10**3.5)
+    assert np.isnan(threshold(9.9, items, measured))
+    assert np.isnan(threshold(400.1, items, measured))
+
+
+def test_every_resample_has_its_own_threshold_and_noise_may_dip():
+    items = np.array([100.0, 1000.0, 10000.0])
+    integrals = np.log([[10, 40, 400], [10, 9, 400]])
+    found = critical_diversity(np.log([40.0, 400.0]), items, integrals)
+    np.testing.assert_allclose(found, [3, 4])
 
 
 def test_out_of_range():
-    items, measured = np.array([1e2, 1e3]), np.array([10.0, 40.0])
-    for t_icl in (9.9, 40.1):
-        with pytest.raises(ValueError, match="outside the measured"):
-            critical_diversity_measured(t_icl, items, measured)
-    with pytest.raises(ValueError, match="increase"):
-        critical_diversity_measured(20.0, items, measured[::-1])
-    with pytest.raises(ValueError, match="vectors"):
-        critical_diversity_measured(20.0, items[:1], measured[:1])
-    with pytest.raises(ValueError, match="positive"):
-        critical_diversity_power_law(100.0, -1.0, 0.7)
     for time, c1 in [([1.0, 2.0], [0.5, 0.4]), ([0.0, 0.0], [0.5, 0.4]), ([0.0, 1.0], [0.5, 1.4])]:
         with pytest.raises(ValueError, match=r"time|c1"):
             MemorisationRecord(np.array(time), np.array(c1))

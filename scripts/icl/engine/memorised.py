@@ -2,20 +2,12 @@
 
 import numpy as np
 
-from icl.theory.memorisation import MemorisationRecord
+from icl.theory.memorisation import MemorisationRecord, i_k
 
 
 def integral(time: np.ndarray, c1: np.ndarray) -> np.ndarray:
-    """Integrate c1, taken as linear between evaluations, to I_K(t) at each of them (eq. 10).
-
-    Returns I_K: (R, T) in theory time, NaN where c1 is.
-
-    Args:
-        time: (T,), theory time from 0.
-        c1: (R, T), NaN where a replicate had stopped.
-    """
-    area = np.diff(time) * (c1[:, 1:] + c1[:, :-1])
-    return np.where(np.isnan(c1), np.nan, np.pad(np.cumsum(area, axis=1), ((0, 0), (1, 0))))
+    """Integrate c1 (R, T) over theory time (T,) to I_K: NaN where a replicate had stopped."""
+    return np.where(np.isnan(c1), np.nan, i_k(time, c1))
 
 
 def summarise(time: np.ndarray, c1: np.ndarray) -> dict[str, np.ndarray]:

@@ -63,11 +63,11 @@ def declared(folder: Path = HERE) -> dict[str, Declaration]:
 
 def _declaration(path: Path, name: str, call: ast.Call) -> Declaration:
     try:
-        values = {word.arg: tuple(ast.literal_eval(word.value)) for word in call.keywords}
+        values = {word.arg: tuple(ast.literal_eval(word.value).split()) for word in call.keywords}
         return Declaration(name, f"icl.measurements.{path.stem}", **values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, AttributeError):
         raise ConfigError(
-            f"{path}: {name}: @statistic takes roles, quantities and options, each a list of words"
+            f"{path}: {name}: @statistic takes roles, quantities, options: each a string of words"
         ) from None
 
 

@@ -112,26 +112,14 @@ def _lengths_of_seed(planned: xr.Dataset, runs: xr.Dataset) -> np.ndarray:
 
 
 @statistic(
-    roles=["acquisition", "minimal_acquisition", "two_layer"],
-    quantities=[
-        "exponent",
-        "r_squared",
-        "curvature",
-        "slope",
-        "intercept",
-        "minimal_exponent",
-        "minimal_r_squared",
-        "minimal_curvature",
-        "minimal_slope",
-        "minimal_intercept",
-        "two_layer_exponent",
-        "two_layer_r_squared",
-        "two_layer_curvature",
-        "two_layer_slope",
-        "two_layer_intercept",
-    ],
-    options=["threshold", "finest_spacing", "confidence", "resamples", "seed", "least_replicates"],
-    optional=["minimal_acquisition", "two_layer"],
+    roles="acquisition minimal_acquisition two_layer",
+    quantities=(
+        "exponent r_squared curvature slope intercept minimal_exponent minimal_r_squared "
+        "minimal_curvature minimal_slope minimal_intercept two_layer_exponent "
+        "two_layer_r_squared two_layer_curvature two_layer_slope two_layer_intercept"
+    ),
+    options="threshold finest_spacing confidence resamples seed least_replicates",
+    optional="minimal_acquisition two_layer",
 )
 def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how the median t_ICL grows with N, in each model.
@@ -236,10 +224,10 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
 
 
 @statistic(
-    roles=["acquisition", "more_seeds"],
-    quantities=["skewness", "aic_advantage"],
-    options=["threshold", "finest_spacing", "confidence", "resamples", "seed", "least_replicates"],
-    optional=["more_seeds"],
+    roles="acquisition more_seeds",
+    quantities="skewness aic_advantage",
+    options="threshold finest_spacing confidence resamples seed least_replicates",
+    optional="more_seeds",
 )
 def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the tail of t_ICL: its skewness, and log-normal against normal at each N.

@@ -21,18 +21,12 @@ LABEL_BLOCK = ("value_label_pp", "value_label_pm", "value_label_mp", "value_labe
 
 
 @statistic(
-    roles=["order_parameters"],
-    quantities=[
-        "r2_acquired",
-        "r2_initial",
-        "squared_correlation_acquired",
-        "value_label_pp",
-        "value_label_pm",
-        "value_label_mp",
-        "value_label_mm",
-        "value_label_contrast",
-    ],
-    options=["threshold", "confidence", "resamples", "seed", "least_replicates"],
+    roles="order_parameters",
+    quantities=(
+        "r2_acquired r2_initial squared_correlation_acquired value_label_pp value_label_pm "
+        "value_label_mp value_label_mm value_label_contrast"
+    ),
+    options="threshold confidence resamples seed least_replicates",
 )
 def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how much of held-out pre-softmax scores beta x'_j . x'_target explains.

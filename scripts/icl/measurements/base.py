@@ -1,7 +1,7 @@
 """What a measurement is, and what all of them share."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,21 +28,17 @@ class NotComputableError(Exception):
 
 
 def statistic(
-    *,
-    roles: Sequence[str],
-    quantities: Sequence[str],
-    options: Sequence[str],
-    optional: Sequence[str] = (),
+    *, roles: str, quantities: str, options: str, optional: str = ""
 ) -> Callable[[Callable], Callable]:
     """Declare a function to be a statistic that claims may name.
 
-    The arguments must be literal lists of words: `declarations` reads them from the source.
+    Each argument is a string of words, which `experiment.declarations` reads from the source.
 
     Args:
         roles: the datasets it takes, `data`'s keys.
         quantities: the keys of its `Measurement.estimates`.
-        optional: the roles that may be absent from `data`, because the claim leaves them out or all
-        their blocks are missing.
+        options: those that share a name share a meaning.
+        optional: the roles that a claim may leave out, or whose blocks may all be missing.
     """
     del roles, quantities, options, optional  # for the reader of the source, and for `declarations`
     return lambda function: function

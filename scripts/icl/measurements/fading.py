@@ -75,9 +75,9 @@ def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attenti
 
 
 @statistic(
-    roles=["transience"],
-    quantities=["log_rank_p", "fade_slope", "acquired_at_largest"],
-    options=["had", "lost", "negligible_decay", "confidence", "least_replicates"],
+    roles="transience",
+    quantities="log_rank_p fade_slope acquired_at_largest",
+    options="had lost negligible_decay confidence least_replicates",
 )
 def transience(
     data: dict[str, xr.Dataset], options: dict[str, Any], decayed: str = "attention"

@@ -62,18 +62,12 @@ def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
 
 
 @statistic(
-    roles=["loss"],
-    quantities=["ratio_acquired", "ratio_faded"],
-    options=[
-        "threshold",
-        "faded_below",
-        "small_loss",
-        "least_evaluations",
-        "confidence",
-        "resamples",
-        "seed",
-        "least_replicates",
-    ],
+    roles="loss",
+    quantities="ratio_acquired ratio_faded",
+    options=(
+        "threshold faded_below small_loss least_evaluations confidence resamples seed "
+        "least_replicates"
+    ),
 )
 def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the ratio of the other loss to equation 16 on each branch.

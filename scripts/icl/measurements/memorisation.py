@@ -77,15 +77,9 @@ def growth(dataset: xr.Dataset, least_seeds: int) -> Growth:
 
 
 @statistic(
-    roles=["memorisation"],
-    quantities=[
-        "exponent",
-        "curvature",
-        "exponent_with_tail",
-        "local_exponent_first",
-        "local_exponent_last",
-    ],
-    options=["confidence", "least_replicates"],
+    roles="memorisation",
+    quantities="exponent curvature exponent_with_tail local_exponent_first local_exponent_last",
+    options="confidence least_replicates",
 )
 def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure nu in I_K(inf) ~ K^nu, and whether one exponent serves.
@@ -151,9 +145,9 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
 
 
 @statistic(
-    roles=["memorisation"],
-    quantities=["variation"],
-    options=["c1", "confidence", "least_replicates"],
+    roles="memorisation",
+    quantities="variation",
+    options="c1 confidence least_replicates",
 )
 def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how much I_K(inf) differs over seeds, at the K where it differs most.
@@ -233,9 +227,9 @@ def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
 
 
 @statistic(
-    roles=["memorisation", "capacity", "transition"],
-    quantities=["accuracy", "gain", "gain_with_tail", "threshold"],
-    options=["multiples", "accuracy", "c1", "lasting", "confidence", "least_replicates"],
+    roles="memorisation capacity transition",
+    quantities="accuracy gain gain_with_tail threshold",
+    options="multiples accuracy c1 lasting confidence least_replicates",
 )
 def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure whether the MLP alone memorises K*, 2 K* and 4 K* items, and I_K stays finite.

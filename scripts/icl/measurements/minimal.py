@@ -84,17 +84,9 @@ def _require_seeds(rows: list[dict[str, Any]], options: dict[str, Any], what: st
 
 
 @statistic(
-    roles=["minimal", "alone"],
-    quantities=["deviation", "deviation_without_acquisition"],
-    options=[
-        "accuracy",
-        "close",
-        "memorised",
-        "confidence",
-        "resamples",
-        "seed",
-        "least_replicates",
-    ],
+    roles="minimal alone",
+    quantities="deviation deviation_without_acquisition",
+    options="accuracy close memorised confidence resamples seed least_replicates",
 )
 def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure by how much ICL disturbs memorisation before it is acquired.
@@ -145,17 +137,9 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
 
 
 @statistic(
-    roles=["minimal", "alone"],
-    quantities=["ratio"],
-    options=[
-        "threshold",
-        "window",
-        "least_fall",
-        "confidence",
-        "resamples",
-        "seed",
-        "least_replicates",
-    ],
+    roles="minimal alone",
+    quantities="ratio",
+    options="threshold window least_fall confidence resamples seed least_replicates",
 )
 def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure by how much memorisation slows down once ICL is acquired.
@@ -221,17 +205,9 @@ def _rate_between(alone: xr.Dataset, low: float, high: float, least_fall: float)
 
 
 @statistic(
-    roles=["minimal"],
-    quantities=["error", "error_with_lag", "signed_error"],
-    options=[
-        "threshold",
-        "w_faded",
-        "least_evaluations",
-        "confidence",
-        "resamples",
-        "seed",
-        "least_replicates",
-    ],
+    roles="minimal",
+    quantities="error error_with_lag signed_error",
+    options="threshold w_faded least_evaluations confidence resamples seed least_replicates",
 )
 def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how closely w follows W(c3/lambda) from acquisition until it has fallen to 1.

@@ -48,18 +48,12 @@ def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, A
 
 
 @statistic(
-    roles=["bimodality"],
-    quantities=["dip_p", "intermediates", "early", "fraction_acquired"],
-    options=[
-        "threshold",
-        "acquired_above",
-        "near_threshold",
-        "intermediate",
-        "confidence",
-        "resamples",
-        "seed",
-        "least_replicates",
-    ],
+    roles="bimodality",
+    quantities="dip_p intermediates early fraction_acquired",
+    options=(
+        "threshold acquired_above near_threshold intermediate confidence resamples seed "
+        "least_replicates"
+    ),
 )
 def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure whether a seed near K* generalises early or never.
@@ -133,9 +127,9 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
 
 
 @statistic(
-    roles=["unbalanced", "balanced"],
-    quantities=["difference", "fraction_on_d", "fraction_on_d_balanced"],
-    options=["acquired_above", "surely", "confidence"],
+    roles="unbalanced balanced",
+    quantities="difference fraction_on_d fraction_on_d_balanced",
+    options="acquired_above surely confidence",
 )
 def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure by how much fewer runs acquire ICL on D' than on D, at one N and K.
@@ -191,9 +185,9 @@ def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
 
 @statistic(
-    roles=["minimal_balanced"],
-    quantities=["on_predicted_side"],
-    options=["acquired_above", "confidence", "least_replicates"],
+    roles="minimal_balanced",
+    quantities="on_predicted_side",
+    options="acquired_above confidence least_replicates",
 )
 def balanced_saddle(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the share of minimal models on D' that end on the side beta0 predicts.

@@ -13,38 +13,16 @@ from icl.measurements.transition import abrupt_acquisition, sharp_transition
 
 
 @statistic(
-    roles=["minimal_transition", "minimal_transience", "minimal_acquisition", "memorisation_raw"],
-    quantities=[
-        "width",
-        "threshold",
-        "spearman",
-        "spearman_tied",
-        "rise",
-        "log_rank_p",
-        "fade_slope",
-        "acquired_at_largest",
-        "predicted_outcomes",
-        "finite_over_infinite",
-    ],
-    options=[
-        "response",
-        "acquired_above",
-        "floor",
-        "ceiling",
-        "resolution",
-        "from",
-        "to",
-        "threshold",
-        "finest_spacing",
-        "had",
-        "lost",
-        "negligible_decay",
-        "confidence",
-        "resamples",
-        "seed",
-        "least_replicates",
-    ],
-    optional=["minimal_acquisition", "memorisation_raw"],
+    roles="minimal_transition minimal_transience minimal_acquisition memorisation_raw",
+    quantities=(
+        "width threshold spearman spearman_tied rise log_rank_p fade_slope acquired_at_largest "
+        "predicted_outcomes finite_over_infinite"
+    ),
+    options=(
+        "response acquired_above floor ceiling resolution from to threshold finest_spacing had "
+        "lost negligible_decay confidence resamples seed least_replicates"
+    ),
+    optional="minimal_acquisition memorisation_raw",
 )
 def minimal_model(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the transition, the rise and the fading of ICL in the minimal model.

@@ -8,7 +8,7 @@ import xarray as xr
 from icl.measurements.base import sorted_runs, undiverged
 from icl.measurements.transition import gap_around
 from icl.statistics import curves, fits
-from icl.theory.memorisation import critical_diversity_measured
+from icl.theory.memorisation import critical_diversity
 
 ACQUIRED_ABOVE = 0.75  # final ICL accuracy, as in Figure 6 e
 
@@ -88,10 +88,10 @@ def threshold(found: list[Cell]) -> tuple[float, tuple[float, float]]:
 
 
 def predicted_threshold(found: list[Cell], t_icl: float) -> float:
-    """Return the K at which I_K(inf) passes t_ICL, from the cells of one alpha: equation 12.
+    """Return the K at which I_K(inf) passes t_ICL, from the cells of one alpha (eq. 12).
 
-    Linear in log K against log I_K(inf), never extrapolated: 0 where every measured I_K(inf) is
-    larger, infinity where every one is smaller, NaN if there is none or they do not rise with K.
+    It is 0 where every measured I_K(inf) is larger, infinity where every one is smaller, and NaN if
+    there is none or they do not rise with K.
     """
     found = [cell for cell in found if len(cell.i_infinity)]
     if not found or not np.isfinite(t_icl):
@@ -104,4 +104,4 @@ def predicted_threshold(found: list[Cell], t_icl: float) -> float:
         return np.inf
     if (np.diff(measured) <= 0).any():
         return np.nan
-    return float(critical_diversity_measured(t_icl, items, measured))
+    return float(10 ** critical_diversity(np.log([t_icl]), items, np.log([measured]))[0])

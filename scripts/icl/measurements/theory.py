@@ -9,9 +9,9 @@ from icl.measurements.base import Estimate, Measurement, statistic
 
 
 @statistic(
-    roles=["initial_conditions"],
-    quantities=["slope_near_origin", "slope_along_nullcline"],
-    options=[],
+    roles="initial_conditions",
+    quantities="slope_near_origin slope_along_nullcline",
+    options="",
 )
 def exponential_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how fast log t_ICL falls with beta0, near the origin and far below it.

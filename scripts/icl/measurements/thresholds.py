@@ -27,6 +27,7 @@ from icl.measurements.finite_k import finite_over_infinite, largest_ratio
 from icl.measurements.memorisation import growth, memorising_runs
 from icl.measurements.transition import fit_finals, floor_of, gap_around
 from icl.statistics import curves, fits
+from icl.theory.memorisation import critical_diversity
 
 SATURATED = 0.1  # a mean within this share of a plateau says nothing of where it leaves it
 
@@ -158,26 +159,6 @@ def memorised(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray,
     return values, np.log(np.add.reduceat(integral, starts, axis=1) / counts)
 
 
-def crossing(log_time: np.ndarray, n_items: np.ndarray, log_integral: np.ndarray) -> np.ndarray:
-    """Solve t_ICL = I_K(inf) for log10 K*, resample by resample: nothing is fitted.
-
-    Returns (B,), linear in the logarithms between the measured K, NaN outside them. Source:
-    equation 12.
-
-    Args:
-        log_time: (B,) log t_ICL at K = infinity.
-        n_items: (G,) ascending.
-        log_integral: (B, G) log I_K(inf).
-    """
-    x = np.log10(n_items)
-    found = np.full(len(log_time), np.nan)
-    for row, (time, integral) in enumerate(zip(log_time, log_integral, strict=True)):
-        increasing = np.maximum.accumulate(integral)
-        if increasing[0] <= time <= increasing[-1]:
-            found[row] = np.interp(time, increasing, x)
-    return found
-
-
 def infinite_medians(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return N and the median t_ICL at K = infinity: (G,), (1 + B, G), the data first."""
     runs = undiverged(sorted_runs(dataset))
@@ -221,7 +202,7 @@ def predicted_thresholds(
     rows = []
     for column, length in enumerate(lengths):
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = 10 ** crossing(np.log(medians[:, column]), n_items, log_integral)
+            found = 10 ** critical_diversity(np.log(medians[:, column]), n_items, log_integral)
         low, high = curves.interval(found[1:], options["confidence"])
         rows.append(
             {
@@ -235,30 +216,13 @@ def predicted_thresholds(
 
 
 @statistic(
-    roles=["thresholds", "transition", "memorisation", "capacity", "acquisition", "unstopped"],
-    quantities=[
-        "exponent",
-        "difference",
-        "inverse_nu",
-        "nu",
-        "curvature",
-        "nu_curvature",
-        "finite_over_infinite",
-    ],
-    options=[
-        "response",
-        "acquired_above",
-        "floor",
-        "ceiling",
-        "threshold",
-        "least_seeds_alone",
-        "least_unstopped",
-        "confidence",
-        "resamples",
-        "seed",
-        "least_replicates",
-    ],
-    optional=["transition", "capacity", "acquisition", "unstopped"],
+    roles="thresholds transition memorisation capacity acquisition unstopped",
+    quantities="exponent difference inverse_nu nu curvature nu_curvature finite_over_infinite",
+    options=(
+        "response acquired_above floor ceiling threshold least_seeds_alone least_unstopped "
+        "confidence resamples seed least_replicates"
+    ),
+    optional="transition capacity acquisition unstopped",
 )
 def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the exponent of K* against N, and compare it with 1/nu.

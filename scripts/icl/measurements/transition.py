@@ -23,19 +23,12 @@ from icl.statistics import curves, fits
 
 
 @statistic(
-    roles=["transition"],
-    quantities=["width", "threshold", "spearman", "spearman_tied"],
-    options=[
-        "response",
-        "acquired_above",
-        "floor",
-        "ceiling",
-        "resolution",
-        "confidence",
-        "resamples",
-        "seed",
-        "least_replicates",
-    ],
+    roles="transition",
+    quantities="width threshold spearman spearman_tied",
+    options=(
+        "response acquired_above floor ceiling resolution confidence resamples seed "
+        "least_replicates"
+    ),
 )
 def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure K*, the transition's width in decades of K, and how IWL gives way to ICL.
@@ -156,18 +149,9 @@ def gap_around(values: np.ndarray, at: float) -> tuple[float, float]:
 
 
 @statistic(
-    roles=["transition"],
-    quantities=["rise"],
-    options=[
-        "from",
-        "to",
-        "threshold",
-        "finest_spacing",
-        "confidence",
-        "resamples",
-        "seed",
-        "least_replicates",
-    ],
+    roles="transition",
+    quantities="rise",
+    options="from to threshold finest_spacing confidence resamples seed least_replicates",
 )
 def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the rise from plateau to acquisition as a share of t_ICL, median over runs.

@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from icl.theory.checks import finite, positive
+from icl.theory.checks import finite
 
 TAIL_SAMPLES = 8
 SURELY_DIVERGENT = 0.9  # a fall slower than t^-0.9, clear of the marginal t^-1
@@ -42,6 +42,13 @@ class KineticsDecision:
     decay_high: float
 
 
+def i_k(time: NDArray[np.float64], c1: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integrate c1 (..., T), linear between theory times (T,) from 0, to I_K there (eq. 10)."""
+    area = np.diff(time) * (c1[..., 1:] + c1[..., :-1])  # twice the trapezoids
+    start = np.zeros((*c1.shape[:-1], 1))
+    return np.concatenate([start, np.cumsum(area, axis=-1)], axis=-1)
+
+
 @dataclass(frozen=True)
 class MemorisationRecord:
     """A measured c1(t) of an MLP that memorises K items by itself, taken as piecewise linear.
@@ -67,8 +74,7 @@ class MemorisationRecord:
 
     @property
     def _cumulative(self) -> NDArray[np.float64]:
-        area = np.diff(self.time) * (self.c1[1:] + self.c1[:-1])  # twice the trapezoids
-        return np.concatenate([[0.0], np.cumsum(area)])
+        return i_k(self.time, self.c1)
 
     def integral(self, time: ArrayLike) -> NDArray[np.float64]:
         """Return I_K(t), twice the integral of c1.
@@ -164,38 +170,25 @@ class MemorisationRecord:
         return -fit[0], 2 * np.sqrt(covariance[0, 0])
 
 
-def critical_diversity_power_law(
-    t_icl: ArrayLike, prefactor: float, exponent: float
+def critical_diversity(
+    log_t_icl: NDArray[np.float64], n_items: NDArray, log_i_infinity: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the task diversity threshold K* when I_K(inf) = prefactor K^exponent.
+    """Solve t_ICL = I_K(inf) for log10 K*, with nothing fitted (eq. 12).
 
-    Returns K* (items). With equation 11 for t_icl it goes as N^(1/nu) e^(-beta0/nu). Source:
-    equations 12 and 13.
+    I_K(inf) is measured at some K and taken as linear in the logarithms between them; where it
+    falls with K, as noise may have it, its greatest value so far counts.
+
+    Returns (B,), NaN where t_ICL is outside what was measured.
 
     Args:
-        exponent: nu (dimensionless).
+        log_t_icl: (B,), one for each resample.
+        n_items: (G,), ascending.
+        log_i_infinity: (B, G).
     """
-    nu = positive("exponent", exponent)
-    return (positive("t_icl", t_icl) / positive("prefactor", prefactor)) ** (1 / nu)
-
-
-def critical_diversity_measured(
-    t_icl: ArrayLike, n_items: ArrayLike, i_infinity: ArrayLike
-) -> NDArray[np.float64]:
-    """Return the K* that solves t_ICL = I_K(inf) on a measured I_K(inf): no constant is fitted.
-
-    Returns K* (items), interpolated linearly in log K and log I_K. Source: equation 12 (beyond the
-    paper, which fits the prefactor).
-
-    Args:
-        i_infinity: I_K(inf) there (theory time), increasing, shape (M,).
-    """
-    target, items = positive("t_icl", t_icl), positive("n_items", n_items)
-    measured = positive("i_infinity", i_infinity)
-    if items.ndim != 1 or items.shape != measured.shape or items.size < 2:
-        raise ValueError("n_items and i_infinity must be vectors of the same length, of at least 2")
-    if np.any(np.diff(items) <= 0) or np.any(np.diff(measured) <= 0):
-        raise ValueError("n_items and i_infinity must increase")
-    if np.any((target < measured[0]) | (target > measured[-1])):
-        raise ValueError(f"t_icl is outside the measured [{measured[0]:.6g}, {measured[-1]:.6g}]")
-    return np.exp(np.interp(np.log(target), np.log(measured), np.log(items)))
+    log_items = np.log10(n_items)
+    found = np.full(len(log_t_icl), np.nan)
+    for row, (time, integral) in enumerate(zip(log_t_icl, log_i_infinity, strict=True)):
+        increasing = np.maximum.accumulate(integral)
+        if increasing[0] <= time <= increasing[-1]:
+            found[row] = np.interp(time, increasing, log_items)
+    return found
