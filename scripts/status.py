@@ -30,7 +30,7 @@ def main() -> None:
         common = validation.Sources([ROOT / "config/theory.yaml", claims])
         sources.files = common.files + sources.files
         merged = sources.merged()
-        experiments = validation.check(merged, ROOT / "workflow/schemas", sources)
+        experiments = validation.check(merged, sources)
     except ConfigError as error:
         sys.exit(f"The configuration cannot be read:\n{error}")
     print(progress.table(experiments, Path("results", merged.get("name", merged["preset"]))))

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""The reference of the configuration: tables made of the schemas and of what statistics declare.
+"""The reference of the configuration: tables made of its schema and of what statistics declare.
 
-`python docs/hooks/configuration.py` writes the table of keys into config/README.md.
+`python docs/hooks/configuration.py` writes the table of keys into config/README.md, and
+config/schema.json for editors.
 """
 
 import ast
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 from icl.experiment.declarations import HERE as MEASUREMENTS
 from icl.experiment.declarations import declared
-from icl.experiment.validation import load_yaml
+from icl.experiment.schema import Configuration
 
 README = ROOT / "config/README.md"
-BEGIN = "<!-- made by `make docs` of workflow/schemas/: edit those -->"
+EDITORS = ROOT / "config/schema.json"
+BEGIN = "<!-- made by `make docs` of scripts/icl/experiment/schema.py: edit that -->"
 END = "<!-- end -->"
 
 
@@ -42,15 +45,16 @@ def keys(node: dict[str, Any], schema: dict[str, Any], at: str = "") -> Iterator
 
 def setting_keys(schema: dict[str, Any]) -> list[tuple[str, dict]]:
     """List the keys of an experiment, the settings first."""
-    of_grid = schema["$defs"]["experiment"]["properties"]["grid"]["items"]
-    own = {"properties": {k: of_grid["properties"][k] for k in ("context_length", "n_items")}}
-    experiment = schema["$defs"]["experiment"]
-    only = ("description", "grid")
-    last = {"properties": {key: experiment["properties"][key] for key in only}}
+    settings, experiment, entry = (schema["$defs"][n] for n in ("Settings", "Experiment", "Entry"))
+
+    def own(node: dict[str, Any]) -> dict[str, Any]:
+        inherited = settings["properties"]
+        return {"properties": {k: v for k, v in node["properties"].items() if k not in inherited}}
+
     return [
-        *keys(schema["$defs"]["settings"], schema),
-        *keys(last, schema),
-        *keys(own, schema, "grid[]"),
+        *keys(settings, schema),
+        *keys(own(experiment), schema),
+        *keys(own(entry), schema, "grid[]"),
     ]
 
 
@@ -64,7 +68,7 @@ def table(rows: list[tuple[str, dict]]) -> str:
     for path, node in rows:
         for word in ("meaning", "description"):
             if word not in node:
-                raise KeyError(f"{path} has no {word} in workflow/schemas/")
+                raise KeyError(f"{path} has no {word} in experiment/schema.py")
         cells = (node["meaning"], node["description"])
         meaning, allowed = (str(cell).replace("|", "\\|") for cell in cells)
         lines.append(f"| `{path}` | {meaning} | {allowed} |")
@@ -73,17 +77,16 @@ def table(rows: list[tuple[str, dict]]) -> str:
 
 def tables() -> str:
     """Write the tables of config/README.md."""
-    schema = load_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+    schema = Configuration.model_json_schema()
     sections = ("defaults", "experiments", "theory", "claims", "figures")
     top = [
         (path, node) for path, node in keys(schema, schema) if path.split(".")[0] not in sections
     ]
-    claims = load_yaml(ROOT / "workflow/schemas/claims.schema.yaml")
     return (
         f"**Of the whole run**\n\n{table(top)}\n\n"
         f"**Of an experiment**\n\n{table(setting_keys(schema))}\n\n"
         f"**Of a claim**, which a size may change in some keys\n\n"
-        f"{table(list(keys(claims['$defs']['claim'], claims)))}"
+        f"{table(list(keys(schema['$defs']['Claim'], schema)))}"
     )
 
 
@@ -94,9 +97,18 @@ def readme() -> str:
     return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
 
 
+def editors_schema() -> str:
+    """Write the JSON schema for editors: a preset or an overlay may leave anything out."""
+    schema = Configuration.model_json_schema()
+    for node in [schema, *schema["$defs"].values()]:
+        if node is not schema["$defs"]["Range"]:
+            node.pop("required", None)
+    return json.dumps(schema, indent=1) + "\n"
+
+
 def statistics() -> str:
     """Write the statistics that a claim may name, for the site's reference."""
-    schema = load_yaml(ROOT / "workflow/schemas/claims.schema.yaml")
+    options_of_all = Configuration.model_json_schema()["$defs"]["Options"]["properties"]
     lines = ["| statistic | what | roles | quantities | options |", "|---|---|---|---|---|"]
     for name, entry in declared().items():
         path = MEASUREMENTS / f"{entry.module.rpartition('.')[2]}.py"
@@ -106,10 +118,11 @@ def statistics() -> str:
         words = (", ".join(part) for part in (entry.roles, entry.quantities, entry.options))
         lines.append(f"| `{name}` | {what} | {' | '.join(words)} |")
     options = ["| option | allowed |", "|---|---|"]
-    for name, node in schema["$defs"]["options"].items():
+    for name, node in options_of_all.items():
         options.append(f"| `{name}` | {node['description']} |")
     return "\n".join([*lines, "", *options])
 
 
 if __name__ == "__main__":
     README.write_text(readme(), encoding="utf-8")
+    EDITORS.write_text(editors_schema(), encoding="utf-8")

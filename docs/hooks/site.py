@@ -29,7 +29,7 @@ PACKAGES += ("theory", "measurements", "figures", "pages", "planning")
 
 
 def on_files(files, config):
-    """Add the pages that are made of the schemas, the library and READMEs elsewhere."""
+    """Add the pages that are made of the schema, the library and READMEs elsewhere."""
     pages = {
         "reference/configuration.md": configuration_page(),
         "reference/results.md": (ROOT / "results/README.md").read_text(encoding="utf-8"),

@@ -3,7 +3,7 @@
 import pytest
 from icl.experiment.validation import Sources, check
 from icl.job import ConfigError
-from test_validation import FILES, SCHEMAS
+from test_validation import FILES
 
 MINIMAL = {
     "name": "minimal",
@@ -32,7 +32,7 @@ def checked(sources, entry=None, grid=None, **settings):
     }
     config["experiments"] = {**config["experiments"], "test": experiment}
     config.update(entry or {})
-    return check(config, SCHEMAS, sources)["test"]
+    return check(config, sources)["test"]
 
 
 def refused(sources, *arguments, **settings):

@@ -10,6 +10,7 @@ import rulegraph
 import yaml
 from icl import claims
 from icl.experiment import grid
+from icl.experiment.yaml_files import load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_tables_of_keys_are_up_to_date():
     current = configuration.README.read_text(encoding="utf-8")
     assert current == configuration.readme(), "run `make docs`"
+    schema = configuration.EDITORS.read_text(encoding="utf-8")
+    assert schema == configuration.editors_schema(), "run `make docs`"
 
 
 @pytest.mark.parametrize("word", ["meaning", "description"])
@@ -28,11 +31,11 @@ def test_a_key_without_words_is_refused(word):
 
 
 def test_every_setting_is_in_the_table():
-    schema = configuration.load_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+    schema = configuration.Configuration.model_json_schema()
     listed = {path for path, _ in configuration.setting_keys(schema)}
-    for group in ("model", "task", "optimiser", "evaluation", "stop", "seeds"):
+    for group in ("Model", "Task", "Optimiser", "Evaluation", "Stop", "Seeds"):
         for name in schema["$defs"][group]["properties"]:
-            key = f"{group}.{name}"
+            key = f"{group.lower()}.{name}"
             assert any(path == key or path.startswith(f"{key}.") for path in listed), key
 
 
@@ -61,9 +64,7 @@ def test_the_readme_says_what_the_gallery_measured():
 
 @pytest.mark.parametrize("size", ["laptop", "extended"])
 def test_no_band_has_changed_since_the_gallery_was_judged(size):
-    settings = grid.merge(
-        *(configuration.load_yaml(ROOT / f"config/{name}.yaml") for name in ("claims", size))
-    )
+    settings = grid.merge(*(load_yaml(ROOT / f"config/{name}.yaml") for name in ("claims", size)))
     judged = gallery(size)
     assert judged.keys() == settings["claims"].keys()
     for name, claim in settings["claims"].items():
@@ -74,7 +75,7 @@ def test_no_band_has_changed_since_the_gallery_was_judged(size):
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/howto/change-a-grid.md"])
 def test_more_seeds_in_an_example_are_new_blocks_of_the_laptop_size(page):
     """An example ages when the preset grows past it."""
-    laptop = configuration.load_yaml(ROOT / "config/laptop.yaml")
+    laptop = load_yaml(ROOT / "config/laptop.yaml")
     text = (ROOT / page).read_text(encoding="utf-8")
     overlay = next(
         yaml.safe_load(block)

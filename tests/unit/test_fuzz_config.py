@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from icl.experiment.cost import cost
 from icl.experiment.validation import Sources, check, load_yaml
 from icl.job import ConfigError
-from test_validation import ROOT, SCHEMAS
+from test_validation import ROOT
 
 FILES = [str(ROOT / "config" / name) for name in ("smoke.yaml", "theory.yaml", "claims.yaml")]
 SMOKE = {key: value for path in FILES for key, value in load_yaml(path).items()}
@@ -80,7 +80,7 @@ def mutated(draw):
 def test_a_changed_configuration_is_valid_or_refused_by_name(mutation):
     key, config = mutation
     try:
-        jobs = check(config, SCHEMAS, SOURCES)
+        jobs = check(config, SOURCES)
     except ConfigError as error:
         lines = str(error).split("\n")
         assert all(re.match(r"[^:]+: .+: .+", line) for line in lines), lines
@@ -154,7 +154,7 @@ def test_odd_booleans_are_what_yaml_makes_of_them(tmp_path):
     path.write_text("name: on\n")
     config = {**SMOKE, **load_yaml(path)}
     with pytest.raises(ConfigError, match=r"my\.yaml: name: True is not allowed"):
-        check(config, SCHEMAS, Sources([*FILES, path]))
+        check(config, Sources([*FILES, path]))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_what_would_never_end_is_refused(change, expected):
     config = copy.deepcopy(SMOKE)
     config["experiments"]["transition"].update(change)
     with pytest.raises(ConfigError, match=expected):
-        check(config, SCHEMAS, SOURCES)
+        check(config, SOURCES)
 
 
 @pytest.mark.parametrize(
@@ -186,4 +186,4 @@ def test_theory_that_could_not_be_evaluated_is_refused(setting, value, expected)
     config = copy.deepcopy(SMOKE)
     config["theory"]["initial_conditions"][setting] = value
     with pytest.raises(ConfigError, match=rf"initial_conditions\.{setting}: .*{expected}"):
-        check(config, SCHEMAS, SOURCES)
+        check(config, SOURCES)

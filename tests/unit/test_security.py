@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from icl.experiment.validation import Sources, check, load_yaml
 from icl.job import ConfigError
-from test_validation import ROOT, SCHEMAS
+from test_validation import ROOT
 
 FILES = [str(ROOT / "config" / name) for name in ("smoke.yaml", "theory.yaml", "claims.yaml")]
 SMOKE = {key: value for path in FILES for key, value in load_yaml(path).items()}
@@ -98,7 +98,7 @@ def test_no_name_leaves_the_results(kind, name):
     else:
         config[kind][name] = copy.deepcopy(next(iter(config[kind].values())))
     with pytest.raises(ConfigError) as caught:
-        check(config, SCHEMAS, Sources(FILES))
+        check(config, Sources(FILES))
     assert kind in str(caught.value)
 
 
@@ -106,7 +106,7 @@ def test_what_a_job_is_called_comes_from_numbers_alone():
     """The other parts of a training artifact's path."""
     config = copy.deepcopy(SMOKE)
     config["experiments"]["transition"]["description"] = "../../$(touch x) {output} \"' \n"
-    for jobs in check(config, SCHEMAS, Sources(FILES)).values():
+    for jobs in check(config, Sources(FILES)).values():
         for job in jobs:
             assert re.fullmatch(r"[A-Za-z0-9_-]+", job.name)
             assert Path(job.name).name == job.name

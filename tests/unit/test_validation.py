@@ -9,7 +9,6 @@ from icl.experiment.validation import Sources, check, load_yaml
 from icl.job import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = ROOT / "workflow/schemas"
 FILES = [ROOT / f"config/{name}.yaml" for name in ("theory", "claims", "laptop")]
 
 
@@ -25,7 +24,7 @@ def good():
 
 def refused(config, sources):
     with pytest.raises(ConfigError) as caught:
-        check(config, SCHEMAS, sources)
+        check(config, sources)
     return str(caught.value)
 
 
@@ -39,7 +38,7 @@ def put(config, key, value):
 @pytest.mark.parametrize("preset", ["smoke", "laptop", "extended", "paper"])
 def test_the_committed_presets_are_valid(preset):
     sources = Sources([*FILES[:2], ROOT / f"config/{preset}.yaml"])
-    jobs = check(sources.merged(), SCHEMAS, sources)
+    jobs = check(sources.merged(), sources)
     assert {"transition", "acquisition"} <= set(jobs)
     assert all(len({job.name for job in listed}) == len(listed) for listed in jobs.values())
 
@@ -134,7 +133,7 @@ def test_entries_may_differ_in_what_is_trained_but_not_in_how_long_it_is_watched
     entry = good["experiments"]["transition"]["grid"][0]
     decayed = {"optimiser": {"weight_decay": {"attention": 1e-3}}}
     good["experiments"]["transition"]["grid"] = [entry, {**entry, **decayed}]
-    jobs = check(good, SCHEMAS, sources)["transition"]
+    jobs = check(good, sources)["transition"]
     assert len({job.name for job in jobs}) == len(jobs)
     good["experiments"]["transition"]["grid"] = [entry, {**entry, "steps": 50}]
     assert "is listed 2 times" in refused(good, sources)

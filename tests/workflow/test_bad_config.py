@@ -66,7 +66,7 @@ def test_make_says_what_is_wrong_once(fresh):
     (fresh.path / "my.yaml").write_text("stepz: 3")
     made = fresh.make("all", "OVERLAY=my.yaml")
     assert made.returncode != 0
-    assert (made.stdout + made.stderr).count("stepz: is not a key") == 1
+    assert (made.stdout + made.stderr).count("stepz: unknown key") == 1
 
 
 def test_hostile_words_are_only_words(fresh):

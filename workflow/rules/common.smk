@@ -29,9 +29,7 @@ def checked_configuration():
     try:
         sources = validation.Sources(config_files())
         sources.refuse_overlay_before_preset([str(path) for path in common_files()])
-        jobs = validation.check(
-            config, Path(workflow.basedir) / "workflow/schemas", sources
-        )
+        jobs = validation.check(config, sources)
     except ConfigError as error:
         # Not a WorkflowError, which would add the lines of this file to a message for users.
         sys.exit(f"The configuration cannot be run:\n{error}")

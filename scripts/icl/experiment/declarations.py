@@ -8,7 +8,6 @@ checked, as it is whenever the Snakefile is parsed, without NumPy or xarray.
 import ast
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from icl.job import ConfigError
 
@@ -24,8 +23,7 @@ class Declaration:
         module: dotted, where the function is.
         roles: the roles of a claim's `experiments`.
         quantities: what it measures, of which a criterion names one.
-        options: the claim's `options`, all of them needed; each is a key of `$defs/options` of
-            claims.schema.yaml.
+        options: the claim's `options`, all of them needed; each is a key of `schema.Options`.
         optional: the roles that a claim may leave out, or whose data may be missing: it measures
             what it can.
     """
@@ -69,58 +67,3 @@ def _declaration(path: Path, name: str, call: ast.Call) -> Declaration:
         raise ConfigError(
             f"{path}: {name}: @statistic takes roles, quantities, options: each a string of words"
         ) from None
-
-
-def complete(schema: dict[str, Any], statistics: dict[str, Declaration]) -> dict[str, Any]:
-    """Close the claims' schema over the statistics that there are.
-
-    Returns the schema, in which a claim has the roles, options and quantities of its statistic.
-
-    Args:
-        schema: of claims.schema.yaml.
-        statistics: by name.
-
-    Raises:
-        ConfigError: where a statistic has an option that the schema does not know.
-    """
-    kinds = schema["$defs"]["options"]
-    for name, entry in statistics.items():
-        for option in entry.options:
-            if option not in kinds:
-                raise ConfigError(
-                    f"{name}: option {option!r} is not in $defs/options of the schema"
-                )
-    names = list(statistics)
-    claim = schema["$defs"]["claim"]
-    allowed = {"enum": names, "description": ", ".join(names)}
-    closed = {
-        **claim,
-        "properties": {**claim["properties"], "statistic": allowed},
-        "allOf": [
-            {"if": {"properties": {"statistic": {"const": name}}}, "then": _requires(entry, kinds)}
-            for name, entry in statistics.items()
-        ],
-    }
-    return {**schema, "$defs": {**schema["$defs"], "claim": closed}}
-
-
-def _requires(entry: Declaration, kinds: dict[str, Any]) -> dict[str, Any]:
-    def exactly(
-        names: tuple[str, ...], kind: Any, optional: tuple[str, ...] = ()
-    ) -> dict[str, Any]:
-        return {
-            "additionalProperties": False,
-            "required": [name for name in names if name not in optional],
-            "properties": {name: kind(name) for name in names},
-            "description": ", ".join(names) or "none",
-        }
-
-    words = ", ".join(entry.quantities)
-    quantity = {"enum": list(entry.quantities), "description": words}
-    return {
-        "properties": {
-            "experiments": exactly(entry.roles, lambda _: {"$ref": "#/$defs/text"}, entry.optional),
-            "options": exactly(entry.options, kinds.get),
-            "criteria": {"items": {"properties": {"quantity": quantity}}},
-        }
-    }

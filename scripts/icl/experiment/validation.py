@@ -1,101 +1,39 @@
 """Errors that a person can act on: the file, the key's path, the value, what is allowed."""
 
 import difflib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import pydantic
 
 from icl.experiment import declarations, limits
+from icl.experiment.declarations import Declaration
 from icl.experiment.grid import expand, resolve
 from icl.experiment.limits import Fault
+from icl.experiment.schema import Configuration, Options
 from icl.experiment.yaml_files import Key, Sources, dotted, load_yaml, plain, show, walk
 from icl.job import ConfigError, Job
+from icl.models import MODELS
 
-__all__ = ["Sources", "check", "load_yaml", "schema_faults"]
+__all__ = ["Sources", "check", "load_yaml"]
 
+ROOT = Path(__file__).resolve().parents[3]
 # What every entry has in a preset or in claims.yaml, and what seldom changes alone.
 ESSENTIAL = {"experiments": "description", "claims": "statistic", "figures": "title"}
 LARGEST = 1e300  # what is beyond is a slip of the pen, and no float
 
 
-def _not_numbers(data: Any, key: Key = ()) -> Iterator[Fault]:
-    """Find numbers that are not numbers, or infinite: comparisons in a schema let them pass."""
-    if isinstance(data, int | float) and not (abs(data) < LARGEST):
-        yield key, f"{show(data)} is not allowed; allowed: a finite number"
-    if isinstance(data, dict | list):
-        for part, value in data.items() if isinstance(data, dict) else enumerate(data):
-            yield from _not_numbers(value, (*key, part))
-
-
-def _message(error: jsonschema.ValidationError, key: Key) -> Iterator[Fault]:
-    """Say what is wrong and what is allowed, for one fault that the schema found."""
-    allowed = error.schema.get("description", "")
-    if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        for name in error.instance:
-            if name not in known:
-                text = "unknown key"
-                if "title" in error.schema:  # known, but not here
-                    text = f"is not a key of {error.schema['title']}"
-                yield (*key, name), f"{text}; {_hint(name, known)}"
-    elif error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        for name in missing:
-            node = error.schema.get("properties", {}).get(name, {})
-            text = node.get("description", "") if isinstance(node, dict) else ""
-            yield (*key, name), f"is missing{f'; allowed: {text}' if text else ''}"
-    elif "propertyNames" in error.absolute_schema_path:
-        yield (*key, error.instance), f"this name is not allowed; allowed: {allowed}"
-    else:
-        yield key, f"{show(error.instance)} is not allowed; allowed: {allowed or error.message}"
-
-
-def _whole_pattern(validator, pattern, instance, schema) -> Iterator[jsonschema.ValidationError]:
-    """Match a pattern to the end: with Python's `$` alone, a name could end in a line feed."""
-    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
-        yield jsonschema.ValidationError(f"does not match {pattern}")
-
-
-# A whole float is an integer to JSON Schema, but not to the code that counts with it.
-_Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    {"pattern": _whole_pattern},
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    ),
-)
-
-
-def schema_faults(data: Any, schema: dict[str, Any], at: Key = ()) -> list[Fault]:
-    """List the faults of data against a schema.
+def check(config: dict[str, Any], sources: Sources) -> dict[str, list[Job]]:
+    """Check a merged configuration and expand its experiments into jobs.
 
     Args:
-        data: what to check.
-        schema: a JSON schema, its `description`s saying what is allowed.
-        at: the key of data in the whole configuration.
-    """
-    validator = _Validator(schema)
-    errors = sorted(validator.iter_errors(data), key=lambda error: [str(p) for p in error.path])
-    return [fault for error in errors for fault in _message(error, (*at, *error.absolute_path))]
-
-
-def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, list[Job]]:
-    """Check a merged configuration and expand its experiments.
-
-    Returns the jobs of each experiment.
-
-    Args:
-        schemas: folder of config.schema.yaml and claims.schema.yaml.
         sources: the files it was merged from, to name them in errors.
 
     Raises:
         ConfigError: with one line per fault.
     """
     sources.refuse_two_presets()
-    schema = load_yaml(schemas / "config.schema.yaml")
 
     def stop_at(faults: Iterable[Fault]) -> None:
         lines = [f"{sources.locate(key, config)}: {dotted(key)}: {text}" for key, text in faults]
@@ -104,17 +42,14 @@ def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, 
 
     stop_at(_not_numbers(config))
     stop_at(_misspelt(config))
-    stop_at(schema_faults(config, schema))
-    claims = {key: config[key] for key in ("claims", "figures")}
-    claims_schema = load_yaml(schemas / "claims.schema.yaml")
-    closed = declarations.complete(claims_schema, declarations.declared())
-    stop_at(schema_faults(claims, closed))
-    resolved = {**schema["$defs"]["resolved"], "$defs": schema["$defs"]}
+    stop_at(schema_faults(config))
+    stop_at(claim_faults(config["claims"], declarations.declared()))
     jobs = {}
     for name, experiment in config["experiments"].items():
         here = ("experiments", name)
         for i, entry in enumerate(resolve(config["defaults"], experiment)):
-            stop_at(_supplied(schema_faults(entry, resolved, here), config, i))
+            stop_at(_supplied(missing_faults(entry, here), config, i))
+            stop_at(_supplied(model_faults(entry, here), config, i))
             stop_at(limits.grid_faults(entry, (*here, "grid", i)))
             stop_at(_supplied(limits.entry_faults(entry, here), config, i))
         jobs[name] = expand(config["defaults"], experiment)
@@ -122,8 +57,205 @@ def check(config: dict[str, Any], schemas: Path, sources: Sources) -> dict[str, 
         stop_at(limits.job_faults(jobs[name], most, (*here, "grid")))
     stop_at(limits.theory_faults(config["theory"]))
     stop_at(_reference_faults(config))
-    stop_at(_claim_faults(config, schemas.parents[1]))
+    stop_at(_other_faults(config))
     return jobs
+
+
+def _not_numbers(data: Any, key: Key = ()) -> Iterator[Fault]:
+    """Find numbers that are not numbers, infinite or absurdly large."""
+    if isinstance(data, int | float) and not (abs(data) < LARGEST):
+        yield key, f"{show(data)} is not allowed; allowed: a finite number"
+    if isinstance(data, dict | list):
+        for part, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _not_numbers(value, (*key, part))
+
+
+def schema_faults(config: dict[str, Any]) -> list[Fault]:
+    """List what the schema refuses, each with what is allowed."""
+    try:
+        Configuration.model_validate(config)
+    except pydantic.ValidationError as error:
+        found = [_fault(entry, config) for entry in error.errors(include_url=False)]
+        return sorted(found, key=lambda fault: [str(part) for part in fault[0]])
+    return []
+
+
+def _fault(error: Mapping[str, Any], config: dict[str, Any]) -> Fault:
+    """Say what is wrong and what is allowed, for one error of the schema's."""
+    key = _written(error["loc"], config)
+    if error["type"] == "extra_forbidden":
+        known = [name for node in _nodes(key[:-1]) for name in node.get("properties", {})]
+        return key, f"unknown key; {_hint(key[-1], known)}"
+    if error["loc"][-1] == "[key]":
+        names = [node.get("propertyNames", {}).get("description") for node in _nodes(key[:-1])]
+        return key, f"this name is not allowed; allowed: {next(filter(None, names))}"
+    if error["type"] == "missing":
+        return _missing((*key, error["loc"][-1]))
+    allowed = what_is_allowed(key) or error["msg"]
+    return key, f"{show(error['input'])} is not allowed; allowed: {allowed}"
+
+
+def _missing(key: Key) -> Fault:
+    allowed = what_is_allowed(key)
+    return key, f"is missing{f'; allowed: {allowed}' if allowed else ''}"
+
+
+def _written(loc: tuple[str | int, ...], data: Any) -> Key:
+    """Reduce an error's path, which names alternatives too, to the configuration's own keys."""
+    key = []
+    for part in loc:
+        if isinstance(data, dict | list) and (found := list(walk(data, (part,)))):
+            key.append(part)
+            data = found[0]
+    return tuple(key)
+
+
+SCHEMA = Configuration.model_json_schema()
+
+
+def _resolved(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a node of the JSON schema, then what it refers to and its alternatives."""
+    yield node
+    if "$ref" in node:
+        yield from _resolved(SCHEMA["$defs"][node["$ref"].rpartition("/")[2]])
+    for alternative in [*node.get("oneOf", ()), *node.get("anyOf", ())]:
+        yield from _resolved(alternative)
+
+
+def _nodes(key: Key) -> list[dict[str, Any]]:
+    """List the JSON schema's nodes for a key, those that describe it best first."""
+    nodes = list(_resolved(SCHEMA))
+    for part in key:
+        inner = []
+        for node in nodes:
+            inner += [node["items"]] if isinstance(part, int) and "items" in node else []
+            inner += [node["properties"][part]] if part in node.get("properties", {}) else []
+            inner += node.get("patternProperties", {}).values()
+        nodes = [found for node in inner for found in _resolved(node)]
+    return nodes
+
+
+def what_is_allowed(key: Key) -> str:
+    """Return the description of a key, or of the nearest above it that has one."""
+    for end in range(len(key), 0, -1):
+        for node in _nodes(key[:end]):
+            if "description" in node:
+                return node["description"]
+    return ""
+
+
+def claim_faults(claims: dict[str, Any], statistics: dict[str, Declaration]) -> Iterator[Fault]:
+    """Find claims whose roles, options or quantities are not those of their statistic.
+
+    Raises:
+        ConfigError: if a statistic declares an option that the schema does not know.
+    """
+    known = Options.model_json_schema()["properties"]
+    for name, entry in statistics.items():
+        if unknown := set(entry.options) - set(known):
+            raise ConfigError(f"{name}: option {min(unknown)!r} is not in experiment/schema.py")
+    for name, claim in claims.items():
+        key = ("claims", name)
+        if claim["statistic"] not in statistics:
+            text = f"{show(claim['statistic'])} is not allowed; allowed: {', '.join(statistics)}"
+            yield (*key, "statistic"), text
+            continue
+        entry = statistics[claim["statistic"]]
+        needed = [role for role in entry.roles if role not in entry.optional]
+        yield from _closed(claim["experiments"], entry.roles, needed, (*key, "experiments"))
+        yield from _closed(claim["options"], entry.options, entry.options, (*key, "options"))
+        for i, criterion in enumerate(claim["criteria"]):
+            if criterion["quantity"] not in entry.quantities:
+                text = f"{show(criterion['quantity'])} is not allowed; allowed: "
+                yield (*key, "criteria", i, "quantity"), text + ", ".join(entry.quantities)
+
+
+def _closed(
+    given: Mapping[str, Any], known: Iterable[str], needed: Iterable[str], key: Key
+) -> Iterator[Fault]:
+    """Find keys that are unknown, and those that are missing."""
+    for name in given:
+        if name not in known:
+            yield (*key, name), f"unknown key; {_hint(name, known)}"
+    yield from _absent(given, needed, key)
+
+
+def _absent(given: Mapping[str, Any], needed: Iterable[str], key: Key) -> Iterator[Fault]:
+    for name in needed:
+        if name not in given:
+            yield _missing((*key, name))
+
+
+NEEDED = {  # of every grid entry, once defaults and experiment are merged into it
+    (): ("model", "task", "optimiser", "evaluation", "stop", "seeds", "steps", "block_size"),
+    ("model",): ("name", "item_dim", "hidden_dim"),
+    ("task",): ("item_labels", "redrawn_items"),
+    ("optimiser",): ("learning_rate", "batch_size", "weight_decay"),
+    ("optimiser", "weight_decay"): ("attention", "mlp"),
+    ("evaluation",): ("schedule", "every"),
+    ("stop",): ("when",),
+    ("seeds",): ("first", "count"),
+}
+
+
+def missing_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
+    """List the settings that a merged grid entry lacks, whatever its model."""
+    found = []
+    for part, names in NEEDED.items():
+        *_, settings = [entry, *walk(entry, part)]
+        if len(list(walk(entry, part))) == len(part):
+            found += _absent(settings, names, (*key, *part))
+    return found
+
+
+def model_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
+    """List what does not suit the model of a merged grid entry."""
+    given, evaluation, stop = entry["model"], entry["evaluation"], entry["stop"]
+    model, when = MODELS[given["name"]], stop["when"]
+    own = ("name", "item_dim", "hidden_dim", *model.own_keys)
+    decays = ("attention", "mlp", *model.decays)
+    faults = _foreign(given, own, (*key, "model"))
+    faults += _absent(given, own, (*key, "model"))
+    decay = entry["optimiser"]["weight_decay"]
+    faults += _foreign(decay, decays, (*key, "optimiser", "weight_decay"))
+    if evaluation["schedule"] == "geometric":
+        faults += _absent(evaluation, ("per_decade",), (*key, "evaluation"))
+    if model.reads_context:
+        if evaluation.get("order_parameters") and not model.order_parameters:
+            text = "True is not allowed; allowed: false (this model has none)"
+            faults.append(((*key, "evaluation", "order_parameters"), text))
+        faults += _absent(evaluation, ("sequences", "novel_items"), (*key, "evaluation"))
+        sequences = evaluation.get("sequences", {})
+        if "sequences" in evaluation:
+            faults += _absent(sequences, ("icl", "iwl", "train"), (*key, "evaluation", "sequences"))
+        needed = {"icl_accuracy": ("acquired", "decided"), "iwl_accuracy": ("memorised", "decided")}
+    else:
+        faults += [
+            ((*key, "n_items"), "'infinity' is not allowed; allowed: a finite K (the MLP alone has "
+             "items to memorise)")
+            for value in _each(entry["n_items"]) if value == "infinity"
+        ]  # fmt: skip
+        if when not in ("never", "memorised"):
+            text = (
+                f"{show(when)} is not allowed; allowed: never or memorised (this model has no ICL)"
+            )
+            faults.append(((*key, "stop", "when"), text))
+        needed = {"c1": ("memorised",)}
+    thresholds = [name for name, rules in needed.items() if when in rules]
+    thresholds += ["confirmations"] if when != "never" else []
+    return faults + list(_absent(stop, thresholds, (*key, "stop")))
+
+
+def _foreign(given: Mapping[str, Any], known: Iterable[str], key: Key) -> list[Fault]:
+    return [
+        ((*key, name), f"is not a key of this model; {_hint(name, known)}")
+        for name in given
+        if name not in known
+    ]
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _misspelt(config: dict[str, Any]) -> Iterator[Fault]:
@@ -175,7 +307,7 @@ def _reference_faults(config: dict[str, Any]) -> Iterator[Fault]:
         yield ("experiments", name), "this name is a theory dataset's"
 
 
-def _claim_faults(config: dict[str, Any], root: Path) -> Iterator[Fault]:
+def _other_faults(config: dict[str, Any]) -> Iterator[Fault]:
     """Refuse bands the wrong way round, figures that nothing draws, another preset's folder."""
     for name, claim in config["claims"].items():
         for i, criterion in enumerate(claim["criteria"]):
@@ -185,9 +317,9 @@ def _claim_faults(config: dict[str, Any], root: Path) -> Iterator[Fault]:
                 yield key, f"{[low, high]} is not allowed; allowed: the lowest value first"
     for figure in config["figures"]:
         for needed in (f"scripts/icl/figures/{figure}.py", f"workflow/report/{figure}.rst"):
-            if not (root / needed).is_file():
+            if not (ROOT / needed).is_file():
                 yield ("figures", figure), f"there is no {needed}, which draws or explains it"
-    presets = {path.stem for path in (root / "config").glob("*.yaml")} - {config["preset"]}
+    presets = {path.stem for path in (ROOT / "config").glob("*.yaml")} - {config["preset"]}
     if config.get("name") in presets:
         text = f"{config['name']!r} is not allowed; allowed: a name that is no file of config/"
         yield ("name",), text
