@@ -40,8 +40,12 @@ rule all:
         f"All figures and verdicts are in {RESULTS}"
 
 
-refuse_unknown_targets()
+# Those of figures that have no data, too.
+named = [rule.name for rule in workflow.rules]
+named += map(targets.figure_target, config["figures"])
+if mistake := targets.mistaken_target(sys.argv[1:], named):
+    sys.exit(mistake)
 
 
 onerror:
-    print(AFTER_A_FAILURE)
+    print(targets.after_a_failure(SOURCES.preset_and_overlays))

@@ -22,13 +22,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", default=[ROOT / "config/laptop.yaml"], type=Path)
     given = parser.parse_args().files
     try:
-        sources = validation.Sources(given)
-        claims = ROOT / sources.merged().get("claims_file", "config/claims.yaml")
-        if "preset" not in sources.merged():
-            raise ConfigError("none of the files given is a preset; give one first")
-        sources.refuse_overlay_before_preset()
-        common = validation.Sources([ROOT / "config/theory.yaml", claims])
-        sources.files = common.files + sources.files
+        sources = validation.Sources.of_size(given, root=str(ROOT))
         merged = sources.merged()
         experiments = validation.check(merged, sources)
     except ConfigError as error:

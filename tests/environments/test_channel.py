@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import recipes
-from reach import reach
+from icl.experiment.reach import reach
 from recipes import ROOT
 
 pytest.importorskip("rattler", reason="py-rattler is not installed (requirements-dev.txt)")

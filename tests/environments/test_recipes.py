@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import recipes
-from reach import reach
+from icl.experiment.reach import reach
 from recipes import ENVS, ROOT
 
 SCRIPTS = ROOT / "scripts"

@@ -239,7 +239,6 @@ def test_an_overlay_before_its_preset_is_refused(tmp_path):
     preset.write_text("preset: laptop")
     overlay.write_text("name: mine")
     Sources([preset, overlay]).refuse_overlay_before_preset()
-    Sources([overlay, preset]).refuse_overlay_before_preset(common=[str(overlay)])
     Sources([]).refuse_overlay_before_preset()
     with pytest.raises(ConfigError, match=r"my\.yaml: stands before the preset"):
         Sources([overlay, preset]).refuse_overlay_before_preset()

@@ -4,14 +4,7 @@
 rule analyse:
     input:
         datasets=lambda wildcards: datasets_of("claims", wildcards.claim),
-        code=modules(
-            "claims.py",
-            "text.py",
-            "record.py",
-            "statistics/*.py",
-            "measurements/*.py",
-            "theory/*.py",
-        ),
+        code=code_of("analyse.py"),
     output:
         VERDICT,
     log:
@@ -38,7 +31,7 @@ rule analyse:
 rule summarise:
     input:
         verdicts=expand(VERDICT, claim=config["claims"]),
-        code=modules("claims.py", "text.py"),
+        code=code_of("summarise.py"),
     output:
         json=f"{RESULTS}/claims.json",
         markdown=report(

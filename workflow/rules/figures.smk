@@ -8,7 +8,7 @@ for figure in drawable():
         input:
             datasets=datasets_of("figures", figure),
             verdicts=expand(VERDICT, claim=config["figures"][figure]["claims"]),
-            code=modules("figures/*.py", "measurements/*.py", "statistics/*.py"),
+            code=code_of("draw.py"),
         output:
             pdf=f"{RESULTS}/figures/{figure}.pdf",
             png=report(

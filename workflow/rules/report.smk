@@ -14,8 +14,8 @@ rule describe:
             from_here(path)
             for path in sorted((Path(workflow.basedir) / "workflow/report").iterdir())
         ],
-        configuration=config_files(),
-        code=modules("pages/captions.py", "pages/front.py", "text.py"),
+        configuration=SOURCES.paths,
+        code=code_of("describe.py"),
     output:
         page=f"{RESULTS}/report/front.html",
         front=f"{RESULTS}/report/front.rst",
@@ -49,7 +49,7 @@ rule explore:
     input:
         datasets=expand(COLLECTED, experiment=filter(has_data, JOBS)),
         template=from_here(Path(workflow.basedir) / "workflow/report/explorer.html"),
-        code=modules("pages/explorer.py", "figures/style.py", "theory/*.py"),
+        code=code_of("explore.py"),
     output:
         f"{RESULTS}/explorer.html",
     log:
@@ -112,8 +112,8 @@ rule archive:
         + rules.explore.output
         + rules.report.output,
         config=rules.describe.output.config,
-        configuration=config_files(),
-        code=modules("store/archive.py"),
+        configuration=SOURCES.paths,
+        code=code_of("archive.py"),
     output:
         f"{RESULTS}/archive.zip",
     log:

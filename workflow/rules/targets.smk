@@ -37,7 +37,7 @@ for figure in drawable():
 
     rule:
         name:
-            figure_target(figure)
+            targets.figure_target(figure)
         input:
             expand(FIGURES, figure=figure, kind=["pdf", "png"]),
         message:

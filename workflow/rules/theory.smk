@@ -3,7 +3,7 @@
 
 rule predict:
     input:
-        code=modules("theory/*.py"),
+        code=code_of("predict.py"),
     output:
         PREDICTED,
     log:

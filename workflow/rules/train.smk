@@ -13,15 +13,17 @@ for experiment in JOBS:
             f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
         wildcard_constraints:
             experiment=experiment,
-        priority: training_priority
+        # Below all else (0), so that verdicts come early; the longest first, so that none is left over
+        # at the end while cores have nothing else to do.
+        priority: lambda wildcards: -1 / cost.cost(job_of(wildcards)).operations
         conda:
             "../../envs/train.yaml"
         threads: 1
         resources:
             mem_mb=lambda wildcards, attempt: attempt
             * ASKED[wildcards.experiment].memory_mb,
-            runtime=lambda wildcards, attempt: asked_minutes(
-                ASKED[wildcards.experiment], attempt
+            runtime=lambda wildcards, attempt: ASKED[wildcards.experiment].time_limit(
+                attempt, config.get("device"), config.get("time_limit_minutes")
             ),
         params:
             identity=lambda wildcards: job_of(wildcards).identity(),

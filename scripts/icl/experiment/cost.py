@@ -36,6 +36,11 @@ class Cost:
     minutes: int
     gpu_minutes: int
 
+    def time_limit(self, attempt: int, device: str, most: int | None) -> int:
+        """Return the minutes to ask a scheduler for: more at each attempt, up to `most`."""
+        minutes = attempt * (self.gpu_minutes if device == "cuda" else self.minutes)
+        return min(minutes, most or minutes)
+
 
 def largest(jobs: Iterable[Job]) -> Cost:
     """Return the largest of each cost: what any of the jobs can be run with."""

@@ -6,7 +6,7 @@ them holds a fault and to refuse what YAML lets pass (a key given twice, a mappi
 
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from icl.job import ConfigError
 Key = tuple[str | int, ...]
 COMMAND_LINE = "--config"
 CONFIGURATION_OPTIONS = ("--configfile", "--configfiles")
+THEORY, CLAIMS, LAPTOP = "config/theory.yaml", "config/claims.yaml", "config/laptop.yaml"
 YAML = (".yaml", ".yml")
 DEEPEST = 50  # levels of mappings and lists in a file; ours have ten
 MOST_VALUES = 1_000_000  # of a file once its aliases are written out; ours have a thousand
@@ -143,11 +144,51 @@ def dotted(key: Key) -> str:
     return text or "(top level)"
 
 
+def from_here(path: Path) -> Path:
+    """Write an absolute path as seen from the working directory, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 class Sources:
     """The files that a configuration was merged from, later ones winning."""
 
     def __init__(self, files: Sequence[str | Path]):
         self.files = [(str(path), load_yaml(path)) for path in files]
+
+    @classmethod
+    def of_size(
+        cls, given: Sequence[str | Path], config: Mapping[str, Any] | None = None, root: str = ""
+    ) -> "Sources":
+        """Read a size's files in their order: theory, claims, then the preset and its overlays.
+
+        Args:
+            given: the preset, which must be the first, and its overlays; none: the laptop size.
+            config: as Snakemake merged it, with what the command line adds.
+            root: of the checkout, where that is not the working directory.
+
+        Raises:
+            ConfigError: where a file is none of a configuration, or they are in another order.
+        """
+        own = [from_here(Path(path).resolve()) for path in given] or [Path(root, LAPTOP)]
+        sources = cls(own)
+        if "preset" not in sources.merged():
+            raise ConfigError("none of the files given is a preset; give one first")
+        sources.refuse_overlay_before_preset()
+        sources.refuse_two_presets()
+        claims = (config or sources.merged()).get("claims_file", CLAIMS)
+        common = [Path(root, path) for path in (THEORY, claims)]
+        return cls([*(path for path in common if path not in own), *own])
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, later ones winning."""
+        return [Path(path) for path, _ in self.files]
+
+    @property
+    def preset_and_overlays(self) -> list[Path]:
+        """The files from the preset on: what a command names after --configfile."""
+        first = next(i for i, (_, data) in enumerate(self.files) if "preset" in data)
+        return self.paths[first:]
 
     def merged(self) -> dict[str, Any]:
         """Merge the files as Snakemake does."""
@@ -172,19 +213,15 @@ class Sources:
             return COMMAND_LINE  # it overrides what the files say
         return owner
 
-    def refuse_overlay_before_preset(self, common: Collection[str] = ()) -> None:
+    def refuse_overlay_before_preset(self) -> None:
         """Refuse an overlay given before its preset, which would win over it.
-
-        Args:
-            common: the files that are common to all sizes.
 
         Raises:
             ConfigError: naming the overlay.
         """
-        given = [(path, data) for path, data in self.files if path not in common]
-        if given and "preset" not in given[0][1]:
+        if self.files and "preset" not in self.files[0][1]:
             raise ConfigError(
-                f"{given[0][0]}: stands before the preset, which wins over it; "
+                f"{self.files[0][0]}: stands before the preset, which wins over it; "
                 "allowed: the preset first, as in --configfile config/laptop.yaml my.yaml"
             )
 

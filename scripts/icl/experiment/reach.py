@@ -1,10 +1,13 @@
 """What a script imports, itself and through the library, found by reading the source."""
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from icl.experiment.yaml_files import from_here
 
 # Packages that load others by name when asked to: (top-level module, keyword, value) -> module.
 PLUGINS = {("engine", "netcdf4"): "netCDF4"}
@@ -49,6 +52,13 @@ def reach(script: Path, root: Path) -> Reach:
                     inside = inner if path_of.name == "__init__.py" else inner.rpartition(".")[0]
                     todo.append((path_of, inner, inside))
     return found
+
+
+@functools.cache
+def code_of(script: str, scripts: Path) -> list[str]:
+    """List the files of the library, below `scripts`, that a script reaches."""
+    modules = reach(scripts / script, scripts).library
+    return sorted(str(from_here(source(module, scripts))) for module in modules)
 
 
 def source(module: str, root: Path) -> Path | None:
