@@ -1,6 +1,7 @@
 # make all   install what it needs into .venv and run the laptop size: figures, verdicts, report
 # make docs  write the documentation into site/, to be opened at site/index.html
 # make test  install what it needs and run lint, unit and workflow tests
+# make check  lint and unit tests alone, in under three minutes
 # make faults  the full campaign of faults, far longer than the tests: kills, broken disks, a SLURM that takes jobs away
 PYTHON ?= python3
 VENV ?= .venv
@@ -16,7 +17,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # What is installed is compiled when it is first imported (below), and that is to be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: all plan status figures report test faults lint format docs clean
+.PHONY: all plan status figures report test check faults lint format docs clean
 .DEFAULT_GOAL := all
 
 # The dry run says once what is wrong with the configuration. With a failed block, draw what can be
@@ -44,6 +45,10 @@ test: $(VENV)/installed-dev lint
 
 faults: $(VENV)/installed-dev
 	FAULTS=full OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults
+
+# Minutes instead of a quarter of an hour, for daily work: all but the tests that run Snakemake.
+check: $(VENV)/installed-dev lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

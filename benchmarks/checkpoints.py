@@ -30,7 +30,7 @@ def main(folder: Path) -> dict:
     config = load_yaml(store.ROOT / "config/paper.yaml")
     jobs = expand(config["defaults"], config["experiments"]["thresholds"])
     job = replace(next(j for j in jobs if j.context_length == 99), n_items=10_000)
-    run = training._Run(job, training.resolve_device("auto"))
+    run = training.Run(job, training.resolve_device("auto"))
     saved = checkpoint.Checkpoints(folder, job)
     run.step()  # compiles
     steps, saves = [], []

@@ -33,7 +33,7 @@ FIRST_SEED, FEW, MANY = 60300, 8, 32  # seeds of no claim; many where nothing or
 LENGTHS = [16, 32, 64]
 LAST = ["exponent, 32 to 64", "16 to 64", "16 to 64, less the first row's", "gain at t_ICL/2"]
 INITIALISE, FORWARD = one_layer.initialise, fused_one_layer.Step._forward
-TRAIN, EVALUATE = fast.FusedMLP.train, training._Ensemble.evaluate
+TRAIN, EVALUATE = fast.FusedMLP.train, training.Ensemble.evaluate
 SCORES, FUNCTION = "scores at the start", "the MLP's random function"
 ITEMS, LEARNING = "what V reads of items", "the MLP's learning"
 CASES = [[], [SCORES], [FUNCTION], [SCORES, FUNCTION], [SCORES, FUNCTION, ITEMS]]
@@ -81,7 +81,7 @@ def measure(job, away: list[str]) -> tuple[np.ndarray, ...]:
         return EVALUATE(self, step)
 
     one_layer.initialise, fused_one_layer.Step._forward = initialise, forward
-    fast.FusedMLP.train, training._Ensemble.evaluate = train, torch.no_grad()(evaluate)
+    fast.FusedMLP.train, training.Ensemble.evaluate = train, torch.no_grad()(evaluate)
     record = training.train(job)
     accuracy, steps = record.metrics["icl_accuracy"], np.tile(record.steps, (len(job.seeds), 1))
     found = curves.acquisition_time(accuracy, steps, job.stop.icl_accuracy)

@@ -1,4 +1,4 @@
-"""What every entry script does: log to its rule's log file, and report progress."""
+"""The common part of every entry script: log to the rule's file and report progress."""
 
 import logging
 import sys

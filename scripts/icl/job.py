@@ -47,7 +47,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Task:
-    """How items are labelled and drawn, and how they are redrawn where K is infinite."""
+    """The labelling and drawing of items, and their redrawing where K is infinite."""
 
     item_labels: str
     redrawn_items: int
@@ -98,7 +98,7 @@ class EvaluationSequences:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """When to evaluate, on how much, and whether to read off the order parameters too."""
+    """The schedule and the size of evaluations, and whether they read off order parameters."""
 
     schedule: str
     every: int
@@ -121,7 +121,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Stop:
-    """When a replicate leaves its batch before the last step."""
+    """The rule by which a replicate leaves its batch before the last step."""
 
     when: str
     icl_accuracy: float | None
@@ -149,7 +149,7 @@ class Job:
     seeds: tuple[int, ...]
 
     def identity(self) -> dict[str, Any]:
-        """Return what determines the job's numbers, as JSON-able data."""
+        """Return all that determines the job's numbers, as JSON-able data."""
         n_items = None if self.is_redrawn else self.n_items
         settings = {**_settings(self), "n_items": n_items, "seeds": list(self.seeds)}
         return {"numerics": NUMERICS_VERSION, **settings}
@@ -162,7 +162,7 @@ class Job:
 
     @property
     def is_redrawn(self) -> bool:
-        """Whether K is infinite."""
+        """True if K is infinite."""
         return self.n_items == inf
 
     @property

@@ -1,4 +1,4 @@
-"""What a run measures and how it ends; free of torch, so that analysis can read it."""
+"""The record of a job and why its runs end; free of torch, so that analysis can read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ def passing(stop: Stop, measured: Mapping[str, np.ndarray]) -> dict[StopReason, 
 
 @dataclass(frozen=True)
 class Record:
-    """What a job measured.
+    """The measurements of a job.
 
     Attributes:
         steps: (T,) int64, the SGD steps done at each evaluation.

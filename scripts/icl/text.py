@@ -1,4 +1,4 @@
-"""How verdicts, numbers and bands are worded for readers."""
+"""Word verdicts, numbers and bands for readers."""
 
 import unicodedata
 from collections.abc import Callable, Mapping

@@ -64,7 +64,7 @@ def artifact_case(folder: Path) -> Case:
 def checkpoint_case(folder: Path) -> Case:
     """A checkpoint beside an older one."""
     trainee = Trainee(folder, 0)
-    run = training._Run(trainee.job, training.resolve_device("cpu"))
+    run = training.Run(trainee.job, training.resolve_device("cpu"))
     checkpoints = checkpoint.Checkpoints(trainee.checkpoints, trainee.job)
 
     def save(number):

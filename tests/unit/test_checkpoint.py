@@ -86,7 +86,7 @@ def test_a_finished_job_trains_no_more(tmp_path, monkeypatch):
     (final,) = tmp_path.iterdir()
     state, _ = decode(final.read_bytes())
     assert all(len(v) == 0 for name, v in state.items() if name.startswith("parameter"))
-    monkeypatch.setattr(training._Run, "step", lambda run: pytest.fail("a step was redone"))
+    monkeypatch.setattr(training.Run, "step", lambda run: pytest.fail("a step was redone"))
     again = Checkpoints(tmp_path, JOB)
     assert digest(training.train(JOB, checkpoints=again), JOB) == digest(expected, JOB)
     assert [attempt["from_step"] for attempt in again.attempts] == [0, 400]

@@ -38,7 +38,7 @@ class OnDeviceOnly(TorchDispatchMode):
 
 
 def train_on_meta(job):
-    ensemble = training._Ensemble(job, META)
+    ensemble = training.Ensemble(job, META)
     shapes = {name: p.shape for name, p in ensemble.parameters.items()}
     with OnDeviceOnly():
         for step in range(3):

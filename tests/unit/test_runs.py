@@ -113,7 +113,7 @@ def test_a_replicate_is_the_same_among_others_and_when_others_leave(name, monkey
     if name.startswith("mlp"):
         job = alone(job)
     block, single = training.train(job), training.train(replace(job, seeds=(9,)))
-    evaluate = training._Ensemble.evaluate
+    evaluate = training.Ensemble.evaluate
 
     def first_stops(ensemble, step):
         measured = evaluate(ensemble, step)
@@ -122,7 +122,7 @@ def test_a_replicate_is_the_same_among_others_and_when_others_leave(name, monkey
             measured[loss][ensemble.seeds.numpy() == 7] = np.nan
         return measured
 
-    monkeypatch.setattr(training._Ensemble, "evaluate", first_stops)
+    monkeypatch.setattr(training.Ensemble, "evaluate", first_stops)
     shrunk = training.train(job)
     assert shrunk.stop_step.tolist() == [10, 30, 30]
     for metric, values in block.metrics.items():
@@ -137,7 +137,7 @@ def test_a_replicate_is_the_same_among_others_and_when_others_leave(name, monkey
 def test_what_is_left_to_memorise_is_weighed_as_in_training(case):
     """c1 of eq. 29 averages over the items as they are drawn: by Zipf's ranks, k^-alpha."""
     job = with_order_parameters(make_job(case, task=TASKS["zipf"][0], n_items=64))
-    ensemble = training._Ensemble(job, torch.device("cpu"))
+    ensemble = training.Ensemble(job, torch.device("cpu"))
     index = torch.arange(64).expand(len(job.seeds), -1)
     logits = ensemble.arithmetic.item_logits(
         ensemble.parameters, ensemble.data.tables, index, job.model

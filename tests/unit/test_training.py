@@ -56,7 +56,7 @@ def assert_same_bits(first, second):
 
 
 def final_parameters(job):
-    ensemble = training._Ensemble(job, torch.device("cpu"))
+    ensemble = training.Ensemble(job, torch.device("cpu"))
     at = job.evaluation.at(job.steps)
     for step in range(job.steps + 1):
         if step in at:
@@ -144,7 +144,7 @@ def test_progress_is_told():
 
 
 def curves(**accuracies):
-    """A stand-in for `_Ensemble.evaluate` that reads accuracies (seed -> curve) off a list."""
+    """A stand-in for `Ensemble.evaluate` that reads accuracies (seed -> curve) off a list."""
 
     def evaluate(ensemble, step):
         index = step // 10
@@ -174,7 +174,7 @@ LAST, ACQUIRED, MEMORISED = StopReason.LAST_STEP, StopReason.ACQUIRED, StopReaso
 )
 def test_stop_rules(stop, expected, monkeypatch):
     evaluate = curves(icl_accuracy=ICL, iwl_accuracy=IWL)
-    monkeypatch.setattr(training._Ensemble, "evaluate", evaluate)
+    monkeypatch.setattr(training.Ensemble, "evaluate", evaluate)
     job = evaluated(replace(FINITE, seeds=(1, 2, 3), steps=50, stop=stop), every=10)
     record = training.train(job)
     assert list(zip(record.stop_step, record.stop_reason, strict=True)) == expected
@@ -186,9 +186,7 @@ def test_stop_rules(stop, expected, monkeypatch):
 
 def test_what_is_acquired_and_memorised_at_once_counts_as_acquired(monkeypatch):
     both = {1: [0.5, 0.99, 0.99, 0.99]}
-    monkeypatch.setattr(
-        training._Ensemble, "evaluate", curves(icl_accuracy=both, iwl_accuracy=both)
-    )
+    monkeypatch.setattr(training.Ensemble, "evaluate", curves(icl_accuracy=both, iwl_accuracy=both))
     stop = Stop("decided", 0.95, 0.99, 2)
     job = evaluated(replace(FINITE, seeds=(1,), steps=30, stop=stop), every=10)
     assert training.train(job).stop_reason.tolist() == [ACQUIRED]
@@ -198,7 +196,7 @@ def test_the_rest_go_on_unchanged_when_a_replicate_stops(monkeypatch):
     """Seed 1 leaves at step 20; the others' parameters are those of a run without the stop."""
     job = evaluated(replace(FINITE, seeds=(1, 2, 3), steps=100), every=20)
     whole = training.train(job)
-    evaluate = training._Ensemble.evaluate
+    evaluate = training.Ensemble.evaluate
 
     def evaluate_and_acquire(ensemble, step):
         measured = evaluate(ensemble, step)
@@ -206,7 +204,7 @@ def test_the_rest_go_on_unchanged_when_a_replicate_stops(monkeypatch):
             measured["icl_accuracy"][ensemble.seeds.numpy() == 1] = 1.0
         return measured
 
-    monkeypatch.setattr(training._Ensemble, "evaluate", evaluate_and_acquire)
+    monkeypatch.setattr(training.Ensemble, "evaluate", evaluate_and_acquire)
     stopped = training.train(replace(job, stop=Stop("acquired", 0.999, None, 1)))
     assert stopped.stop_step.tolist() == [20, 100, 100]
     for name in METRICS:

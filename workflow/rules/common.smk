@@ -28,8 +28,7 @@ try:
 except ConfigError as error:
     # Not a WorkflowError, which would add the lines of this file to a message for users.
     sys.exit(f"The configuration cannot be run:\n{error}")
-# Snakemake puts first those that a preset or an overlay changes.
-config["claims"] = SOURCES.in_order(config["claims"])
+config["claims"] = SOURCES.in_order(config["claims"])  # Snakemake puts changed ones first
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
 COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
@@ -37,8 +36,9 @@ PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
 FIGURES = f"{RESULTS}/figures/{{figure}}.{{kind}}"
 ASKED = {name: cost.largest(jobs.values()) for name, jobs in JOBS.items()}
-# Captions and first page, absolute: Snakemake would look for them beside its rules.
-DESCRIBED = Path.cwd() / RESULTS / "report"
+DESCRIBED = (
+    Path.cwd() / RESULTS / "report"
+)  # absolute: else looked for beside the rules
 MARKING_GAPS = config.get("missing_blocks", "wait") == "mark"
 
 

@@ -1,7 +1,7 @@
 """Checkpoints: a job that was interrupted goes on from its last one, to the same bits.
 
 Random streams are stateless, so parameters, steps done, the record so far and the stop rule's
-memory are all there is to save (`training._Run.state`). A checkpoint is one file: a line that says
+memory are all there is to save (`training.Run.state`). A checkpoint is one file: a line that says
 what it is, the SHA-256 of the rest, and an npz archive of plain arrays. It is read whole, checked,
 and only then taken apart, without unpickling. The last two are kept, so that a damaged one costs
 minutes. They outlive the job, until Snakemake counts it as done (`remove`).

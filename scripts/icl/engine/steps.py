@@ -13,7 +13,7 @@ from icl.models.layers import Parameters
 from icl.task.draws import Dataset, Sequences
 
 Step = Callable[[Parameters, object, Sequences], None]
-SEQUENCES_AT_ONCE = 250  # of a forward pass alone: bounds its memory
+SEQUENCES_OF_PLAIN_PASS = 250  # at once: bounds the memory of a forward pass
 
 
 def loss_and_gradients(
@@ -54,8 +54,8 @@ def in_parts(logits: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]
 
     def of_all(parameters: Parameters, tables, sequences: Sequences, model: Model) -> torch.Tensor:
         parts = zip(
-            sequences.context.split(SEQUENCES_AT_ONCE, dim=1),
-            sequences.target.split(SEQUENCES_AT_ONCE, dim=1),
+            sequences.context.split(SEQUENCES_OF_PLAIN_PASS, dim=1),
+            sequences.target.split(SEQUENCES_OF_PLAIN_PASS, dim=1),
             strict=True,
         )
         found = [logits(parameters, tables, Sequences(*part), model) for part in parts]
@@ -66,7 +66,7 @@ def in_parts(logits: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How a job is computed where it runs.
+    """The functions that compute a job on its device.
 
     Attributes:
         embed: dataset -> tables, as the model's own `embed`.

@@ -44,7 +44,7 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
-class _Ensemble:
+class Ensemble:
     """The replicates of a job that are still training: parameters, data, and how to evaluate."""
 
     def __init__(self, job: Job, device: torch.device):
@@ -121,7 +121,7 @@ class _Ensemble:
         self.novel = self.novel and self.novel.select(index)
 
 
-class _StopRule:
+class StopRule:
     """Decides, evaluation by evaluation, which replicates stop and why."""
 
     def __init__(self, job: Job):
@@ -142,11 +142,11 @@ class _StopRule:
         return reasons
 
 
-class _Run:
-    """How far a job has come: its replicates, the record so far and the stop rule's memory."""
+class Run:
+    """A job under way: its replicates, the record so far and the stop rule's memory."""
 
     def __init__(self, job: Job, device: torch.device):
-        self.job, self.ensemble, self.rule = job, _Ensemble(job, device), _StopRule(job)
+        self.job, self.ensemble, self.rule = job, Ensemble(job, device), StopRule(job)
         self.at, n = job.evaluation.at(job.steps), len(job.seeds)
         self.metrics = {
             name: np.full((n, len(self.at)), np.nan) for name in metrics.metrics_of(job)
@@ -157,7 +157,7 @@ class _Run:
         self.steps, self.evaluations = 0, 0  # done
 
     def _history(self) -> dict[str, np.ndarray]:
-        """Return what is as long as the job has replicates, whether they still train or not."""
+        """Return the arrays with an entry for every replicate, even those that have left."""
         return {
             "stop_step": self.stop_step,
             "stop_reason": self.stop_reason,
@@ -221,7 +221,7 @@ class _Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left to train."""
+        """True once nothing is left to train."""
         return self.evaluations == len(self.at) or not len(self.active)
 
     def end(self) -> None:
@@ -229,7 +229,7 @@ class _Run:
         self._let_others_leave(self.active[:0])
 
     def record(self) -> Record:
-        """Return what the job measured."""
+        """Return the job's measurements."""
         metrics, summaries = self.metrics, {}
         if MODELS[self.job.model.name].measures_items(self.job):
             time = self.job.optimiser.learning_rate * np.asarray(self.at)
@@ -258,7 +258,7 @@ def train(
     Raises:
         Interrupted: if a signal asked the process to end; see `checkpoint`.
     """
-    run = _Run(job, torch.device(device))
+    run = Run(job, torch.device(device))
     if checkpoints:
         checkpoints.resume(run.restore)
     while not run.is_over:

@@ -1,4 +1,4 @@
-"""What a job costs, estimated from its sizes before anything runs."""
+"""Estimate a job's cost from its sizes, before anything runs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ OPERATIONS_PER_NORMAL = 100  # a normal number drawn
 
 @dataclass(frozen=True)
 class Cost:
-    """What a job costs, estimated from its sizes.
+    """The estimated cost of a job.
 
     Attributes:
         operations: floating-point operations of training, or what takes as long (evaluations and

@@ -1,4 +1,4 @@
-"""Which statistics there are, and what a claim must give each: read, not imported.
+"""List the statistics and what a claim must give each; their source is read, not imported.
 
 A function decorated with `measurements.base.statistic` in any module of this folder is a statistic
 that claims may name. The decorator's arguments are literals, so that the configuration can be

@@ -1,4 +1,4 @@
-"""What a schema cannot say: settings that exclude each other, and sizes that cannot be run."""
+"""Refuse what a schema cannot: settings that exclude each other, and sizes that cannot run."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a script imports, itself and through the library, found by reading the source."""
+"""Find what a script imports, itself and through the library, by reading the source."""
 
 import ast
 import functools
@@ -15,7 +15,7 @@ PLUGINS = {("engine", "netcdf4"): "netCDF4"}
 
 @dataclass
 class Reach:
-    """What a script reaches.
+    """The modules that a script reaches.
 
     Attributes:
         library: dotted names of the library's modules.

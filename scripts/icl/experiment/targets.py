@@ -1,4 +1,4 @@
-"""What a user asks Snakemake for by name, and what to say where that fails."""
+"""Name the targets that users ask for, and say what to do where that fails."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""What figures say in words and numbers, from the verdicts and the data's own attributes."""
+"""Write the words and numbers of figures, from verdicts and the data's own attributes."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""How loops are compiled for the CPU, and the vector instructions that they are written with.
+"""Compile loops for the CPU, and write the vector instructions that they use.
 
 Compiled loops are numba's. A row is a run of float32 numbers in a flat table, its width a multiple
 of `LANES`; rows are taken four at a time, which keeps four sums in flight.

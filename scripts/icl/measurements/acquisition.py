@@ -1,4 +1,4 @@
-"""When in-context learning is acquired at K = infinity, against N (Figures 6 b and A.4)."""
+"""Measure t_ICL at K = infinity against N, and its tail (Figures 6 b and A.4)."""
 
 from dataclasses import dataclass
 from typing import Any

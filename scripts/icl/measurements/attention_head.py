@@ -1,4 +1,4 @@
-"""Whether the one-layer transformer's attention is the one number beta (ansatz 2, equation 2)."""
+"""Test that one number, beta, describes the one-layer transformer's attention (eq. 2)."""
 
 from typing import Any
 

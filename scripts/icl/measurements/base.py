@@ -1,4 +1,4 @@
-"""What a measurement is, and what all of them share."""
+"""The form of a measurement, and the helpers that all of them share."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -70,7 +70,7 @@ UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a claim rests on.
+    """The measured quantities that a claim rests on.
 
     Attributes:
         estimates: by quantity.

@@ -1,4 +1,4 @@
-"""How long in-context learning lasts under weight decay (Figures 2 e, 3 c and A.6)."""
+"""Measure how long ICL lasts under weight decay (Figures 2 e, 3 c and A.6)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ from icl.statistics import curves, hypotheses
 
 @dataclass(frozen=True)
 class Fading:
-    """When each run acquired ICL and when it lost it again, (R,) each.
+    """The times at which each run acquired ICL and lost it again, (R,) each.
 
     Attributes:
         runs: the runs, ordered by N, K, settings, seed.

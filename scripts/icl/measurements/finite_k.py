@@ -1,4 +1,4 @@
-"""What finite K does to the acquisition of ICL: how much later, and for which seeds never."""
+"""Measure the effect of finite K on acquisition: how much later, and for which seeds never."""
 
 from typing import Any
 

@@ -23,7 +23,7 @@ from icl.theory import transience
 
 @dataclass(frozen=True)
 class Branches:
-    """Which evaluations of which runs equation 16 is about, (R, T) each.
+    """The evaluations, of each run, that equation 16 is about: (R, T) each.
 
     Attributes:
         acquired: from acquisition until ICL fades, the ICL loss small.

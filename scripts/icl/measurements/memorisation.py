@@ -1,4 +1,4 @@
-"""How the MLP alone memorises: I_K(inf) against K and over seeds (Figures 5, A.2 and A.3)."""
+"""Measure how the MLP alone memorises: I_K(inf) by K and seed (Figures 5, A.2 and A.3)."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,7 +35,7 @@ def memorising_runs(dataset: xr.Dataset) -> xr.Dataset:
 
 @dataclass(frozen=True)
 class Growth:
-    """How I_K(inf) of each seed of the MLP alone grows with K.
+    """The growth of I_K(inf) of the MLP alone with K, for each seed.
 
     Attributes:
         runs: ordered by K, then seed; none diverged, items drawn alike.

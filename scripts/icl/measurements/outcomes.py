@@ -1,4 +1,4 @@
-"""Whether a run acquires in-context learning at all: near K*, on D' and at its saddle."""
+"""Measure whether runs acquire ICL at all: near K*, on D' and at its saddle."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the theory alone decides (Figure A.1)."""
+"""Measure what the theory alone decides (Figure A.1)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a model says of itself: its keys, its metrics, its size and where its code is."""
+"""The description of a model: its keys, its metrics, its size and what it can do."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from icl.job import Job
 
 @dataclass(frozen=True)
 class Size:
-    """What one sequence costs a replicate.
+    """The cost of one sequence to a replicate.
 
     Attributes:
         weights: parameters.

@@ -1,4 +1,4 @@
-"""What the fast steps on a CPU share: rows of a table, the MLP, buffers that are kept.
+"""The parts that the fast steps on a CPU share: rows of a table, the MLP, kept buffers.
 
 Their arithmetic is that of the models' `logits`, which are the place to read it, and of plain SGD;
 tests hold the two together.
@@ -19,7 +19,7 @@ from icl.task import draws
 from icl.task.draws import Dataset, Sequences
 from icl.task.streams import NormalRows, Purpose
 
-SEQUENCES_AT_ONCE = 500  # of a forward pass alone: bounds its memory
+SEQUENCES_OF_FAST_PASS = 500  # at once: bounds the memory of a forward pass
 # Packs one replicate's items (K, D), times a factor, and labels (K,) into rows (K, P).
 Pack = Callable[[torch.Tensor, torch.Tensor, float, torch.Tensor], None]
 
@@ -90,7 +90,7 @@ class InParts:
         self.make, self.n_replicates, self.made = make, 0, {}
 
     def part(self, shape: tuple[int, int, int]):
-        """Return what computes such a part, the same as before while no replicate leaves."""
+        """Return the object that computes a part of this shape, kept until a replicate leaves."""
         if shape[0] != self.n_replicates:
             self.n_replicates, self.made = shape[0], {}
         if shape not in self.made:
@@ -103,8 +103,8 @@ class InParts:
         """Compute the logits (R, B); the model is the job's."""
         n_replicates, n_sequences, length = sequences.context.shape
         out = buffer(n_replicates, n_sequences)
-        for first in range(0, n_sequences, SEQUENCES_AT_ONCE):
-            n = min(SEQUENCES_AT_ONCE, n_sequences - first)
+        for first in range(0, n_sequences, SEQUENCES_OF_FAST_PASS):
+            n = min(SEQUENCES_OF_FAST_PASS, n_sequences - first)
             part = self.part((n_replicates, n, length))
             part.logits(parameters, tables, sequences, first, out)
         return out

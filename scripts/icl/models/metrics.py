@@ -1,4 +1,4 @@
-"""What a job measures at every evaluation; free of torch, so that analysis can read it."""
+"""The metrics of a job; free of torch, so that analysis can read them."""
 
 from icl.job import Job
 from icl.models import MODELS
@@ -24,7 +24,7 @@ ITEM_METRICS = {
 
 
 def metrics_of(job: Job) -> dict[str, str]:
-    """Return what a job measures at every evaluation: name -> long name."""
+    """List the metrics that a job measures at every evaluation: name -> long name."""
     model = MODELS[job.model.name]
     metrics = dict(METRICS) if model.reads_context else {}
     if model.measures_items(job):

@@ -1,4 +1,4 @@
-"""What a job would cost on a GPU, estimated from its sizes: operations, bytes, block and hours.
+"""Estimate a job's cost on a GPU from its sizes: operations, bytes, block and hours.
 
 Nothing here is measured. Operations and memory are those of `icl.experiment.cost`. Bytes and
 kernels are counted on one step of the real engine on the `meta` device, where it runs as it would
@@ -75,7 +75,7 @@ def _n_bytes(tensor: torch.Tensor) -> int:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a job asks of a GPU.
+    """A job's demand on a GPU.
 
     Attributes:
         operations: floating-point operations of a replicate-step.
@@ -110,7 +110,7 @@ class Demand:
 
 def _traffic(job: Job, n_replicates: int) -> Traffic:
     sized = replace(job, seeds=tuple(range(n_replicates)))
-    ensemble = training._Ensemble(sized, torch.device("meta"))
+    ensemble = training.Ensemble(sized, torch.device("meta"))
     with Traffic() as traffic:
         ensemble.train_step(0)
     return traffic

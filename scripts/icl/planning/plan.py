@@ -1,4 +1,4 @@
-"""What a size will take, before any of it is run: jobs, steps, operations, memory, disk, hours."""
+"""Plan a size before any of it runs: jobs, steps, operations, memory, disk and hours."""
 
 import sys
 import time
@@ -26,7 +26,7 @@ BYTES_PER_NUMBER = 10
 
 @dataclass(frozen=True)
 class Row:
-    """What an experiment takes; a run that stops early takes less.
+    """An experiment's cost; a run that stops early takes less.
 
     Attributes:
         experiment: its name.
@@ -108,7 +108,7 @@ def seconds_per_replicate_step(job: Job) -> float:
     seeds = job.seeds[:MOST_REPLICATES]
     never = Stop("never", None, None, None)
     torch.set_num_threads(1)
-    ensemble = training._Ensemble(replace(job, seeds=seeds, stop=never), torch.device("cpu"))
+    ensemble = training.Ensemble(replace(job, seeds=seeds, stop=never), torch.device("cpu"))
     ensemble.train_step(0)  # makes its buffers, and compiles
     ensemble.evaluate(0)
     start, done = time.perf_counter(), 0

@@ -1,4 +1,4 @@
-"""How far a size has come, read from the files that its jobs leave: nothing is locked or asked."""
+"""Report the progress of a size from the files that its jobs leave; no run is disturbed."""
 
 import csv
 import re
@@ -18,7 +18,7 @@ _METER = re.compile(r" (\d+)/(\d+) \[.*?, (\d+) replicates left")
 
 @dataclass
 class Progress:
-    """How far an experiment has come; operations are those of `icl.experiment.cost`.
+    """An experiment's progress, in jobs and in the operations of `icl.experiment.cost`.
 
     Attributes:
         done: names of finished jobs.

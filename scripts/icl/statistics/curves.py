@@ -15,7 +15,7 @@ from scipy import optimize, special, stats
 
 @dataclass(frozen=True)
 class Passage:
-    """When each run first passed a level.
+    """The time at which each run first passed a level.
 
     Attributes:
         time: (R,) its clock there, or, where it never did, at its last evaluation.

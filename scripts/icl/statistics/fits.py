@@ -81,7 +81,7 @@ def fit_logistic(
 
 @dataclass(frozen=True)
 class TrendFit:
-    """How positive y grows with positive x; (B,) each, NaN where a y is not finite.
+    """A power law of positive y in positive x; (B,) each, NaN where a y is not finite.
 
     Attributes:
         slope: of the straight line, by least squares.

@@ -64,7 +64,7 @@ def log_rank(
 
 @dataclass(frozen=True)
 class Trend:
-    """How log time depends on a covariate: its slope with Wald's interval, and the rest.
+    """The dependence of log time on a covariate: its slope with Wald's interval, and the rest.
 
     Attributes:
         slope: of log time on the covariate.

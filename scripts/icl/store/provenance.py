@@ -1,4 +1,4 @@
-"""Where a number comes from: commit, versions, device, time."""
+"""Record where a number comes from: commit, versions, device and time."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What a job trains on: the paper's D, its D', items of Zipf's ranks, and K = infinity.
+"""Draw what a job trains on: the paper's D, its D', Zipf's ranks, and K = infinity.
 
 Evaluations of ICL and IWL do not follow the task: contexts uniform over items, labels as they fall,
 targets uniform. So a curve means the same on every task. On D' it must not follow: a head that

@@ -22,7 +22,7 @@ MASK = 0xFFFFFFFF
 
 
 class Purpose(IntEnum):
-    """What a draw is for. The numbers are part of every result: never reuse or renumber one."""
+    """The purpose of a draw. The numbers are part of every result: never reuse or renumber one."""
 
     INITIALISATION = 0
     ITEMS = 1

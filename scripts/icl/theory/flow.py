@@ -43,7 +43,7 @@ class Trajectory:
 
     @property
     def acquired(self) -> bool:
-        """Whether ICL is acquired within the path."""
+        """True if ICL is acquired within the path."""
         return bool(np.isfinite(self.acquisition_time))
 
 

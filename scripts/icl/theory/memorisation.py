@@ -1,4 +1,4 @@
-"""What the theory needs of a memorising MLP: I_K(t), tau_K, and whether I_K(inf) is finite."""
+"""The theory of a memorising MLP: I_K(t), tau_K, K*, and whether I_K(inf) is finite."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +24,7 @@ class Kinetics(StrEnum):
 
 @dataclass(frozen=True)
 class KineticsDecision:
-    """Whether I_K(t) converges, as far as a finite record tells.
+    """A decision on whether I_K(t) converges, as far as a finite record tells.
 
     Attributes:
         kinetics: The verdict.

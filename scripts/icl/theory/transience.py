@@ -141,7 +141,7 @@ def _half_minus_log(name: str, loss: ArrayLike) -> NDArray[np.float64]:
 
 
 def other_loss_of_signed_logit(small_loss: ArrayLike) -> NDArray[np.float64]:
-    """Return what equation 16 approximates, under the same premises but for any loss.
+    """Return the other loss without equation 16's approximation, so for a loss of any size.
 
     A logit of fixed size w, always right on one kind of sequence and right half of the time on the
     other, costs softplus(-w) on the first, and on the second its mean with softplus(w).

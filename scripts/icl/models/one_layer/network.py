@@ -20,7 +20,7 @@ from icl.models.layers import Parameters, initialise_linear, linear, mlp, mlp_sh
 from icl.task.draws import Dataset, Sequences
 
 LAYERNORM_EPSILON = 1e-5  # as in PyTorch's nn.LayerNorm
-SEQUENCES_AT_ONCE = 32  # whose tokens are gathered in float64, for the order parameters
+SEQUENCES_IN_FLOAT64 = 32  # at once, whose tokens the order parameters gather
 
 GROUPS = {
     "query": "attention",
@@ -146,8 +146,8 @@ def order_parameters(
     block = p["value"][:, dim:, dim:]  # (R, 2, 2), to and from the components of +1 and -1
     n_sequences = sequences.target.shape[1]
     sums: dict[str, torch.Tensor] = {}
-    for first in range(0, n_sequences, SEQUENCES_AT_ONCE):
-        part = slice(first, first + SEQUENCES_AT_ONCE)
+    for first in range(0, n_sequences, SEQUENCES_IN_FLOAT64):
+        part = slice(first, first + SEQUENCES_IN_FLOAT64)
         context = look_up(tables.labelled, sequences.context[:, part]).double()
         target = look_up(tables.unlabelled, sequences.target[:, part]).double()
         if model.layernorm_affine:
