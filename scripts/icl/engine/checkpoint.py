@@ -146,7 +146,7 @@ class Checkpoints:
 
         Args:
             restore: takes a state; raises ValueError, before it changes anything, if it is of other
-            shapes than this code's.
+                shapes than this code's.
         """
         refused = 0
         for path in sorted(self.folder.glob(f"*{SUFFIX}"), reverse=True):

@@ -22,7 +22,7 @@ def of_items(
         tables: of the dataset.
         model: its configuration.
         probabilities: (K,), how likely each item is in training, where they are not all alike. They
-        weigh c1, c2 and c3, which stand for the training loss; accuracy and loss are of items.
+            weigh c1, c2 and c3, which stand for the training loss; accuracy and loss are of items.
     """
     n_replicates, n_items = tables.labels.shape
     sums: Measured = {}

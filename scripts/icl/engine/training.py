@@ -33,7 +33,7 @@ def resolve_device(name: str) -> torch.device:
 
     Raises:
         DeviceError: if "cuda" is asked for where there is none, so that a GPU allocation never
-        trains on its CPU.
+            trains on its CPU.
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:

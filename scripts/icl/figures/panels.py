@@ -140,7 +140,7 @@ def fading(
 
     Args:
         groups: for each line, the mask of its runs (R,), its label and its dashes; colours follow
-        their order.
+            their order.
         title: of the legend.
     """
     clock, accuracy = runs["theory_time"].values, runs["icl_accuracy"].values

@@ -19,7 +19,7 @@ class NotComputableError(Exception):
 
     Args:
         message: why.
-        **details: what was seen nevertheless, for the verdict's details and the figures.
+            **details: what was seen nevertheless, for the verdict's details and the figures.
     """
 
     def __init__(self, message: str, **details: Any):
@@ -122,7 +122,7 @@ def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
     """Join the runs that play several roles into one dataset.
 
     Args:
-        roles: those that `data` lacks are left out; evaluations are padded with NaN.
+            roles: those that `data` lacks are left out; evaluations are padded with NaN.
 
     Raises:
         NotComputableError: if a seed has two runs of one setting, which are one replicate.

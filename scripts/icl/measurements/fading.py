@@ -48,7 +48,7 @@ def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attenti
 
     Args:
         decayed: "attention", runs in which beta and w (all of the attention) have one decay; "w",
-        those in which beta has none. Source: caption of Figure A.6; the confirmation is ours.
+            those in which beta has none. Source: caption of Figure A.6; the confirmation is ours.
     """
     runs = undiverged(sorted_runs(dataset))
     on_w, on_beta = runs["w_decay"].values, runs["beta_decay"].values

@@ -83,7 +83,7 @@ class InParts:
 
     Args:
         make: (R, B, N) -> the object that computes B sequences, which has `logits(parameters,
-        tables, sequences, first, out)`.
+            tables, sequences, first, out)`.
     """
 
     def __init__(self, make: Callable[[tuple[int, int, int]], object]):

@@ -17,7 +17,7 @@ def initialise_linear(
 
     Args:
         shapes: name -> (out, in) of a weight or (out, in) of the layer a bias belongs to; a bias is
-        named `*_bias` and has `out` entries. Both are uniform within 1 / sqrt(in).
+            named `*_bias` and has `out` entries. Both are uniform within 1 / sqrt(in).
         first_draw: number of the first of these parameters' draws.
     """
     parameters = {}

@@ -116,7 +116,7 @@ def seed_resamples(
         strata: (R,) a label for each run, as of its N and K.
         seeds: (R,) of each run; at most one run of a seed in a stratum.
         groups: (R,) a label for each run's seed, within which seeds are drawn; None: one group.
-        Where some seeds were run in fewer strata than others, theirs would be missed too often.
+            Where some seeds were run in fewer strata than others, theirs would be missed too often.
     """
     generator = np.random.default_rng(seed)
     values, first, of_run = np.unique(seeds, return_index=True, return_inverse=True)

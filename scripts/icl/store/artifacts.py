@@ -90,7 +90,7 @@ def read(path: str | os.PathLike) -> xr.Dataset:
 
     Raises:
         ArtifactError: if it is missing, truncated, unstamped, or its contents do not match its
-        digest; the message names the file and what to do.
+            digest; the message names the file and what to do.
         OSError: if it is there and may not, or cannot, be read.
     """
     if not Path(path).is_file():
@@ -146,7 +146,7 @@ def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[st
 
     Raises:
         ArtifactError: if a collected file holds other jobs than the configuration's, or lacks some
-        without naming them as missing, as one brought from elsewhere may.
+            without naming them as missing, as one brought from elsewhere may.
     """
     datasets = {Path(path).stem: read(path) for path in paths}
     for name, dataset in datasets.items():

@@ -78,7 +78,7 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
 
     Raises:
         WriteError: if the file system refuses; what stood there before is untouched, unless it is
-        the last flush that fails: then the new file is in place, whole.
+            the last flush that fails: then the new file is in place, whole.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}.part")

@@ -63,7 +63,7 @@ def draw_dataset(
         n_items: K.
         item_dim: D.
         item_labels: "random" (each label a fair coin, the paper's section 2) or "balanced" (half of
-        the items each, as the authors released; a -1 more where K is odd).
+            the items each, as the authors released; a -1 more where K is odd).
     """
     if n_items > MANY_ITEMS:  # one at a time: its draws need several times its memory
         parts = [

@@ -55,7 +55,7 @@ def icl_accuracy_with_mlp(
 
     Args:
         novel_logit_rms: Root mean square of the MLP's logit on novel items (logit), taken as normal
-        and unrelated to the label; broadcastable.
+            and unrelated to the label; broadcastable.
     """
     n_others = context_length_of(context_length) - 1
     beta, w = finite("beta", beta), finite("w", w)

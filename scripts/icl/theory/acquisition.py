@@ -76,12 +76,12 @@ def t_icl_integrated(
 
     Args:
         flow: "early" for equations 31 and 32, until they diverge; "loss" for the flow of equation 5
-        with no MLP, until the accuracy is reached.
+            with no MLP, until the accuracy is reached.
         accuracy: The ICL accuracy that counts as acquired; only for the flow of the loss.
 
     Raises:
         FlowError: If the integrator fails, or the flow of the loss takes far longer than the early
-        flow does.
+            flow does.
     """
     n = context_length_of(context_length)
     beta0 = finite("beta0", beta0)

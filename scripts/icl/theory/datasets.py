@@ -73,9 +73,9 @@ def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
 
     Args:
         params: Overrides of `KINETICS_DEFAULTS`: context_length N (tokens), beta0, weight_decay
-        lambda_w on w (1/theory time), n_items K, memorisation_exponent nu, critical_n_items
-        (items), logit_spread (logit), growth_exponent, capacity_i_infinity (theory time), time_max
-        (theory time), n_times.
+            lambda_w on w (1/theory time), n_items K, memorisation_exponent nu, critical_n_items
+            (items), logit_spread (logit), growth_exponent, capacity_i_infinity (theory time),
+            time_max (theory time), n_times.
     """
     p = _merged(KINETICS_DEFAULTS, params)
     n = p["context_length"]
@@ -138,7 +138,7 @@ def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
 
     Args:
         params: Overrides of `LANDSCAPE_DEFAULTS`: context_length N (tokens), beta_range, w_range
-        (logit), n_grid, starts (pairs of beta0 and w0), time_max (theory time), n_times.
+            (logit), n_grid, starts (pairs of beta0 and w0), time_max (theory time), n_times.
     """
     p = _merged(LANDSCAPE_DEFAULTS, params)
     n = p["context_length"]
@@ -193,8 +193,8 @@ def initial_conditions(params: Mapping[str, Any] | None = None) -> xr.Dataset:
 
     Args:
         params: Overrides of `INITIAL_CONDITIONS_DEFAULTS`: context_length N (tokens; t_ICL/N does
-        not depend on it), beta0_range, n_beta0, near_origin_fit and nullcline_fit (ranges of
-        beta0), beta0_mean, beta0_sd, n_samples, n_bins, seed.
+            not depend on it), beta0_range, n_beta0, near_origin_fit and nullcline_fit (ranges of
+            beta0), beta0_mean, beta0_sd, n_samples, n_bins, seed.
     """
     p = _merged(INITIAL_CONDITIONS_DEFAULTS, params)
     n = p["context_length"]

@@ -92,7 +92,7 @@ def early_flow(
 
     Args:
         t_max: Theory time at which to stop. Needed if c1 is a function, which may let ICL never be
-        acquired, and for the balanced task.
+            acquired, and for the balanced task.
         balanced: True for the task D' (equation 9).
 
     Raises:

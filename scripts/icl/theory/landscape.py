@@ -194,7 +194,7 @@ def average(
 
     Args:
         kernel: Takes the logit (P, L, M), the surplus (M,), w and the two shares of attention (P,
-        1, 1), and N - 1; returns (P, L, M).
+            1, 1), and N - 1; returns (P, L, M).
         nodes: Surplus and its weights, both (M,).
         mlp: MLP logits and their weights, both (L,).
     """
