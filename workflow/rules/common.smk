@@ -28,7 +28,7 @@ try:
 except ConfigError as error:
     # Not a WorkflowError, which would add the lines of this file to a message for users.
     sys.exit(f"The configuration cannot be run:\n{error}")
-config["claims"] = SOURCES.in_order(config["claims"])  # Snakemake puts changed ones first
+config["claims"] = SOURCES.in_order(config["claims"])
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
 COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
