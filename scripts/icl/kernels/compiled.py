@@ -1,7 +1,7 @@
-"""Compile loops for the CPU, and write the vector instructions that they use.
+"""How numba compiles loops for the CPU, and the vector instructions that they are written with.
 
-Compiled loops are numba's. A row is a run of float32 numbers in a flat table, its width a multiple
-of `LANES`; rows are taken four at a time, which keeps four sums in flight.
+A row is a run of float32 numbers in a flat table, its width a multiple of `LANES`. Rows are taken
+four at a time, which keeps four sums in flight.
 """
 
 import functools
@@ -16,12 +16,12 @@ from numba.core import caching, cgutils, types
 from numba.extending import intrinsic
 
 LANES = 16  # float32 numbers of a cache line, and of the widest vectors
-# Left free around what loops write: where a loop's arrays lie closer together than it takes steps,
-# it is not vectorised, and its sums would be rounded otherwise than in the next run.
+# Left free around what loops write: a loop whose arrays lie closer together than its steps is not
+# vectorised, and would round its sums otherwise than in the next run.
 MARGIN = 256
 NEVER = np.float32(-1e30)  # the score of a row that must not be attended to
-# Sums may be reordered, so that they vectorise; infinities and NaN keep their meaning, for they
-# tell that a replicate has diverged.
+# Sums may be reordered, so that they vectorise; infinities and NaN, by which a divergence is seen,
+# keep their meaning.
 FAST = ("reassoc", "contract", "nsz", "arcp")
 
 
@@ -32,8 +32,7 @@ def _use_wide_vectors() -> None:
         numba.config.CPU_FEATURES = features.flatten() + ",-prefer-256-bit"
 
 
-HERE = Path(__file__).parent
-MODULES = (*sorted(HERE.glob("*.py")), HERE.parent / "task/streams.py")  # that hold compiled loops
+MODULES = sorted(Path(__file__).parent.glob("*.py"))
 
 
 @functools.cache
@@ -42,9 +41,9 @@ def _digest_of_modules() -> str:
 
 
 class _Together:
-    """A compiled loop is kept as long as no module of loops has changed.
+    """Drops a loop from the disk when any module of this folder changes.
 
-    numba looks at a loop's own module alone, but a loop holds what it calls of the others.
+    numba looks at a loop's own module alone, but a loop holds what it calls in the others.
     """
 
     def get_source_stamp(self):
@@ -79,7 +78,7 @@ def padded_width(n: int) -> int:
 
 
 @inline_loop
-def scratch(n):  # pragma: no cover - compiled
+def scratch(n):
     """Make n zeros with a margin around them."""
     return np.zeros(n + 2 * MARGIN, np.float32)[MARGIN : MARGIN + n]
 
@@ -92,9 +91,16 @@ def _word(value: int) -> ir.Constant:
     return ir.IntType(64)(value)
 
 
-def _address(context, builder, array_type, array, offset):
+def _address(context, builder, array_type, array, offset=None):
     data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [offset])
+    return builder.gep(data, [_word(0) if offset is None else offset])
+
+
+def _row_addresses(context, builder, table_type, table, offsets):
+    return [
+        _address(context, builder, table_type, table, offset)
+        for offset in cgutils.unpack_tuple(builder, offsets)
+    ]
 
 
 def _load(builder, address, first):
@@ -132,15 +138,18 @@ def prefetch(typing_context, array, offset):
     return types.void(array, types.intp), generate
 
 
+FOUR_OFFSETS = types.UniTuple(types.uint64, 4)
+
+
 @intrinsic(prefer_literal=True)
-def dot_rows(typing_context, table, o0, o1, o2, o3, vector, out, place, width):
-    """Multiply four rows, which start at o0 to o3, by a vector: to out[place : place + 4]."""
+def dot_rows(typing_context, table, offsets, vector, out, place, width):
+    """Multiply four rows, which start at the offsets, by a vector: to out[place : place + 4]."""
     n = width.literal_value
 
     def generate(context, builder, signature, arguments):
         kinds = signature.args
-        rows = [_address(context, builder, kinds[0], arguments[0], o) for o in arguments[1:5]]
-        by = _address(context, builder, kinds[5], arguments[5], _word(0))
+        rows = _row_addresses(context, builder, kinds[0], *arguments[:2])
+        by = _address(context, builder, kinds[2], arguments[2])
         sums = [None] * 4
         for i in range(0, n, LANES):
             factor = _load(builder, by, i)
@@ -155,23 +164,22 @@ def dot_rows(typing_context, table, o0, o1, o2, o3, vector, out, place, width):
             _add_shuffled(builder, *two, (0, 4, 2, 6), (1, 5, 3, 7)) for two in (sums[:2], sums[2:])
         ]
         totals = _add_shuffled(builder, *pairs, (0, 1, 4, 5), (2, 3, 6, 7))
-        _store(builder, totals, _address(context, builder, kinds[6], *arguments[6:8]))
+        _store(builder, totals, _address(context, builder, kinds[3], *arguments[3:5]))
         return context.get_dummy_value()
 
-    offsets = (types.uint64,) * 4
-    return types.void(table, *offsets, vector, out, types.intp, width), generate
+    return types.void(table, FOUR_OFFSETS, vector, out, types.intp, width), generate
 
 
 @intrinsic(prefer_literal=True)
-def add_rows(typing_context, table, o0, o1, o2, o3, factors, place, out, width):
-    """Add four rows, which start at o0 to o3, times factors[place : place + 4], to out."""
+def add_rows(typing_context, table, offsets, factors, place, out, width):
+    """Add four rows, which start at the offsets, times factors[place : place + 4], to out."""
     n = width.literal_value
 
     def generate(context, builder, signature, arguments):
         kinds = signature.args
-        rows = [_address(context, builder, kinds[0], arguments[0], o) for o in arguments[1:5]]
-        factor = _address(context, builder, kinds[5], *arguments[5:7])
-        to = _address(context, builder, kinds[7], arguments[7], _word(0))
+        rows = _row_addresses(context, builder, kinds[0], *arguments[:2])
+        factor = _address(context, builder, kinds[2], *arguments[2:4])
+        to = _address(context, builder, kinds[4], arguments[4])
         every = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
         spread = []
         for m in range(4):
@@ -188,12 +196,11 @@ def add_rows(typing_context, table, o0, o1, o2, o3, factors, place, out, width):
             _store(builder, total, builder.gep(to, [_word(i)]))
         return context.get_dummy_value()
 
-    offsets = (types.uint64,) * 4
-    return types.void(table, *offsets, factors, types.intp, out, width), generate
+    return types.void(table, FOUR_OFFSETS, factors, types.intp, out, width), generate
 
 
 @compile_loop
-def exponential(x):  # pragma: no cover - compiled
+def exponential(x):
     """Return exp(x) for x <= 0 in float32, in a form that vectorises; 0 below -88."""
     power = (x if x > np.float32(-88) else np.float32(-88)) * np.float32(1.4426950408889634)
     whole = np.floor(power + np.float32(0.5))
@@ -206,3 +213,21 @@ def exponential(x):  # pragma: no cover - compiled
     value = value * rest + np.float32(6.9314718055994531e-1)
     value = value * rest + np.float32(1.0)
     return value * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@inline_loop
+def softmax(scores):
+    """Turn scores into weights, in place.
+
+    One score that is not finite makes all of them NaN, which the largest alone would not.
+    """
+    top, zero, total = scores[0], np.float32(0), np.float32(0)
+    for n in range(scores.shape[0]):
+        top = max(top, scores[n])
+        zero += np.float32(0) * scores[n]
+    for n in range(scores.shape[0]):
+        scores[n] = exponential(scores[n] - top)
+        total += scores[n]
+    scale = (np.float32(1) + zero) / total
+    for n in range(scores.shape[0]):
+        scores[n] *= scale

@@ -1,16 +1,13 @@
-"""Compiled loops on a CPU: what `fused` does between matrix products."""
+"""What the fast steps do between matrix products."""
 
 import numpy as np
 
-from icl.kernels.compiled import compile_loop, exponential, scratch
+from icl.kernels.compiled import compile_loop, scratch, softmax
 
 
 @compile_loop
-def pack_tokens(items, labels, scale, epsilon, rows):  # pragma: no cover - compiled
-    """Fill rows (K, P) from one replicate's items (K, D), times scale, and labels (K,): LayerNorm.
-
-    A row is its token's first D + 1 components and zeros; the last component is minus their sum.
-    """
+def pack_tokens(items, labels, scale, epsilon, rows):
+    """Fill rows (K, P) with the normalised tokens of items (K, D), times scale, and labels (K,)."""
     n_items, item_dim = items.shape
     width = np.float32(item_dim + 2)
     for k in range(n_items):
@@ -20,8 +17,7 @@ def pack_tokens(items, labels, scale, epsilon, rows):  # pragma: no cover - comp
             total += x[i]
             square += x[i] * x[i]
         mean = (scale * total + np.float32(1)) / width
-        # Items have mean 0 but for chance, so that the mean's square is a small part of the
-        # variance, and nothing is lost in the difference.
+        # Items have mean 0 but for chance: the mean's square is small, and the difference exact.
         variance = (scale * scale * square + np.float32(1)) / width - mean * mean
         norm = np.float32(1) / np.sqrt(variance + epsilon)
         factor, shift = scale * norm, mean * norm
@@ -33,14 +29,11 @@ def pack_tokens(items, labels, scale, epsilon, rows):  # pragma: no cover - comp
 
 
 @compile_loop
-def target_tokens(
-    rows, labels, target, first, epsilon, tokens, target_labels
-):  # pragma: no cover - compiled
-    """Fill the targets' tokens (R, B, E), which have an empty label, and their labels (R, B).
+def target_tokens(rows, labels, target, first, epsilon, tokens, target_labels):
+    """Fill tokens (R, B, E) of targets (R, all) without their labels, and the labels (R, B).
 
-    Rows are those of `pack_tokens`, (R, K, P); targets (R, all) are taken from the first on. Of a
-    row's two label components one stands for 0 and one for 1: they tell what LayerNorm subtracted
-    and by what it scaled, and so the item.
+    Rows (R, K, P) are those of `pack_tokens`. Of a row's two label components one stands for 0 and
+    one for 1: they tell what LayerNorm subtracted and by what it scaled, and so the item.
     """
     n_replicates, n_sequences, n_components = tokens.shape
     item_dim, width = n_components - 2, np.float32(n_components)
@@ -72,11 +65,10 @@ def target_tokens(
 
 
 @compile_loop
-def balanced_sequences(words, items, n_positive, context, target):  # pragma: no cover - compiled
-    """Fill the context (R, B, N) and target (R, B) of D' as `sampling.arrange_balanced` does.
+def balanced_sequences(words, items, n_positive, context, target):
+    """Fill context and target as `sampling.arrange_balanced` does.
 
-    Words (R, B, 2 N + 1) choose items, arrange the labels and choose the target; items (R, K) are
-    sorted by label, the first n_positive (R,) labelled +1.
+    Items (R, K) are sorted by label; the first n_positive (R,) are labelled +1.
     """
     n_replicates, n_sequences, length = context.shape
     n_items = items.shape[1]
@@ -86,7 +78,7 @@ def balanced_sequences(words, items, n_positive, context, target):  # pragma: no
             chosen, to = words[r, b, :length], context[r, b]
             arranged = words[r, b, length : 2 * length]
             for n in range(length):
-                larger = 0  # words, of which the largest half stand for +1; of equal ones the first
+                larger = 0  # words; the largest half of them mean +1, of equal ones the first
                 for m in range(n):
                     larger += arranged[m] >= arranged[n]
                 for m in range(n + 1, length):
@@ -99,8 +91,8 @@ def balanced_sequences(words, items, n_positive, context, target):  # pragma: no
 
 
 @compile_loop
-def pack_items(items, labels, scale, rows):  # pragma: no cover - compiled
-    """Fill rows (K, P) from one replicate's items (K, D), times scale, and labels (K,)."""
+def pack_items(items, labels, scale, rows):
+    """Fill rows (K, P) with items (K, D), times scale, and labels (K,)."""
     n_items, item_dim = items.shape
     for k in range(n_items):
         for i in range(item_dim):
@@ -111,8 +103,8 @@ def pack_items(items, labels, scale, rows):  # pragma: no cover - compiled
 
 
 @compile_loop
-def target_items(rows, target, first, items, target_labels):  # pragma: no cover - compiled
-    """Look the targets' items (R, B, D) and labels (R, B) up in the rows of `pack_items`."""
+def target_items(rows, target, first, items, target_labels):
+    """Look up the targets' items (R, B, D) and labels (R, B) in the rows of `pack_items`."""
     n_replicates, n_sequences, item_dim = items.shape
     for r in range(n_replicates):
         for b in range(n_sequences):
@@ -123,8 +115,8 @@ def target_items(rows, target, first, items, target_labels):  # pragma: no cover
 
 
 @compile_loop
-def normalise_items(items, epsilon, tokens):  # pragma: no cover - compiled
-    """Fill tokens (R, B, D + 2) of items (R, B, D) with an empty label: LayerNorm."""
+def normalise_items(items, epsilon, tokens):
+    """Normalise items (R, B, D) with an empty label to tokens (R, B, E)."""
     n_replicates, n_sequences, item_dim = items.shape
     width = np.float32(item_dim + 2)
     for r in range(n_replicates):
@@ -145,17 +137,10 @@ def normalise_items(items, epsilon, tokens):  # pragma: no cover - compiled
 
 
 @compile_loop
-def train_head(w, beta, read, read_slope, logit_gradient, keep, rate):  # pragma: no cover
-    """Train the minimal model's scalars (R,), each kept by its own factor, from `Attention.head`.
+def train_head(w, beta, read, read_slope, logit_gradient, keep, rate):
+    """Train the minimal model's w and beta (R,) from what `Attention.head` fills, (R, B) each.
 
-    Args:
-        w: (R,), the factor of read in the logit.
-        beta: (R,), with respect to which read has the derivative read_slope.
-        read: (R, B).
-        read_slope: (R, B).
-        logit_gradient: (R, B).
-        keep: of w and beta, 1 - rate * weight decay.
-        rate: the learning rate.
+    keep holds 1 - rate * weight decay of w, and that of beta.
     """
     for r in range(read.shape[0]):
         by_w, by_beta = np.float32(0), np.float32(0)
@@ -168,8 +153,8 @@ def train_head(w, beta, read, read_slope, logit_gradient, keep, rate):  # pragma
 
 
 @compile_loop
-def add_bias_relu(hidden, bias):  # pragma: no cover - compiled
-    """Turn a layer's products (R, B, d) into its activations, in place; NaN stays NaN."""
+def add_bias_relu(hidden, bias):
+    """Add the bias (R, d) to products (R, B, d) and apply ReLU, in place; NaN stays NaN."""
     for r in range(hidden.shape[0]):
         for b in range(hidden.shape[1]):
             for i in range(hidden.shape[2]):
@@ -178,8 +163,8 @@ def add_bias_relu(hidden, bias):  # pragma: no cover - compiled
 
 
 @compile_loop
-def relu_backward(gradient, hidden, bias, keep, rate):  # pragma: no cover - compiled
-    """Mask the gradient (R, B, d) of activations, in place, and train the layer's bias (R, d)."""
+def relu_backward(gradient, hidden, bias, keep, rate):
+    """Take the gradient (R, B, d) back through ReLU, in place, and train the bias (R, d)."""
     total = scratch(bias.shape[1])
     for r in range(gradient.shape[0]):
         total[:] = 0
@@ -193,10 +178,8 @@ def relu_backward(gradient, hidden, bias, keep, rate):  # pragma: no cover - com
 
 
 @compile_loop
-def read_out(
-    hidden, bias, readout, readout_bias, others, first, logits
-):  # pragma: no cover - compiled
-    """Fill logits[:, first : first + B] from the second hidden layer's products (R, B, d)."""
+def read_out(hidden, bias, readout, readout_bias, others, first, logits):
+    """Fill logits[:, first : first + B] from the last hidden layer's products (R, B, d)."""
     for r in range(hidden.shape[0]):
         for b in range(hidden.shape[1]):
             logit = readout_bias[r, 0] + others[r, b]
@@ -207,27 +190,15 @@ def read_out(
 
 
 @compile_loop
-def train_readout(
-    hidden, bias, readout, readout_bias, labels, others, keep, rate, logit_gradient
-):  # pragma: no cover - compiled
+def train_readout(hidden, bias, readout, readout_bias, labels, others, keep, rate, logit_gradient):
     """Train the MLP's last layer, and the bias before it, and pass the gradient on.
 
-    One pass: activations, logit, the loss's gradient -l sigma(-l z) / B, and the layer's gradients.
-
-    Args:
-        hidden: (R, B, d) the second hidden layer's products; becomes their gradient.
-        bias: (R, d) that layer's bias.
-        readout: (R, 1, d).
-        readout_bias: (R, 1).
-        labels: (R, B) the targets' labels.
-        others: (R, B) what else adds to the logit.
-        keep: 1 - rate * weight decay.
-        rate: the learning rate.
-        logit_gradient: (R, B), filled.
+    One pass gives activations, logit (with `others` added), the loss's gradient -l sigma(-l z) / B,
+    which fills logit_gradient (R, B), and the layer's gradients. hidden (R, B, d), the last hidden
+    layer's products, becomes their gradient. keep is 1 - rate * weight decay.
     """
     n_replicates, n_sequences, n_hidden = hidden.shape
-    readout_gradient = scratch(n_hidden)
-    bias_gradient = scratch(n_hidden)
+    readout_gradient, bias_gradient = scratch(n_hidden), scratch(n_hidden)
     for r in range(n_replicates):
         readout_gradient[:] = 0
         bias_gradient[:] = 0
@@ -255,8 +226,8 @@ def train_readout(
 
 
 @compile_loop
-def sequences_of_tokens(rows, context, first, tokens):  # pragma: no cover - compiled
-    """Fill the context's tokens, tokens[:, :-1] of (B, N + 1, E), of one replicate's sequences."""
+def sequences_of_tokens(rows, context, first, tokens):
+    """Fill the context's tokens, tokens[:, :-1] of (B, N + 1, E), for one replicate."""
     n_sequences, n_tokens, n_components = tokens.shape
     for b in range(n_sequences):
         for n in range(n_tokens - 1):
@@ -269,33 +240,20 @@ def sequences_of_tokens(rows, context, first, tokens):  # pragma: no cover - com
 
 
 @compile_loop
-def causal_softmax(scores, with_self):  # pragma: no cover - compiled
-    """Turn the scores (B, N + 1, N + 1) into weights; the last token attends to itself or not.
-
-    A score that is not finite makes its row NaN.
-    """
+def causal_softmax(scores, with_self):
+    """Turn scores (B, N + 1, N + 1) into weights; the last token attends to itself or not."""
     n_tokens = scores.shape[1]
     for b in range(scores.shape[0]):
         for i in range(n_tokens):
             row = scores[b, i]
             length = i + 1 if with_self or i < n_tokens - 1 else i
-            top, zero, total = row[0], np.float32(0), np.float32(0)
-            for j in range(length):
-                top = max(top, row[j])
-                zero += np.float32(0) * row[j]
-            for j in range(length):
-                row[j] = exponential(row[j] - top)
-                total += row[j]
-            scale = (np.float32(1) + zero) / total
-            for j in range(length):
-                row[j] *= scale
-            for j in range(length, n_tokens):
-                row[j] = 0
+            softmax(row[:length])
+            row[length:] = 0
 
 
 @compile_loop
-def softmax_backward(weights, gradient):  # pragma: no cover - compiled
-    """Turn the gradient of softmax weights (B, N + 1, N + 1) into that of scores, in place."""
+def softmax_backward(weights, gradient):
+    """Turn the gradient of the weights (B, N + 1, N + 1) into that of the scores, in place."""
     for b in range(weights.shape[0]):
         for i in range(weights.shape[1]):
             a, g = weights[b, i], gradient[b, i]
@@ -307,31 +265,19 @@ def softmax_backward(weights, gradient):  # pragma: no cover - compiled
 
 
 @compile_loop
-def last_attention(tokens, query, with_self, weights, read):  # pragma: no cover - compiled
-    """Let the last of each sequence's tokens (B, N + 1, E) attend.
-
-    Fills the weights (B, N + 1), the softmax of token . query, and the weighted sum read (B, E).
-    """
+def last_attention(tokens, query, with_self, weights, read):
+    """Let the last token attend to tokens (B, N + 1, E): fill weights (B, N + 1), read (B, E)."""
     n_sequences, n_tokens, width = tokens.shape
     length = n_tokens if with_self else n_tokens - 1
     for b in range(n_sequences):
         q, a, out = query[b], weights[b], read[b]
-        zero, total = np.float32(0), np.float32(0)
         for n in range(n_tokens):
             score = np.float32(0)
             for i in range(width):
                 score += tokens[b, n, i] * q[i]
             a[n] = score
-        top = a[0]
-        for n in range(length):
-            top = max(top, a[n])
-            zero += np.float32(0) * a[n]
-        for n in range(length):
-            a[n] = exponential(a[n] - top)
-            total += a[n]
-        scale = (np.float32(1) + zero) / total
-        for n in range(n_tokens):
-            a[n] = a[n] * scale if n < length else np.float32(0)
+        softmax(a[:length])
+        a[length:] = 0
         for i in range(width):
             out[i] = 0
         for n in range(length):
@@ -342,8 +288,8 @@ def last_attention(tokens, query, with_self, weights, read):  # pragma: no cover
 @compile_loop
 def last_attention_backward(
     tokens, query, weights, read, read_gradient, tokens_gradient, query_gradient
-):  # pragma: no cover - compiled
-    """Fill the gradients of tokens and query, shaped as these, from that of `last_attention`."""
+):
+    """Fill the gradients of tokens and query of `last_attention` from that of read."""
     n_sequences, n_tokens, width = tokens.shape
     for b in range(n_sequences):
         q, g, out = query[b], read_gradient[b], query_gradient[b]
@@ -353,10 +299,10 @@ def last_attention_backward(
             out[i] = 0
         for n in range(n_tokens):
             x, to, weight = tokens[b, n], tokens_gradient[b, n], weights[b, n]
-            of_weight = np.float32(0)
+            weight_gradient = np.float32(0)
             for i in range(width):
-                of_weight += x[i] * g[i]
-            of_score = weight * (of_weight - mean)
+                weight_gradient += x[i] * g[i]
+            score_gradient = weight * (weight_gradient - mean)
             for i in range(width):
-                out[i] += of_score * x[i]
-                to[i] = weight * g[i] + of_score * q[i]
+                out[i] += score_gradient * x[i]
+                to[i] = weight * g[i] + score_gradient * q[i]

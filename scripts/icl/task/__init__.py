@@ -1,1 +1,1 @@
-"""The task: random streams, datasets and sequences."""
+"""The task: random streams, datasets and sequences. For letters in shapes, see `icl.kernels`."""

@@ -1,7 +1,7 @@
 """Datasets and sequences: the task of section 2 of the paper.
 
-A dataset holds K items per replicate; a batch of sequences is nothing but indices into it, so
-that no token is ever copied before it is needed.
+A sequence is nothing but indices into a dataset's items, so that no token is copied before it is
+needed.
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,10 @@ MANY_ITEMS = 65536  # of these, one replicate is drawn at a time; never a datase
 
 @dataclass(frozen=True)
 class Dataset:
-    """K labelled items for each replicate.
+    """K labelled items for each replicate."""
 
-    Attributes:
-        items: (R, K, D) float32, components drawn from N(0, 1/D).
-        labels: (R, K) float32, +1 or -1.
-    """
-
-    items: torch.Tensor
-    labels: torch.Tensor
+    items: torch.Tensor  # (R, K, D) float32, components drawn from N(0, 1/D)
+    labels: torch.Tensor  # (R, K) float32, +1 or -1
 
     def select(self, rows: torch.Tensor) -> "Dataset":
         """Keep the replicates in rows."""
@@ -35,15 +30,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Sequences:
-    """A batch of B sequences for each replicate, as indices into a dataset's items.
+    """A batch of sequences for each replicate, as indices into a dataset's items."""
 
-    Attributes:
-        context: (R, B, N) int64.
-        target: (R, B) int64.
-    """
-
-    context: torch.Tensor
-    target: torch.Tensor
+    context: torch.Tensor  # (R, B, N) int64
+    target: torch.Tensor  # (R, B) int64
 
 
 def draw_dataset(
@@ -54,16 +44,10 @@ def draw_dataset(
     item_dim: int,
     item_labels: str,
 ) -> Dataset:
-    """Draw K items and their labels for each seed.
+    """Draw K items and their labels for each seed (R,), for the two purposes of these.
 
-    Returns the dataset, on the device of seeds.
-
-    Args:
-        purposes: the purposes of the items' draw and of the labels'.
-        n_items: K.
-        item_dim: D.
-        item_labels: "random" (each label a fair coin, the paper's section 2) or "balanced" (half of
-            the items each, as the authors released; a -1 more where K is odd).
+    Labels are "random" (each a fair coin, the paper's section 2) or "balanced" (half of the items
+    each, as the authors released; a -1 more where K is odd).
     """
     if n_items > MANY_ITEMS:  # one at a time: its draws need several times its memory
         parts = [
@@ -81,7 +65,7 @@ def draw_labels(
 ) -> torch.Tensor:
     """Draw the labels of K items for each seed, as `draw_dataset` does: (R, K)."""
     if item_labels == "balanced":
-        # The items are exchangeable, so which of them carry +1 is of no consequence.
+        # The items are exchangeable, so it does not matter which of them carry +1.
         positive = torch.arange(n_items, device=seeds.device).expand(len(seeds), -1) % 2 == 1
     else:
         positive = streams.integers(seeds, purpose, step, (n_items,), 2) == 1
@@ -101,7 +85,7 @@ def redrawn_dataset(seeds: torch.Tensor, step: int, item_dim: int, task: Task) -
 
 
 def novel_dataset(seeds: torch.Tensor, n_items: int, item_dim: int, task: Task) -> Dataset:
-    """Draw D_test: novel items, of which ICL is measured."""
+    """Draw D_test, the novel items on which ICL is measured."""
     purposes = (Purpose.NOVEL_ITEMS, Purpose.NOVEL_LABELS)
     return draw_dataset(seeds, purposes, 0, n_items, item_dim, task.item_labels)
 

@@ -1,9 +1,8 @@
-"""Draw what a job trains on: the paper's D, its D', Zipf's ranks, and K = infinity.
+"""What a job trains on: the paper's D, its D', Zipf's ranks, and K = infinity.
 
-Evaluations of ICL and IWL do not follow the task: contexts uniform over items, labels as they fall,
-targets uniform. So a curve means the same on every task. On D' it must not follow: a head that
-answers against the majority of the context's other labels is always right there, and at chance on
-contexts whose labels are free (docs/theory.md, gap 9).
+ICL and IWL are evaluated on D whatever the task (contexts and targets uniform over items, labels as
+they fall), so that a curve always means the same. On D' a head that answers against the majority of
+the other labels would always be right (docs/theory.md, gap 9).
 """
 
 from collections.abc import Callable
@@ -20,15 +19,10 @@ from icl.task.streams import Purpose
 
 @dataclass(frozen=True)
 class ByLabel:
-    """Items sorted by label.
+    """Items sorted by label."""
 
-    Attributes:
-        items: (R, K) int64, the items labelled +1, then those labelled -1.
-        n_positive: (R,) int64, how many are labelled +1.
-    """
-
-    items: torch.Tensor
-    n_positive: torch.Tensor
+    items: torch.Tensor  # (R, K) int64: those labelled +1, then those labelled -1
+    n_positive: torch.Tensor  # (R,) int64: how many are labelled +1
 
     @classmethod
     def of(cls, labels: torch.Tensor) -> "ByLabel":
@@ -38,7 +32,7 @@ class ByLabel:
 
 
 def balanced_positions(words: torch.Tensor) -> torch.Tensor:
-    """Choose half of each row's positions, every choice as likely: words (..., N) -> bool."""
+    """Choose half of each row's positions at random: words (..., N) -> bool."""
     half = words.shape[-1] // 2
     largest = words.topk(half, dim=-1, sorted=False).indices  # half as long as sorting
     return torch.zeros_like(words, dtype=torch.bool).scatter_(-1, largest, True)
@@ -52,11 +46,7 @@ def draw_balanced_sequences(
     context_length: int,
     by_label: ByLabel,
 ) -> Sequences:
-    """Draw sequences of D': exactly N/2 context tokens of each label, the target one of the N.
-
-    Each is a sequence of D given that its labels balance: within a label uniform with replacement,
-    in any order.
-    """
+    """Draw sequences of D': those of D on condition that N/2 context tokens carry each label."""
     n = context_length
     words = streams.bits(seeds, purpose, step, batch_size * (2 * n + 1))
     words = words.view(-1, batch_size, 2 * n + 1)
@@ -65,7 +55,7 @@ def draw_balanced_sequences(
 
 
 def arrange_balanced_on_cpu(words: torch.Tensor, by_label: ByLabel) -> Sequences:
-    """Do what `arrange_balanced` does, by a compiled loop."""
+    """Arrange sequences as `arrange_balanced` does, by a compiled loop."""
     shape = (*words.shape[:2], words.shape[-1] // 2)
     context = torch.empty(shape, dtype=torch.int64)
     target = torch.empty(shape[:2], dtype=torch.int64)
@@ -87,7 +77,7 @@ def arrange_balanced(words: torch.Tensor, by_label: ByLabel) -> Sequences:
 
 
 def zipf_cumulative(n_items: int, exponent: float, device: torch.device) -> torch.Tensor:
-    """Return the cumulative probabilities of items drawn as k^-alpha, k from 1: (K,) float64."""
+    """Compute the cumulative probabilities of items as likely as k^-alpha: (K,) float64."""
     ranks = torch.arange(1, n_items + 1, dtype=torch.float64, device=device)
     cumulative = ranks.pow(-exponent).cumsum(0)
     return cumulative / cumulative[-1]
@@ -101,9 +91,9 @@ def draw_ranked_sequences(
     context_length: int,
     cumulative: torch.Tensor,
 ) -> Sequences:
-    """Draw sequences whose items are not equally likely; the target is one of the context's tokens.
+    """Draw sequences of items that are not equally likely; the target is one of the context's.
 
-    Item k has rank k + 1: items are exchangeable, so which is frequent is of no consequence.
+    Item k has rank k + 1: items are exchangeable, so it does not matter which is frequent.
     """
     n = context_length
     words = streams.bits(seeds, purpose, step, batch_size * (n + 1)).view(-1, batch_size, n + 1)
@@ -122,10 +112,7 @@ def redrawn_sequences(
     item_dim: int,
     balanced: bool,
 ) -> tuple[Dataset, Sequences]:
-    """Draw the items of every sequence afresh, each label a fair coin or N/2 of each in a sequence.
-
-    Returns a dataset of B N items, and the sequences, each on N of them.
-    """
+    """Draw B N items, and sequences that share none; labels are fair coins or N/2 of each."""
     n, n_items = context_length, batch_size * context_length
     purposes = (Purpose.REDRAWN_ITEMS, Purpose.REDRAWN_LABELS)
     dataset = draws.draw_dataset(seeds, purposes, step, n_items, item_dim, "random")
@@ -142,10 +129,8 @@ def redrawn_sequences(
 class TrainingData:
     """The training data of a job's replicates.
 
-    Attributes:
-        tables: of the dataset D. At K = infinity, where nothing can be in the weights: of items
-            never trained on, for evaluations of IWL.
-        n_items: how many there are.
+    `tables` are of the dataset D; at K = infinity, of items never trained on, on which IWL is
+    evaluated. `n_items` says how many there are.
     """
 
     def __init__(
@@ -167,8 +152,8 @@ class TrainingData:
             self.cumulative = zipf_cumulative(self.n_items, exponent, seeds.device)
 
     def _redraw(self, seeds: torch.Tensor, step: int) -> object:
-        job = self.job
-        return self.embed(draws.redrawn_dataset(seeds, step, job.model.item_dim, job.task))
+        dataset = draws.redrawn_dataset(seeds, step, self.job.model.item_dim, self.job.task)
+        return self.embed(dataset)
 
     def batch(
         self, seeds: torch.Tensor, purpose: Purpose, step: int, batch_size: int
@@ -191,7 +176,7 @@ class TrainingData:
         return tables, draws.draw_sequences(*sizes, self.n_items)
 
     def probabilities(self) -> torch.Tensor | None:
-        """Return how likely each item is as a target, (K,) float64; None if all are alike."""
+        """Return each item's probability as a target, (K,) float64; None if all are alike."""
         if self.cumulative is None:
             return None
         return self.cumulative.diff(prepend=self.cumulative.new_zeros(1))
