@@ -1,4 +1,4 @@
-"""The common part of every entry script: log to the rule's file and report progress."""
+"""The frame of every entry script: a log in its rule's log file, and the progress of training."""
 
 import logging
 import sys
@@ -14,11 +14,7 @@ LINE_INTERVAL = 30.0  # seconds between the lines of a log
 
 @contextmanager
 def logged(path: str, mode: str = "w") -> Iterator[logging.Logger]:
-    """Send log records, and the traceback of a failure, to a rule's log file.
-
-    Args:
-        mode: "w" to start it afresh, "a" to add to what earlier attempts wrote.
-    """
+    """Send log records, and the traceback of a failure, to a file; mode "a" keeps what it holds."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         filename=path,
@@ -40,9 +36,10 @@ def logged(path: str, mode: str = "w") -> Iterator[logging.Logger]:
 def progress(total: int, description: str, log: logging.Logger) -> Iterator[Callable]:
     """Show the progress of training: a bar on a terminal, a line at intervals in the log.
 
-    Yields A function of the steps done and the replicates left.
+    Yields:
+        A function of the steps done and the replicates left.
     """
-    last, first, start = 0.0, None, 0.0
+    last = 0.0
     with tqdm(
         total=total,
         desc=description,
@@ -53,17 +50,12 @@ def progress(total: int, description: str, log: logging.Logger) -> Iterator[Call
     ) as bar:
 
         def report(done: int, left: int) -> None:
-            nonlocal last, first, start
-            if first is None:  # the rate is that of what follows: a job may be resumed
-                first, start = done, time.monotonic()
+            nonlocal last
             bar.update(done - bar.n)
             bar.set_postfix(replicates=left, refresh=False)
             now = time.monotonic()
             if now - last >= LINE_INTERVAL or done == total:
                 last = now
-                meter = tqdm.format_meter(
-                    done, total, now - start, unit="step", ncols=0, initial=first
-                )
-                log.info("%s, %d replicates left", meter, left)
+                log.info("done=%d total=%d left=%d", done, total, left)  # status.py reads it
 
         yield report

@@ -10,7 +10,7 @@ from checkout import ROOT
 from icl.planning import progress
 from test_config import job
 
-METER = "2026-01-01 00:00:00,0 INFO icl: {}% {}/100 [00:30<00:30, 2.00step/s], 4 replicates left\n"
+LINE = "2026-01-01 00:00:00,0 INFO icl: done={} total=100 left=4\n"
 NOW = 1e9
 
 
@@ -26,7 +26,7 @@ class Results:
 
     def finish(self, name, seconds):
         self.write("train", name, ".nc", "")
-        self.write("logs/train", name, ".log", METER.format(100, 100, 100))
+        self.write("logs/train", name, ".log", LINE.format(100))
         self.write("benchmarks/train", name, ".tsv", f"s\th:m:s\n{seconds}\t0\n")
 
 
@@ -52,9 +52,7 @@ def test_nothing_has_begun(results):
 
 def test_done_running_and_waiting(results):
     results.finish(NAMES[0], 3600)
-    results.write(
-        "logs/train", NAMES[1], ".log", METER.format(0, 0, 100) + METER.format(50, 50, 100)
-    )
+    results.write("logs/train", NAMES[1], ".log", LINE.format(0) + LINE.format(50))
     some = found(results)
     assert some.done == [NAMES[0]]
     assert some.running == {NAMES[1]: 0.5}
@@ -64,12 +62,12 @@ def test_done_running_and_waiting(results):
 
 
 def test_a_log_that_no_longer_grows_or_ends_in_an_error_is_of_a_stopped_job(results):
-    results.write("logs/train", NAMES[0], ".log", METER.format(50, 50, 100), age=7200)
-    trace = METER.format(50, 50, 100) + "2026 ERROR icl: failed\nTraceback\nValueError: no\n"
+    results.write("logs/train", NAMES[0], ".log", LINE.format(50), age=7200)
+    trace = LINE.format(50) + "2026 ERROR icl: failed\nTraceback\nValueError: no\n"
     results.write("logs/train", NAMES[1], ".log", trace)
-    results.write("logs/train", NAMES[2], ".log", trace + METER.format(60, 60, 100))  # resumed
+    results.write("logs/train", NAMES[2], ".log", trace + LINE.format(60))  # resumed
     why = "2026 WARNING icl.engine.checkpoint: interrupted by SIGINT after step 51\n"
-    results.write("logs/train", NAMES[3], ".log", METER.format(50, 50, 100) + why)
+    results.write("logs/train", NAMES[3], ".log", LINE.format(50) + why)
     some = found(results)
     assert some.stopped == [*NAMES[:2], NAMES[3]]
     assert some.running == {NAMES[2]: 0.6}
@@ -84,7 +82,7 @@ def test_another_experiments_rate_serves_where_there_is_none(results):
 def test_the_table(results, monkeypatch):
     monkeypatch.setattr(progress.time, "time", lambda: NOW)
     results.finish(NAMES[0], 3600)
-    results.write("logs/train", NAMES[1], ".log", METER.format(50, 50, 100))
+    results.write("logs/train", NAMES[1], ".log", LINE.format(50))
     text = progress.table({"e": JOBS}, results.path)
     row = next(line for line in text.splitlines() if line.startswith("e "))
     assert row.split()[-9:] == ["38%", "1", "1", "0", "2", "1.0", "h", "2.5", "h"]

@@ -1,4 +1,4 @@
-"""Report the progress of a size from the files that its jobs leave; no run is disturbed."""
+"""Report how far a size has come, from the files that its jobs leave; nothing is locked."""
 
 import csv
 import re
@@ -13,39 +13,29 @@ from icl.job import Job
 # A running job writes a line every 30 s, or at every evaluation if those are rarer.
 SILENT_SECONDS = 600
 _LAST_WORDS = (" ERROR icl: failed", " WARNING icl.engine.checkpoint: interrupted by")
-_METER = re.compile(r" (\d+)/(\d+) \[.*?, (\d+) replicates left")
+_STEPS = re.compile(r" done=(\d+) total=(\d+) left=\d+$", re.MULTILINE)  # from icl.entry
 
 
 @dataclass
 class Progress:
-    """An experiment's progress, in jobs and in the operations of `icl.experiment.cost`.
-
-    Attributes:
-        done: names of finished jobs.
-        running: name -> share of its steps done, of jobs whose log grows.
-        stopped: names of jobs that began and do not go on: failed, or interrupted.
-        waiting: names of all others.
-        operations: of all jobs.
-        operations_done: of finished ones, and of the finished share of running ones.
-        seconds: that the finished jobs took; None where no record of it is left.
-        operations_timed: of the jobs that took them.
-    """
+    """How far an experiment has come; operations are those of `icl.experiment.cost`."""
 
     done: list[str] = field(default_factory=list)
-    running: dict[str, float] = field(default_factory=dict)
-    stopped: list[str] = field(default_factory=list)
+    running: dict[str, float] = field(default_factory=dict)  # name -> share of its steps done
+    stopped: list[str] = field(default_factory=list)  # failed, interrupted or silent
     waiting: list[str] = field(default_factory=list)
     operations: float = 0.0
-    operations_done: float = 0.0
-    seconds: float = 0.0
-    operations_timed: float = 0.0
+    operations_done: float = 0.0  # running jobs count by their share
+    seconds: float = 0.0  # of the finished jobs whose time is recorded
+    operations_timed: float = 0.0  # of the same jobs
 
 
 def of_experiment(name: str, jobs: Iterable[Job], results: Path, now: float) -> Progress:
     """Find out how far an experiment has come.
 
     Args:
-        name: of the experiment.
+        name: the experiment.
+        jobs: all its jobs.
         results: results/<size>.
         now: seconds since the epoch.
     """
@@ -72,14 +62,14 @@ def of_experiment(name: str, jobs: Iterable[Job], results: Path, now: float) -> 
 
 
 def _ended(log: Path) -> bool:
-    """Tell whether a log's last attempt failed or was interrupted: nothing follows it but why."""
+    """Tell whether a log's last attempt failed or was interrupted: only the reason follows."""
     last = log.read_text(encoding="utf-8", errors="replace").splitlines()
     ends = [i for i, line in enumerate(last) if any(words in line for words in _LAST_WORDS)]
     return bool(ends) and not any(" INFO " in line for line in last[ends[-1] :])
 
 
 def _seconds(benchmark: Path) -> float | None:
-    """Read how long a job took, if its record is there."""
+    """Read how long a job took, if that was recorded."""
     if not benchmark.is_file():
         return None
     with benchmark.open(encoding="utf-8") as lines:
@@ -87,15 +77,15 @@ def _seconds(benchmark: Path) -> float | None:
 
 
 def _share(log: Path) -> float:
-    """Read from a job's log which share of its steps is done, 0 before the first line."""
-    meters = _METER.findall(log.read_text(encoding="utf-8", errors="replace"))
-    return int(meters[-1][0]) / int(meters[-1][1]) if meters else 0.0
+    """Read the share of a job's steps that is done, 0 before the first line."""
+    lines = _STEPS.findall(log.read_text(encoding="utf-8", errors="replace"))
+    return int(lines[-1][0]) / int(lines[-1][1]) if lines else 0.0
 
 
 def hours_left(found: Progress, everything: Iterable[Progress]) -> float | None:
     """Estimate the hours on one core that an experiment still takes.
 
-    At the rate of its own finished jobs, else at that of all experiments', else None.
+    The rate is that of its own finished jobs, else that of all experiments; None without any.
     """
     for sources in ([found], list(everything)):
         seconds = sum(source.seconds for source in sources)
@@ -106,12 +96,7 @@ def hours_left(found: Progress, everything: Iterable[Progress]) -> float | None:
 
 
 def table(experiments: Mapping[str, Iterable[Job]], results: Path) -> str:
-    """Lay the progress of a size out for a terminal.
-
-    Args:
-        experiments: name -> jobs.
-        results: results/<size>.
-    """
+    """Lay out the progress of every experiment of results/<size> for a terminal."""
     now = time.time()
     found = {name: of_experiment(name, jobs, results, now) for name, jobs in experiments.items()}
     width = max(map(len, ("experiment", *found)))
@@ -141,11 +126,11 @@ def table(experiments: Mapping[str, Iterable[Job]], results: Path) -> str:
 
 
 def _duration(hours: float) -> str:
-    """Write a time in hours, or in minutes below one."""
+    """Write a time in hours, or in minutes below one hour."""
     return f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"
 
 
 def _bar(share: float) -> str:
-    """Draw a share in 20 characters, its percentage at the end."""
+    """Draw a share in 20 characters, with its percentage at the end."""
     filled = int(share * 15)
     return f"{'█' * filled}{'░' * (15 - filled)} {share:>4.0%}"
