@@ -4,6 +4,7 @@ import hashlib
 import warnings
 import zipfile
 
+import PIL.Image
 import pytest
 import xarray as xr
 from icl.store import archive, artifacts, files
@@ -29,7 +30,7 @@ def test_equal_contents_make_equal_files(tmp_path):
 def packed(tmp_path, **changes):
     """An archive of two files; changes: name -> contents, None to leave it out."""
     path = tmp_path / "archive.zip"
-    archive.pack("results/a", {"x.txt": b"1", "sub/y.txt": b"2"}, path)
+    archive.pack("results/a", {"claims.md": b"1", "figures/y.pdf": b"2"}, path)
     return path
 
 
@@ -59,18 +60,18 @@ def added(name, contents=b"evil", mode=0o644, listed=False):
 def test_an_archive_is_opened_whole(tmp_path):
     written = archive.unpack(packed(tmp_path), tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in written] == [
-        "results/a/sub/y.txt",
-        "results/a/x.txt",
+        "results/a/claims.md",
+        "results/a/figures/y.pdf",
         "results/a/SHA256SUMS",
     ]
-    assert (tmp_path / "results/a/sub/y.txt").read_bytes() == b"2"
+    assert (tmp_path / "results/a/figures/y.pdf").read_bytes() == b"2"
     archive.unpack(tmp_path / "archive.zip", tmp_path)  # once more: nothing differs
-    (tmp_path / "results/a/x.txt").write_bytes(b"mine")
+    (tmp_path / "results/a/claims.md").write_bytes(b"mine")
     with pytest.raises(archive.ArchiveError, match="is there and differs"):
         archive.unpack(tmp_path / "archive.zip", tmp_path)
-    assert (tmp_path / "results/a/x.txt").read_bytes() == b"mine"
+    assert (tmp_path / "results/a/claims.md").read_bytes() == b"mine"
     archive.unpack(tmp_path / "archive.zip", tmp_path, replace=True)
-    assert (tmp_path / "results/a/x.txt").read_bytes() == b"1"
+    assert (tmp_path / "results/a/claims.md").read_bytes() == b"1"
 
 
 @pytest.mark.parametrize(
@@ -79,15 +80,19 @@ def test_an_archive_is_opened_whole(tmp_path):
         (added("workflow/rules/theory.smk"), "outside results"),
         (added("workflow/rules/theory.smk", listed=True), "outside results"),
         (added("results/theory.smk", listed=True), "outside results"),
-        (added("results/b/x", listed=True), "below one results"),
+        (added("results/b/claims.md", listed=True), "below one results"),
         (added("results/a/../../Snakefile", listed=True), "not a plain path"),
         (added("/tmp/x", listed=True), "not a plain path"),
         (added("results/a/c\\..\\..\\x", listed=True), "not a plain path"),
         (added("results/a/new\nline", listed=True), "not a plain path"),
-        (added("results/a/.hidden", listed=True), "hidden"),
-        (added("results/a/link", b"/etc/passwd", 0o120777, listed=True), "no plain file"),
-        (added("results/a/unlisted"), "not listed"),
-        (added("results/a/x.txt", b"1"), "each file once"),
+        (added("results/a/.hidden", listed=True), "not what an archive holds"),
+        (added("results/a/report/fig1.rst", listed=True), "not what an archive holds"),
+        (added("results/a/train/e/job.nc", listed=True), "not what an archive holds"),
+        (added("results/a/collected/run.py", listed=True), "not what an archive holds"),
+        (added("results/a/CLAIMS.md", listed=True), "not what|each file once"),
+        (added("results/a/README.md", b"/etc/passwd", 0o120777, listed=True), "no plain file"),
+        (added("results/a/README.md"), "not listed"),
+        (added("results/a/claims.md", b"1"), "each file once"),
         (lambda members: members[1:], "lacks"),
         (lambda members: [(members[0][0], b"3"), *members[1:]], "does not match its checksum"),
         (lambda members: members[:-1], "not listed"),
@@ -103,14 +108,14 @@ def test_a_tampered_archive_writes_nothing(tmp_path, change, expected):
 
 def test_a_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MOST_BYTES", 10_000)
-    path = rewritten(packed(tmp_path), added("results/a/zeros", bytes(20_000), listed=True))
+    path = rewritten(packed(tmp_path), added("results/a/report.html", bytes(20_000), listed=True))
     with pytest.raises(archive.ArchiveError, match="would take more than 10,000 bytes"):
         archive.unpack(path, tmp_path)
     data = path.read_bytes()
     # The size that the directory announces is a lie.
-    path = rewritten(packed(tmp_path), added("results/a/zeros", bytes(5_000), listed=True))
+    path = rewritten(packed(tmp_path), added("results/a/report.html", bytes(5_000), listed=True))
     data = bytearray(path.read_bytes())
-    at = data.rindex(b"PK\x01\x02", 0, data.rindex(b"results/a/zeros"))
+    at = data.rindex(b"PK\x01\x02", 0, data.rindex(b"results/a/report.html"))
     data[at + 24 : at + 28] = (100).to_bytes(4, "little")
     path.write_bytes(data)
     with pytest.raises(archive.ArchiveError):
@@ -125,6 +130,49 @@ def test_what_is_no_archive_is_named(tmp_path):
     path.write_bytes(packed(tmp_path).read_bytes()[:-30])
     with pytest.raises(archive.ArchiveError, match="cannot be read"):
         archive.unpack(path, tmp_path)
+
+
+def test_a_folder_that_leads_elsewhere_is_not_followed(tmp_path):
+    path, outside, clone = packed(tmp_path), tmp_path / "outside", tmp_path / "clone"
+    outside.mkdir()
+    (clone / "results/a").mkdir(parents=True)
+    (clone / "results/a/figures").symlink_to(outside)
+    with pytest.raises(archive.ArchiveError, match="figures is a link"):
+        archive.unpack(path, clone, replace=True)
+    assert list(outside.iterdir()) == []
+    # All results on another disk are opened there.
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/results").symlink_to(outside)
+    archive.unpack(path, tmp_path / "other")
+    assert (outside / "a/claims.md").is_file()
+
+
+def test_every_flipped_bit_is_refused_or_changes_nothing(tmp_path):
+    path = tmp_path / "archive.zip"
+    archive.pack("results/a", {"claims.md": b"abc" * 300}, path)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        clone = tmp_path / str(place)
+        try:
+            archive.unpack(path, clone)
+        except archive.ArchiveError:
+            assert not clone.exists()
+        else:
+            assert (clone / "results/a/claims.md").read_bytes() == b"abc" * 300
+
+
+def test_a_damaged_picture_is_not_packed(tmp_path):
+    path = tmp_path / "fig1.png"
+    PIL.Image.new("RGB", (8, 8)).save(path)
+    archive.pack("results/a", {"figures/fig1.png": path}, tmp_path / "good.zip")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(files.DamagedError, match="fig1"):
+        archive.pack("results/a", {"figures/fig1.png": path}, tmp_path / "bad.zip")
 
 
 def test_damage_is_not_packed(tmp_path):

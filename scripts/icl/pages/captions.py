@@ -116,7 +116,7 @@ def _plainly(value: Any) -> str:
 
 def escape(value: str) -> str:
     """Write text from a file so that reStructuredText gives none of it a meaning."""
-    return re.sub(r"([\\*`|_<>:])", r"\\\1", text.visible(value))
+    return re.sub(r"([\\*`|_<>:@])", r"\\\1", text.visible(value))
 
 
 def code(name: str) -> str:

@@ -75,6 +75,7 @@ def caption_html(caption: str) -> Markup:
             "report_level": 5,
             "raw_enabled": False,
             "file_insertion_enabled": False,
+            "_disable_config": True,  # a docutils.conf could turn them on again
         },
     )
     return Markup(parts["body"])

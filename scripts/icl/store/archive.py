@@ -4,16 +4,29 @@ Equal contents make equal files: entries are sorted, their checksums last, and a
 """
 
 import hashlib
+import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+
+import PIL.Image
 
 from icl.store import artifacts, files
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first that a zip file knows
 CHECKSUMS = "SHA256SUMS"
 MOST_BYTES = 4_000_000_000  # of all members of an archive; the laptop size has 30 MB
+
+# What `pack` is given, and nothing else: above all no caption, which Snakemake would render as a
+# template, and no checkpoint.
+_MEMBER = re.compile(
+    r"results/[a-z0-9_]+/"
+    r"((collected|theory)/\w+\.nc|analysis/\w+\.json|figures/\w+\.(pdf|png)|config/\d+_[^/]+"
+    rf"|config\.json|claims\.(json|md)|(report|explorer)\.html|README\.md|{CHECKSUMS})",
+    re.ASCII,
+)
 
 
 class ArchiveError(files.DamagedError):
@@ -52,6 +65,12 @@ def _verified(path: Path) -> bytes:
         artifacts.read(path)
     elif path.suffix == ".json" and (path.parent.name == "analysis" or path.name == "claims.json"):
         files.read_json(path)
+    elif path.suffix == ".png":
+        try:
+            with PIL.Image.open(path) as image:
+                image.verify()
+        except (OSError, SyntaxError) as error:
+            raise files.DamagedError(f"{path}: is damaged ({error}); {files.REMEDY}") from error
     return path.read_bytes()
 
 
@@ -70,12 +89,16 @@ def unpack(path: str | Path, root: str | Path, *, replace: bool = False) -> list
     try:
         with zipfile.ZipFile(path) as archive:
             contents = _checked(archive, path)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         if isinstance(error, files.DamagedError):
             raise
         raise ArchiveError(f"{path}: cannot be read as an archive ({error})") from error
     targets = {Path(root, name): data for name, data in contents.items()}
     for target, data in targets.items():
+        # All results may be a link to a larger disk; a folder below it may not lead elsewhere.
+        for folder in target.relative_to(root).parents[:-2]:
+            if Path(root, folder).is_symlink():
+                raise ArchiveError(f"{path}: {folder} is a link to another folder")
         if target.is_symlink() or (target.exists() and not target.is_file()):
             raise ArchiveError(f"{path}: {target} is there, and is no plain file")
         if not replace and target.exists() and target.read_bytes() != data:
@@ -93,7 +116,7 @@ def _checked(archive: zipfile.ZipFile, path: str | Path) -> dict[str, bytes]:
             raise ArchiveError(f"{path}: member {member.filename!r} {fault}")
     names = [member.filename for member in members]
     folders = {PurePosixPath(name).parts[:2] for name in names}
-    if len(set(names)) < len(names) or len(folders) != 1:
+    if len({name.casefold() for name in names}) < len(names) or len(folders) != 1:
         raise ArchiveError(f"{path}: must hold each file once, all below one results/<size>/")
     if sum(member.file_size for member in members) > MOST_BYTES:
         raise ArchiveError(f"{path}: would take more than {MOST_BYTES:,} bytes")
@@ -131,8 +154,8 @@ def _fault(member: zipfile.ZipInfo) -> str:
         return "has a name that is not a plain path"
     if len(parts) < 3 or parts[0] != "results":
         return "lies outside results/<size>/"
-    if any(part.startswith(".") for part in parts):
-        return "is a hidden file"
+    if not _MEMBER.fullmatch(name):
+        return "is not what an archive holds"
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         return "is no plain file"
     return ""
