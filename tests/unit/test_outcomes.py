@@ -470,9 +470,9 @@ def test_the_ratio_of_times():
     rows = finite_k.finite_over_infinite(
         data["minimal_transition"], data["minimal_acquisition"], options_of("minimal_model")
     )
-    last = finite_k.largest_ratio(rows)
-    assert (last["context_length"], last["n_items"]) == (64, 1100)
-    assert last["ratio"] == pytest.approx(1.1, abs=0.06)
+    last = finite_k.largest_ratio(rows)["finite_over_infinite"]
+    assert last.unit == "at N = 64, K = 1,100"
+    assert last.value == pytest.approx(1.1, abs=0.06)
     assert np.isnan(rows[0]["ratio"])  # at the smallest K too few acquire
 
 

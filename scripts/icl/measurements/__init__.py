@@ -1,8 +1,11 @@
 """Measurements: from collected data to the quantities that a claim's criteria judge.
 
-A statistic is a function of any module here, decorated with `base.statistic`. It takes `data` (a
-role -> the collected dataset of the experiment that plays it) and the claim's `options`, and
-returns a `Measurement`. Nothing is imported until it is asked for.
+A statistic is a function in any module here, decorated with `base.statistic`. It takes `data` (for
+each role, the collected dataset of the experiment that plays it) and the claim's `options`, and
+returns a `Measurement`. Modules are imported only when one of their statistics is asked for.
+
+Shapes: R runs, T evaluations, G values of N or K, S seeds, B bootstrap resamples. An array with
+1 + B rows holds the data in its first row and the resamples in the others.
 """
 
 from collections.abc import Callable
@@ -12,9 +15,5 @@ from icl.experiment.declarations import declared
 
 
 def load(statistic: str) -> Callable:
-    """Import the function that measures a statistic.
-
-    Raises:
-        KeyError: if there is no such statistic.
-    """
+    """Import the function that measures a statistic; `KeyError` if there is none."""
     return getattr(import_module(declared()[statistic].module), statistic)

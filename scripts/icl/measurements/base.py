@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,9 @@ from icl.statistics import curves
 
 
 class NotComputableError(Exception):
-    """The data do not allow the measurement; the message says why, for the verdict to quote.
+    """The data do not allow the measurement.
 
-    Args:
-        message: why.
-            **details: what was seen nevertheless, for the verdict's details and the figures.
+    The verdict quotes the message; `details` is what was seen nevertheless, for its figures.
     """
 
     def __init__(self, message: str, **details: Any):
@@ -32,13 +31,9 @@ def statistic(
 ) -> Callable[[Callable], Callable]:
     """Declare a function to be a statistic that claims may name.
 
-    Each argument is a string of words, which `experiment.declarations` reads from the source.
-
-    Args:
-        roles: the datasets it takes, `data`'s keys.
-        quantities: the keys of its `Measurement.estimates`.
-        options: those that share a name share a meaning.
-        optional: the roles that a claim may leave out, or whose blocks may all be missing.
+    Each argument is a string of words, which `experiment.declarations` reads from the source: the
+    roles are the keys of `data`, the quantities those of `Measurement.estimates`, and a claim may
+    leave out the optional roles. Options that share a name share a meaning.
     """
     del roles, quantities, options, optional  # for the reader of the source, and for `declarations`
     return lambda function: function
@@ -46,23 +41,14 @@ def statistic(
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval.
+    """A number with its interval."""
 
-    Attributes:
-        value: NaN where it could not be computed.
-        low: lower end of the interval.
-        high: upper end.
-        unit: in words, "" for a pure number.
-        failed: bootstrap resamples that had no value; they count against both ends.
-        test: whether it is the p of a test, which has no interval.
-    """
-
-    value: float
+    value: float  # NaN where it could not be computed
     low: float
     high: float
-    unit: str = ""
-    failed: int = 0
-    test: bool = False
+    unit: str = ""  # in words; "" for a pure number
+    failed: int = 0  # bootstrap resamples without a value, which count against both ends
+    test: bool = False  # whether it is the p of a test, which has no interval
 
 
 UNKNOWN = Estimate(np.nan, np.nan, np.nan)
@@ -70,23 +56,40 @@ UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 
 @dataclass(frozen=True)
 class Measurement:
-    """The measured quantities that a claim rests on.
+    """The measured quantities that a claim rests on."""
 
-    Attributes:
-        estimates: by quantity.
-        replicates: runs that were judged.
-        censored: those of them that never reached what was timed.
-        diverged: runs that diverged.
-        details: plain data for figures and readers.
-        notes: what a reader should know before trusting the numbers.
-    """
-
-    estimates: dict[str, Estimate]
-    replicates: int
-    censored: int
+    estimates: dict[str, Estimate]  # by quantity
+    replicates: int  # runs that were judged
+    censored: int  # those of them that never reached what was timed
     diverged: int
-    details: dict[str, Any]
-    notes: list[str] = field(default_factory=list)
+    details: dict[str, Any]  # plain data for figures and readers
+    notes: list[str] = field(default_factory=list)  # what to know before trusting the numbers
+
+
+class Draw(IntEnum):
+    """The bootstraps of one analysis: each has a random stream of its own."""
+
+    RUNS = 0  # the runs that the claim is about
+    MLP_ALONE = 1
+    INFINITE_K = 2
+    FINITE_K = 3
+
+
+def resampled(
+    cells: np.ndarray,
+    seeds: np.ndarray,
+    options: Mapping[str, Any],
+    draw: Draw = Draw.RUNS,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Resample the seeds of runs (R,): indices of runs (1 + B, R), the data themselves first.
+
+    `curves.seed_resamples` says what `cells`, its strata, and `groups` are.
+    """
+    drawn = curves.seed_resamples(
+        cells, seeds, options["resamples"], options["seed"] + draw, groups
+    )
+    return np.vstack([np.arange(len(cells)), drawn])
 
 
 def estimate(
@@ -98,7 +101,7 @@ def estimate(
 ) -> Estimate:
     """Pair a value with the percentile interval of its bootstrap resamples.
 
-    Where `seeds` are resampled with all their runs, it is the expanded one, for so many.
+    If `seeds` is given, whole seeds were resampled: the interval is expanded for that many of them.
     """
     level = options["confidence"]
     if seeds is not None:
@@ -108,7 +111,7 @@ def estimate(
 
 
 def _ranks(dataset: xr.Dataset) -> np.ndarray:
-    """Rank the values of N, K, settings and seed, which tell runs apart: (keys, run)."""
+    """Rank the values of N, K, settings and seed, which tell runs apart: (keys, R)."""
     keys = ("context_length", "n_items", *SETTINGS, "seed")
     return np.stack([np.unique(dataset[key].values, return_inverse=True)[1] for key in keys])
 
@@ -119,10 +122,7 @@ def sorted_runs(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
-    """Join the runs that play several roles into one dataset.
-
-    Args:
-            roles: those that `data` lacks are left out; evaluations are padded with NaN.
+    """Join the runs of those roles that `data` has; evaluations are padded with NaN.
 
     Raises:
         NotComputableError: if a seed has two runs of one setting, which are one replicate.
@@ -159,17 +159,24 @@ def undiverged(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.isel(run=np.flatnonzero(dataset["stop_reason"] != StopReason.DIVERGED))
 
 
+def infinite_only(dataset: xr.Dataset) -> xr.Dataset:
+    """Select the runs at K = infinity."""
+    return dataset.isel(run=np.flatnonzero(np.isinf(dataset["n_items"])))
+
+
+def acquisition_time(runs: xr.Dataset, options: Mapping[str, Any]) -> curves.Passage:
+    """Find when each run acquires ICL, its t_ICL in theory time, by the option `threshold`."""
+    accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
+    return curves.acquisition_time(accuracy, clock, options["threshold"])
+
+
 def stopped(dataset: xr.Dataset) -> np.ndarray:
-    """Return which runs a stop rule ended: (run,) bool."""
+    """Tell which runs a stop rule ended: (R,) bool."""
     return dataset["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).values
 
 
 def require_unstopped(dataset: xr.Dataset, because: str) -> None:
-    """Refuse runs that a stop rule ended.
-
-    Raises:
-        NotComputableError: saying how many, and why that is not allowed.
-    """
+    """Raise `NotComputableError` if a stop rule ended runs, saying how many and why it matters."""
     if ended := int(stopped(dataset).sum()):
         raise NotComputableError(f"{ended} runs were ended by a stop rule, {because}")
 
@@ -177,19 +184,14 @@ def require_unstopped(dataset: xr.Dataset, because: str) -> None:
 def require_same_outcomes(
     dataset: xr.Dataset, because: str, data: Mapping[str, xr.Dataset], options: Mapping[str, Any]
 ) -> list[str]:
-    """Refuse runs that a stop rule ended, unless others show that it does not decide.
+    """Refuse runs that a stop rule ended, unless other runs show that the rule does not decide.
 
-    The others are the runs of the role `unstopped`, near K* and without a stop rule. Wherever the
-    rule would have ended one of them, that must be what it came to at its last step: ICL accuracy
-    above `acquired_above` where it would have been stopped as acquired, and not where as memorised.
-
-    Returns what a reader should know, if a rule ended any.
-
-    Args:
-        because: why no rule may have ended them.
+    The others play the role `unstopped`: they are near K* and have no stop rule. If the rule would
+    have ended one of them as acquired, its last ICL accuracy must be above `acquired_above`; if as
+    memorised, it must not. Returns notes for the reader, none if no rule ended a run.
 
     Raises:
-        NotComputableError: if there are too few others, or one came to something else.
+        NotComputableError: if there are too few others, or one ended otherwise.
     """
     ended = int(stopped(dataset).sum())
     if not ended:
@@ -205,7 +207,7 @@ def require_same_outcomes(
             f"{refusal} {n_others} runs without one; {options['least_unstopped']} are needed"
         )
     acquires = curves.last_value(others["icl_accuracy"].values) > options["acquired_above"]
-    # A job has a rule of its own; those of an experiment are nearly always one and the same.
+    # Each job has its own rule, but the jobs of an experiment nearly always share one.
     rules = {json.dumps(job["stop"], sort_keys=True) for job in json.loads(dataset.attrs["jobs"])}
     for rule in map(json.loads, sorted(rules)):
         reasons = _would_end(others, rule)
@@ -223,7 +225,7 @@ def require_same_outcomes(
 
 
 def _would_end(dataset: xr.Dataset, rule: Mapping[str, Any]) -> np.ndarray:
-    """Return the `StopReason` with which a rule would have ended each run, or LAST_STEP."""
+    """Find the `StopReason` with which a rule would have ended each run, or LAST_STEP."""
     earliest = np.full(dataset.sizes["run"], dataset.sizes["evaluation"])
     reasons = np.full(len(earliest), StopReason.LAST_STEP)
     for reason, passed in passing(Stop(**rule), dataset).items():
@@ -235,11 +237,7 @@ def _would_end(dataset: xr.Dataset, rule: Mapping[str, Any]) -> np.ndarray:
 
 
 def require_replicates(groups: np.ndarray, least: int, name: str) -> None:
-    """Refuse groups too small to be resampled.
-
-    Raises:
-        NotComputableError: naming the groups.
-    """
+    """Raise `NotComputableError` if any group is too small to be resampled, naming those."""
     values, counts = np.unique(groups, return_counts=True)
     small = [f"{v:g} ({n})" for v, n in zip(values, counts, strict=True) if n < least]
     if small:
@@ -249,7 +247,7 @@ def require_replicates(groups: np.ndarray, least: int, name: str) -> None:
 
 
 def resolution_note(spacing: float, time: float, most: float, where: str) -> list[str]:
-    """Note where evaluations are too sparse for the times that they measure."""
+    """Note that evaluations are too sparse for the times that they measure, if they are."""
     if spacing <= most * time:
         return []
     return [
@@ -259,5 +257,5 @@ def resolution_note(spacing: float, time: float, most: float, where: str) -> lis
 
 
 def spacing(clock: np.ndarray) -> float:
-    """Return the widest step between evaluations of runs, (R, T), in the clock's unit."""
+    """Find the widest step between evaluations on a clock (R, T), in its unit."""
     return float(np.nanmax(np.diff(clock, axis=1)))

@@ -1,11 +1,20 @@
-"""Measure the effect of finite K on acquisition: how much later, and for which seeds never."""
+"""Measure how finite K delays the acquisition of ICL, and which seeds it keeps from it."""
 
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from icl.measurements.base import NotComputableError, sorted_runs, undiverged
+from icl.measurements.base import (
+    Draw,
+    Estimate,
+    NotComputableError,
+    acquisition_time,
+    infinite_only,
+    resampled,
+    sorted_runs,
+    undiverged,
+)
 from icl.statistics import curves, hypotheses
 
 
@@ -14,33 +23,22 @@ def finite_over_infinite(
 ) -> list[dict[str, Any]]:
     """Compare the median t_ICL at each N and finite K with that at K = infinity.
 
-    Medians are Kaplan-Meier's, so there is none where fewer than half of the runs acquire. Seeds
-    are resampled in both at once, for they are the same seeds where the configuration has it so.
-
-    Returns for each N of both and each K, the ratio and its interval, NaN where there is no median.
-
-    Args:
-        finite: runs at finite K; of a stopped run t_ICL is known all the same.
-        infinite: runs at K = infinity.
+    Medians are Kaplan-Meier's: none exists where fewer than half of the runs acquire. Both sides
+    use one draw of the seeds, which they share if the configuration has it so. Runs that a stop
+    rule ended count too: their t_ICL is known. A row's ratio and interval are NaN where a median
+    is missing.
     """
     parts = [undiverged(sorted_runs(runs)) for runs in (finite, infinite)]
-    parts[1] = parts[1].isel(run=np.flatnonzero(np.isinf(parts[1]["n_items"])))
-    length, n_items, seed, time, reached = ([] for _ in range(5))
-    for runs in parts:
-        passage = curves.acquisition_time(
-            runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
-        )
-        length.append(runs["context_length"].values)
-        n_items.append(runs["n_items"].values)
-        seed.append(runs["seed"].values)
-        time.append(passage.time)
-        reached.append(passage.reached)
-    length, n_items, seed, time, reached = map(
-        np.concatenate, (length, n_items, seed, time, reached)
+    parts[1] = infinite_only(parts[1])
+    length, n_items, seed = (
+        np.concatenate([runs[name].values for runs in parts])
+        for name in ("context_length", "n_items", "seed")
     )
+    passages = [acquisition_time(runs, options) for runs in parts]
+    time = np.concatenate([passage.time for passage in passages])
+    reached = np.concatenate([passage.reached for passage in passages])
     cells = np.unique(np.stack([length, n_items]), axis=1, return_inverse=True)[1].ravel()
-    drawn = curves.seed_resamples(cells, seed, options["resamples"], options["seed"] + 3)
-    order = np.vstack([np.arange(len(cells)), drawn])
+    order = resampled(cells, seed, options, Draw.FINITE_K)
 
     def medians(own: np.ndarray) -> np.ndarray:
         chosen = order[:, np.flatnonzero(own)]
@@ -71,10 +69,17 @@ def finite_over_infinite(
     return rows
 
 
-def largest_ratio(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the row of the largest N, and there of the largest K, whose ratio is known."""
+def largest_ratio(rows: list[dict[str, Any]]) -> dict[str, Estimate]:
+    """Estimate the ratio at the largest N, and there at the largest K, at which it is known.
+
+    Returns it under the name of its quantity, `finite_over_infinite`; nothing if none is known.
+    """
     known = [row for row in rows if np.isfinite(row["ratio"])]
-    return max(known, key=lambda row: (row["context_length"], row["n_items"]), default=None)
+    if not known:
+        return {}
+    row = max(known, key=lambda row: (row["context_length"], row["n_items"]))
+    where = f"at N = {row['context_length']}, K = {row['n_items']:,.0f}"
+    return {"finite_over_infinite": Estimate(row["ratio"], *row["interval"], where)}
 
 
 def predicted_fractions(
@@ -85,34 +90,27 @@ def predicted_fractions(
 ) -> dict[str, Any]:
     """Predict, seed by seed, whether ICL is acquired at K: if t_ICL(K = inf) < I_K(inf).
 
-    Both sides are measured apart, t_ICL at the transition's N and I_K(inf) of the MLP alone. A seed
-    that is missing from the MLP's runs has the median of those there are; I_K(inf) between the
-    measured K is linear in the logarithms. No constant is fitted.
+    t_ICL comes from runs of the transition's N, I_K(inf) from runs of the MLP alone: its median
+    over seeds where the MLP lacks the seed, and linear in the logarithms between measured K. No
+    constant is fitted.
 
     Returns `by_items`, the measured and the predicted fraction at each K with exact intervals, and
     `agreement`, the share of runs whose own outcome was predicted.
 
-    Args:
-        transition: runs at one N and finite K.
-        acquisition: runs at K = infinity.
-        memorisation: the MLP alone at finite K.
-
     Raises:
-        NotComputableError: where the data share no N or no seed.
+        NotComputableError: if the data share no N or no seed.
     """
     runs = undiverged(sorted_runs(transition))
     lengths = np.unique(runs["context_length"].values)
-    infinite = undiverged(sorted_runs(acquisition))
-    chosen = np.isinf(infinite["n_items"].values) & np.isin(infinite["context_length"], lengths[:1])
+    infinite = infinite_only(undiverged(sorted_runs(acquisition)))
+    chosen = np.isin(infinite["context_length"], lengths[:1])
     infinite = infinite.isel(run=np.flatnonzero(chosen))
     shared = np.intersect1d(runs["seed"].values, infinite["seed"].values)
     if len(lengths) != 1 or not len(shared):
         raise NotComputableError(
             f"no seed at N = {lengths.tolist()} is also run at K = infinity: nothing is predicted"
         )
-    passage = curves.acquisition_time(
-        infinite["icl_accuracy"].values, infinite["theory_time"].values, options["threshold"]
-    )
+    passage = acquisition_time(infinite, options)
     t_icl = np.where(passage.reached, passage.time, np.inf)
     time_of = dict(zip(infinite["seed"].values.tolist(), t_icl.tolist(), strict=True))
     alone = undiverged(sorted_runs(memorisation))
@@ -155,7 +153,7 @@ def predicted_fractions(
 
 
 def _i_infinity(alone: xr.Dataset, seed: int, n_items: float) -> float:
-    """Return I_K(inf) of a seed, or the median over seeds, NaN outside the measured K."""
+    """Interpolate I_K(inf) of a seed, or its median over seeds; NaN outside the measured K."""
     items, integral = alone["n_items"].values, alone["i_recorded"].values
     own = alone["seed"].values == seed
     use = own if own.any() else np.ones(len(items), dtype=bool)

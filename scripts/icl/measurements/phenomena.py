@@ -27,11 +27,11 @@ from icl.measurements.transition import abrupt_acquisition, sharp_transition
 def minimal_model(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the transition, the rise and the fading of ICL in the minimal model.
 
-    Each as its own claim measures it on the transformer; decay is on w alone, as in section 3.7.
-    Fading with decay on w and beta is in the details.
+    Each is measured as in its own claim on the transformer, except that the decay is on w alone,
+    as in section 3.7; the details also have fading with decay on w and beta.
 
-    Beyond the paper, reported: K* and the fraction that acquires at each K, predicted with no
-    fitted constant, and t_ICL at finite K over that at K = infinity.
+    Reported beyond the paper: K* and the fraction that acquires at each K, both predicted with no
+    fitted constant, and t_ICL at finite K over t_ICL at K = infinity.
 
     Source: Figure 3; section 3.2.
     """
@@ -62,32 +62,21 @@ def minimal_model(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         try:
             found = predicted_fractions(transition["transition"], infinite, alone, options)
             beyond["prediction"] = found
-            estimates["predicted_outcomes"] = _share(found)
+            # Runs of one seed are no replicates: no interval.
+            estimates["predicted_outcomes"] = Estimate(
+                found["agreement"], np.nan, np.nan, f"of {found['runs']} runs"
+            )
         except NotComputableError as error:
             notes.append(str(error))
     if "minimal_acquisition" in data:
         rows = finite_over_infinite(transition["transition"], data["minimal_acquisition"], options)
         beyond["finite_over_infinite"] = rows
-        largest = largest_ratio(rows)
-        if largest:
-            estimates["finite_over_infinite"] = Estimate(
-                largest["ratio"],
-                *largest["interval"],
-                f"at N = {largest['context_length']}, K = {largest['n_items']:,.0f}",
-            )
+        estimates |= largest_ratio(rows)
     return Measurement(
         estimates=estimates,
         replicates=sum(measured[n].replicates for n in ("sharp", "transient") if n in measured),
-        censored=sum(measured[n].censored for n in ("transient",) if n in measured),
+        censored=measured["transient"].censored if "transient" in measured else 0,
         diverged=sum(measured[n].diverged for n in ("sharp", "transient") if n in measured),
-        details={
-            **{name: found.details for name, found in measured.items()},
-            **beyond,
-        },
+        details={**{name: found.details for name, found in measured.items()}, **beyond},
         notes=notes,
     )
-
-
-def _share(prediction: dict[str, Any]) -> Estimate:
-    """Return the share of runs whose outcome was predicted; runs of a seed are no replicates."""
-    return Estimate(prediction["agreement"], np.nan, np.nan, f"of {prediction['runs']} runs")

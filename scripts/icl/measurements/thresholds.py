@@ -1,4 +1,4 @@
-"""K* against N, its exponent, and K* with no fitted constant (Figures 6 a and A.7)."""
+"""Measure K* against N and its exponent, and predict K* unfitted (Figures 6 a and A.7)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,46 +11,49 @@ import xarray as xr
 from icl.measurements import intervals
 from icl.measurements.base import (
     UNKNOWN,
+    Draw,
     Estimate,
     Measurement,
     NotComputableError,
+    acquisition_time,
     count_diverged,
     estimate,
+    infinite_only,
     joined,
     require_replicates,
     require_same_outcomes,
+    resampled,
     sorted_runs,
     statistic,
     undiverged,
 )
 from icl.measurements.finite_k import finite_over_infinite, largest_ratio
-from icl.measurements.memorisation import growth, memorising_runs
-from icl.measurements.transition import fit_finals, floor_of, gap_around
+from icl.measurements.memorisation import Growth, growth, memorising_runs
+from icl.measurements.transition import (
+    fit_details,
+    fit_finals,
+    floor_of,
+    gap_around,
+    mean_responses,
+)
 from icl.statistics import curves, fits
 from icl.theory.memorisation import critical_diversity
 
-SATURATED = 0.1  # a mean within this share of a plateau says nothing of where it leaves it
+SATURATED = 0.1  # a mean so close to a plateau does not tell where the transition is
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """K* at each N, the data first, then resamples of the seeds.
+    """K* at each N."""
 
-    Attributes:
-        lengths: (G,) N.
-        log_items: (1 + B, G) log10 K*, NaN where the data do not cross half height.
-        by_length: for each N, plain data for figures and readers.
-        seeds: how many were resampled, the fewest at any N.
-    """
-
-    lengths: np.ndarray
-    log_items: np.ndarray
-    by_length: list[dict[str, Any]]
-    seeds: int
+    lengths: np.ndarray  # (G,) N
+    log_items: np.ndarray  # (1 + B, G) log10 K*, NaN where the data do not cross half height
+    by_length: list[dict[str, Any]]  # plain data for figures and readers
+    seeds: int  # how many were resampled, the fewest at any N
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """(G,) inverse variance of each log K* over the resamples; NaN where none has a K*."""
+        """Inverse variance of each log K* over the resamples, (G,); NaN where none has a K*."""
         resamples = self.log_items[1:] * np.log(10)
         known = np.isfinite(resamples).any(axis=0)
         weights = np.full(len(known), np.nan)
@@ -59,7 +62,7 @@ class Thresholds:
 
     @cached_property
     def power_law(self) -> fits.PowerFit:
-        """Log K* fitted on log N, so weighted: the data first, then the resamples."""
+        """The weighted fit of log K* on log N, 1 + B of them."""
         return fits.fit_power(np.log(self.lengths), self.log_items * np.log(10), self.weights)
 
 
@@ -67,31 +70,27 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
     """Fit a logistic in log K to the last ICL accuracies at each N, and resample the seeds.
 
     One draw of the seeds serves every N, since a seed starts from the same weights at each. Where
-    no K has an intermediate response, the data say only that K* lies in a gap of the grid: there a
-    resample's K* is drawn uniformly (in log K) from that gap.
+    no K of a resample has an intermediate response, the data only say which gap of the grid holds
+    K*, and it is drawn uniformly (in log K) from that gap.
     """
     length, n_items = runs["context_length"].values, runs["n_items"].values
     finals = curves.last_value(runs["icl_accuracy"].values)
     cells = np.unique(np.stack([length, n_items]), axis=1, return_inverse=True)[1].ravel()
-    drawn = curves.seed_resamples(cells, runs["seed"].values, options["resamples"], options["seed"])
-    order = np.vstack([np.arange(len(finals)), drawn])
+    order = resampled(cells, runs["seed"].values, options)
     lengths = np.unique(length)
     generator = np.random.default_rng(options["seed"])
     found = np.full((len(order), len(lengths)), np.nan)
     # Runs of two experiments may have other seeds: the fewest at any N are what an interval has.
     seeds = min(len(np.unique(runs["seed"].values[length == value])) for value in lengths)
+    level = curves.expanded_level(options["confidence"], seeds)
     by_length = []
     for column, value in enumerate(lengths):
         own = np.flatnonzero(length == value)
-        own_order = order[:, own] - own[0]
-        fit = fit_finals(n_items[own], finals[own], own_order, options)
-        at = np.unique(n_items[own])
-        found[:, column] = _within_gaps(
-            fit, n_items[own], finals[own], own_order, options, generator
-        )
-        level = curves.expanded_level(options["confidence"], seeds)
+        at_own = n_items[own], finals[own], order[:, own] - own[0], options
+        fit = fit_finals(*at_own)
+        found[:, column] = _within_gaps(fit, *at_own, generator)
         low, high = curves.interval(10 ** found[1:, column], level)
-        middle = 10 ** fit.midpoint[0]
+        at, middle = np.unique(n_items[own]), 10 ** fit.midpoint[0]
         by_length.append(
             {
                 "context_length": int(value),
@@ -100,19 +99,14 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
                 "gap": gap_around(at, middle) if np.isfinite(middle) else None,
                 "replicates": len(own),
                 "n_items": at,
-                "fit": {
-                    "midpoint": fit.midpoint[0],
-                    "width": fit.width[0],
-                    "floor": floor_of(options),
-                    "ceiling": fit.ceiling[0],
-                },
+                "fit": fit_details(fit, options),
             }
         )
     return Thresholds(lengths.astype(float), found, by_length, seeds)
 
 
 def exponent(found: Thresholds, options: dict[str, Any]) -> Estimate:
-    """Estimate the slope of log K* on log N over resamples of the seeds."""
+    """Estimate the slope of log K* on log N."""
     slope = found.power_law.slope
     return estimate(slope[0], slope[1:], options, seeds=found.seeds)
 
@@ -125,14 +119,10 @@ def _within_gaps(
     options: dict[str, Any],
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Return midpoints, those of saturated resamples drawn from the gap that holds them."""
-    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
-    floor, height = floor_of(options), fit.ceiling - floor_of(options)
-    response = finals
-    if options["response"] == "fraction_acquired":
-        response = (finals > options["acquired_above"]).astype(float)
-    means = np.add.reduceat(response[order], starts, axis=1) / counts
-    share = (means - floor) / height[:, None]
+    """Return the midpoints (1 + B,), redrawn within their gap where the resample is saturated."""
+    values, _, means = mean_responses(n_items, finals, order, options)
+    floor = floor_of(options)
+    share = (means - floor) / (fit.ceiling - floor)[:, None]
     between = ((share > SATURATED) & (share < 1 - SATURATED)).any(axis=1)
     grid = np.log10(values)
     right = np.clip(np.searchsorted(grid, fit.midpoint), 1, len(grid) - 1)
@@ -144,56 +134,39 @@ def _within_gaps(
 
 
 def memorised(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return K and log I_K(inf), mean over seeds: (G,), (1 + B, G), the data first.
+    """Return K (G,) and log I_K(inf) (1 + B, G), mean over seeds.
 
     I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
     """
     runs = memorising_runs(dataset)
     n_items = runs["n_items"].values
     values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
-    drawn = curves.seed_resamples(
-        n_items, runs["seed"].values, options["resamples"], options["seed"] + 1
-    )
-    order = np.vstack([np.arange(len(n_items)), drawn])
+    order = resampled(n_items, runs["seed"].values, options, Draw.MLP_ALONE)
     integral = runs["i_recorded"].values[order]
     return values, np.log(np.add.reduceat(integral, starts, axis=1) / counts)
 
 
 def infinite_medians(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return N and the median t_ICL at K = infinity: (G,), (1 + B, G), the data first."""
-    runs = undiverged(sorted_runs(dataset))
-    runs = runs.isel(run=np.flatnonzero(np.isinf(runs["n_items"])))
+    """Return N (G,) and the median t_ICL at K = infinity (1 + B, G)."""
+    runs = infinite_only(undiverged(sorted_runs(dataset)))
     length = runs["context_length"].values
-    passage = curves.acquisition_time(
-        runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
-    )
-    drawn = curves.seed_resamples(
-        length, runs["seed"].values, options["resamples"], options["seed"] + 2
-    )
-    order = np.vstack([np.arange(len(length)), drawn])
-    medians = [
-        curves.censored_median(
-            passage.time[order[:, length == value]], passage.reached[order[:, length == value]]
-        )
-        for value in np.unique(length)
-    ]
+    passage = acquisition_time(runs, options)
+    order = resampled(length, runs["seed"].values, options, Draw.INFINITE_K)
+    members = [order[:, length == value] for value in np.unique(length)]
+    medians = [curves.censored_median(passage.time[own], passage.reached[own]) for own in members]
     return np.unique(length).astype(float), np.stack(medians, axis=1)
 
 
 def predicted_thresholds(
     acquisition: xr.Dataset, alone: Iterable[xr.Dataset], options: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Predict K* at each N from t_ICL at K = infinity and I_K(inf), measured apart.
+    """Predict K* at each N (eq. 12) from t_ICL at K = infinity and I_K(inf), measured apart.
 
-    Returns for each N its predicted K*, interval and what it rests on; NaN where t_ICL lies outside
-    the measured I_K(inf).
-
-    Args:
-        acquisition: one-layer runs at K = infinity.
-        alone: experiments of the MLP alone, each of some K.
+    K* is NaN where t_ICL lies outside the measured I_K(inf). `alone` are experiments of the MLP
+    alone, each at some K.
     """
     lengths, medians = infinite_medians(acquisition, options)
-    # Each is resampled apart, but by the same draw: seeds that several share stay together.
+    # All are resampled with one random stream, so that seeds which several share stay together.
     measured = [memorised(dataset, options) for dataset in alone]
     n_items = np.concatenate([values for values, _ in measured])
     ascending = np.argsort(n_items)
@@ -227,26 +200,72 @@ def predicted_thresholds(
 def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the exponent of K* against N, and compare it with 1/nu.
 
-    `exponent`: slope of log K* on log N, weighted by the inverse variance of each log K* over
-    resamples of the seeds. `nu`: slope of log I_K(inf) on log K over all K of the MLP runs, a range
-    fixed by the configuration, which must hold every K*; as in memorisation_exponent the mean over
-    seeds of each seed's slope, with Student's interval. `difference`: exponent less 1/nu; the runs
-    of the two are others, so their errors are taken as independent. `curvature` and `nu_curvature`:
-    coefficient of the square when a quadratic is fitted to the logarithms, half the change of the
-    local exponent for a factor e.
+    - `exponent`: slope of log K* on log N, weighted by the inverse variance of each log K* over
+      resamples of the seeds.
+    - `nu`: slope of log I_K(inf) on log K over all K of the MLP runs, as in memorisation_exponent.
+      The configuration fixes that range, which must hold every K*.
+    - `difference`: exponent less 1/nu. The two come from different runs, so their errors are taken
+      as independent.
+    - `curvature`, `nu_curvature`: coefficient of the square in a quadratic fit of the logarithms,
+      half the change of the local exponent over a factor of e.
 
-    The runs of `transition`, where they are given, join those of `thresholds`: one more N.
+    If a claim gives `transition`, its runs join those of `thresholds`: one more N.
 
-    Beyond the paper, reported: K* predicted with no fitted constant, and t_ICL at finite K over
-    that at K = infinity. The prediction lies above K*, where nu's range may have ended: there it
-    takes the K of `capacity` too, which nu never does.
+    Reported beyond the paper: K* predicted with no fitted constant, and t_ICL at finite K over
+    t_ICL at K = infinity. A predicted K* may exceed the range of nu, so the prediction also takes
+    the larger K of `capacity`, which nu never does.
 
     Source: Figure 6 a; equations 12 and 13.
     """
+    everything, remarks = _judged_runs(data, options)
+    found = thresholds(undiverged(everything), options)
+    alone = growth(data["memorisation"], options["least_seeds_alone"])
+    power, slope = found.power_law, exponent(found, options)
+    nu = intervals.mean(alone.trend.exponent, options)
+    inverse = intervals.reciprocal(nu)
+    outside = _outside(found, alone)
+    prediction, ratios = [], []
+    if "acquisition" in data:
+        alone_too = [data[role] for role in ("memorisation", "capacity") if role in data]
+        prediction = predicted_thresholds(data["acquisition"], alone_too, options)
+        ratios = finite_over_infinite(everything, data["acquisition"], options)
+    return Measurement(
+        estimates={
+            "exponent": slope,
+            "difference": UNKNOWN if outside else intervals.difference(slope, inverse),
+            "inverse_nu": inverse,
+            "nu": nu,
+            "curvature": estimate(
+                power.curvature[0], power.curvature[1:], options, seeds=found.seeds
+            ),
+            "nu_curvature": intervals.mean(alone.trend.curvature, options),
+            **largest_ratio(ratios),
+        },
+        replicates=int(sum(row["replicates"] for row in found.by_length)),
+        censored=0,
+        diverged=count_diverged(everything) + count_diverged(data["memorisation"]),
+        details={
+            "by_length": found.by_length,
+            "power_law": {"exponent": power.slope[0], "log_prefactor": power.intercept[0]},
+            "predicted_slope": inverse.value,
+            "predicted_line": _predicted_line(found, inverse.value),
+            "residuals": power.residuals,
+            "predicted_thresholds": prediction,
+            "finite_over_infinite": ratios,
+            "response": options["response"],
+        },
+        notes=remarks + _missing(found) + outside,
+    )
+
+
+def _judged_runs(
+    data: dict[str, xr.Dataset], options: dict[str, Any]
+) -> tuple[xr.Dataset, list[str]]:
+    """Return the runs that decide K*, and notes on them, once they are found fit to be judged."""
     everything = sorted_runs(joined(data, "thresholds", "transition"))
     because = "which makes a transition sharp by itself"
-    remarks = require_same_outcomes(everything, because, data, options)
-    if remarks and options["response"] != "fraction_acquired":
+    notes = require_same_outcomes(everything, because, data, options)
+    if notes and options["response"] != "fraction_acquired":
         raise NotComputableError(
             "a stop rule ended runs before their last step: `response` must be fraction_acquired"
         )
@@ -255,69 +274,38 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     require_replicates(cells, options["least_replicates"], "N, K")
     if len(np.unique(runs["context_length"])) < 3:
         raise NotComputableError("fewer than three values of N; a trend needs three or more")
-    found = thresholds(runs, options)
-    notes = remarks + [
+    return everything, notes
+
+
+def _missing(found: Thresholds) -> list[str]:
+    """Note the N whose K* is not inside the grid."""
+    return [
         f"N = {row['context_length']}: K* is not inside the grid of K"
         for row in found.by_length
         if not np.isfinite(row["threshold"])
     ]
-    alone = growth(data["memorisation"], options["least_seeds_alone"])
-    n_items = alone.values
-    power, slope, weights = found.power_law, exponent(found, options), found.weights
-    nu = intervals.mean(alone.trend.exponent, options)
-    inverse = intervals.reciprocal(nu)
-    difference = intervals.difference(slope, inverse)
-    stars = np.array([row["threshold"] for row in found.by_length])
+
+
+def _outside(found: Thresholds, alone: Growth) -> list[str]:
+    """Note the N whose K* is outside the range of nu, which then does not compare; else nothing."""
+    first, last = alone.values[[0, -1]]
     outside = [
         f"{row['context_length']} ({row['threshold']:,.0f})"
         for row in found.by_length
-        if np.isfinite(row["threshold"]) and not n_items[0] <= row["threshold"] <= n_items[-1]
+        if np.isfinite(row["threshold"]) and not first <= row["threshold"] <= last
     ]
-    if outside:
-        notes.append(
-            f"K* at N = {', '.join(outside)} is outside the K of the MLP runs, "
-            f"{n_items[0]:,.0f} to {n_items[-1]:,.0f}: no comparison with 1/nu"
-        )
-        difference = UNKNOWN
-    prediction, ratios = [], []
-    if "acquisition" in data:
-        alone_too = [data[role] for role in ("memorisation", "capacity") if role in data]
-        prediction = predicted_thresholds(data["acquisition"], alone_too, options)
-        ratios = finite_over_infinite(everything, data["acquisition"], options)
-    estimates = {
-        "exponent": slope,
-        "difference": difference,
-        "inverse_nu": inverse,
-        "nu": nu,
-        "curvature": estimate(power.curvature[0], power.curvature[1:], options, seeds=found.seeds),
-        "nu_curvature": intervals.mean(alone.trend.curvature, options),
-    }
-    largest = largest_ratio(ratios)
-    if largest:
-        estimates["finite_over_infinite"] = Estimate(
-            largest["ratio"],
-            *largest["interval"],
-            f"at N = {largest['context_length']}, K = {largest['n_items']:,.0f}",
-        )
-    return Measurement(
-        estimates=estimates,
-        replicates=runs.sizes["run"],
-        censored=0,
-        diverged=count_diverged(everything) + count_diverged(data["memorisation"]),
-        details={
-            "by_length": found.by_length,
-            "power_law": {"exponent": power.slope[0], "log_prefactor": power.intercept[0]},
-            "predicted_slope": inverse.value,
-            # The paper's line: of slope 1/nu through the weighted centre of the measured K*.
-            "predicted_line": {
-                "exponent": inverse.value,
-                "log_prefactor": np.average(np.log(stars), weights=weights)
-                - inverse.value * np.average(np.log(found.lengths), weights=weights),
-            },
-            "residuals": power.residuals,
-            "predicted_thresholds": prediction,
-            "finite_over_infinite": ratios,
-            "response": options["response"],
-        },
-        notes=notes,
+    if not outside:
+        return []
+    return [
+        f"K* at N = {', '.join(outside)} is outside the K of the MLP runs, "
+        f"{first:,.0f} to {last:,.0f}: no comparison with 1/nu"
+    ]
+
+
+def _predicted_line(found: Thresholds, slope: float) -> dict[str, float]:
+    """Draw the paper's line: of slope 1/nu through the weighted centre of the measured K*."""
+    stars = np.array([row["threshold"] for row in found.by_length])
+    middle, centre = (
+        np.average(np.log(values), weights=found.weights) for values in (stars, found.lengths)
     )
+    return {"exponent": slope, "log_prefactor": middle - slope * centre}

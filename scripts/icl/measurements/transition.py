@@ -9,10 +9,12 @@ from icl.measurements.base import (
     Estimate,
     Measurement,
     NotComputableError,
+    acquisition_time,
     count_diverged,
     estimate,
     require_replicates,
     require_unstopped,
+    resampled,
     resolution_note,
     sorted_runs,
     spacing,
@@ -33,16 +35,15 @@ from icl.statistics import curves, fits
 def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure K*, the transition's width in decades of K, and how IWL gives way to ICL.
 
-    A logistic in log10 K is fitted to each run's last ICL accuracy (or, by the option `response`,
-    to whether that passes `acquired_above`). Chance is its floor; its ceiling is fitted within the
-    option `ceiling`. Between two values of K the data say nothing, so the interval of K* is at
-    least the gap of the grid that holds it, and that gap is added to the width's upper end:
-    without it the bootstrap of few seeds, which cannot vary where all agree, is too sure.
+    A logistic in log10 K is fitted to the last ICL accuracies, or with the option `response` to
+    the fraction of them above `acquired_above`. Its floor is chance; its ceiling is fitted within
+    the option `ceiling`. Between two values of K the data say nothing. So the interval of K* is at
+    least the gap of the grid around it, and the width's upper end grows by that gap: a bootstrap
+    of few seeds is too sure where they all agree.
 
-    Within the runs that memorised, and within those that generalised, last accuracies differ by
-    little but the evaluation's noise, and ranking noise holds Spearman's correlation of an ideal
-    transition near -3/4. So it is also given with accuracies closer than the option `resolution`
-    taken for ties.
+    Among the runs that memorised, and among those that generalised, last accuracies differ by
+    little but noise; ranking it holds Spearman's correlation of an ideal transition near -3/4.
+    So `spearman_tied` takes accuracies closer than the option `resolution` for ties.
 
     Source: Figure 2 b, c.
     """
@@ -60,10 +61,7 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     icl = curves.last_value(kept["icl_accuracy"].values)
     iwl = curves.last_value(kept["iwl_accuracy"].values)
-    drawn = curves.seed_resamples(
-        n_items, kept["seed"].values, options["resamples"], options["seed"]
-    )
-    order = np.vstack([np.arange(len(icl)), drawn])  # the data first, then the resamples
+    order = resampled(n_items, kept["seed"].values, options)
     fit = fit_finals(n_items, icl, order, options)
     correlation = curves.spearman(icl[order], iwl[order])
     tied = curves.spearman(
@@ -105,12 +103,7 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
             "seed": kept["seed"].values,
             "icl_accuracy": icl,
             "iwl_accuracy": iwl,
-            "fit": {
-                "midpoint": fit.midpoint[0],
-                "width": fit.width[0],
-                "floor": floor_of(options),
-                "ceiling": fit.ceiling[0],
-            },
+            "fit": fit_details(fit, options),
             "gap": gap,
         },
         notes=notes,
@@ -118,8 +111,19 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
 
 def floor_of(options: dict[str, Any]) -> float:
-    """Return the lower plateau of the response: chance, or none acquired."""
+    """Choose the lower plateau of the response: chance, or no run that acquires."""
     return 0.0 if options["response"] == "fraction_acquired" else options["floor"]
+
+
+def mean_responses(
+    n_items: np.ndarray, finals: np.ndarray, order: np.ndarray, options: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Average the response at each K: its values (G,), their runs (G,) and the means (B, G)."""
+    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
+    response = finals
+    if options["response"] == "fraction_acquired":
+        response = (finals > options["acquired_above"]).astype(float)
+    return values, counts, np.add.reduceat(response[order], starts, axis=1) / counts
 
 
 def fit_finals(
@@ -130,20 +134,28 @@ def fit_finals(
     Args:
         n_items: (R,) K of each run, ascending.
         finals: (R,) last ICL accuracies.
-        order: (B, R) the runs of each resample, those at one K in the places of those at it.
+        order: (B, R) the runs of each resample; each place holds a run with the K of its own run.
     """
-    values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
-    response, ceiling = finals, tuple(options["ceiling"])
-    if options["response"] == "fraction_acquired":
-        response, ceiling = (finals > options["acquired_above"]).astype(float), (1.0, 1.0)
-    means = np.add.reduceat(response[order], starts, axis=1) / counts
+    values, counts, means = mean_responses(n_items, finals, order, options)
+    fraction = options["response"] == "fraction_acquired"
+    ceiling = (1.0, 1.0) if fraction else tuple(options["ceiling"])
     return fits.fit_logistic(
         np.log10(values), means, counts.astype(float), floor_of(options), ceiling
     )
 
 
+def fit_details(fit: fits.LogisticFit, options: dict[str, Any]) -> dict[str, float]:
+    """Describe the fit to the data themselves, for the figures."""
+    return {
+        "midpoint": fit.midpoint[0],
+        "width": fit.width[0],
+        "floor": floor_of(options),
+        "ceiling": fit.ceiling[0],
+    }
+
+
 def gap_around(values: np.ndarray, at: float) -> tuple[float, float]:
-    """Return the neighbours in an ascending grid that enclose a value."""
+    """Find the neighbours in an ascending grid that enclose a value."""
     right = int(np.clip(np.searchsorted(values, at), 1, len(values) - 1))
     return float(values[right - 1]), float(values[right])
 
@@ -156,10 +168,10 @@ def gap_around(values: np.ndarray, at: float) -> tuple[float, float]:
 def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the rise from plateau to acquisition as a share of t_ICL, median over runs.
 
-    The rise lasts from the last evaluation before the first confirmed one above the option `from`,
-    to the first confirmed one above `to`: sparse evaluations lengthen it, never shorten it. A run
-    that left the plateau and did not acquire within its budget counts as infinitely slow; one that
-    never left it has no rise and is not counted.
+    The rise ends at the first confirmed evaluation above the option `to`. It begins at the last
+    evaluation before the first confirmed one above `from`, so sparse evaluations can only lengthen
+    it. A run that leaves the plateau but does not acquire within its budget counts as infinitely
+    slow; one that never leaves it has no rise and does not count.
 
     Source: Figure 2 d.
     """
@@ -167,7 +179,7 @@ def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
     left = curves.first_passage(accuracy, clock, options["from"])
     high = curves.first_passage(accuracy, clock, options["to"])
-    acquired = curves.acquisition_time(accuracy, clock, options["threshold"])
+    acquired = acquisition_time(runs, options)
     start = clock[np.arange(len(clock)), np.maximum(left.index - 1, 0)]
     timed = np.flatnonzero(left.reached)
     if len(timed) < options["least_replicates"]:
@@ -178,15 +190,11 @@ def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     duration = np.where(acquired.reached, high.time - start, np.inf)[timed]
     rise = duration / np.where(acquired.reached, acquired.time, 1.0)[timed]
     n_items = runs["n_items"].values[timed]
-    drawn = curves.seed_resamples(
-        n_items, runs["seed"].values[timed], options["resamples"], options["seed"]
-    )
-    everything = np.ones(drawn.shape, dtype=bool)
-    medians = curves.censored_median(rise[drawn], everything)
-    middle = curves.censored_median(rise, everything[0])
+    order = resampled(n_items, runs["seed"].values[timed], options)
+    medians = curves.censored_median(rise[order], np.ones(order.shape, dtype=bool))
     typical = curves.censored_median(acquired.time[timed], acquired.reached[timed])
     return Measurement(
-        estimates={"rise": estimate(middle, medians, options, "of t_ICL")},
+        estimates={"rise": estimate(medians[0], medians[1:], options, "of t_ICL")},
         replicates=len(timed),
         censored=int((~acquired.reached[timed]).sum()),
         diverged=count_diverged(runs),
