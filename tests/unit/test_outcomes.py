@@ -98,7 +98,7 @@ def test_the_seeds_of_every_n_stay_together_where_there_are_more_of_one_n():
         "more_seeds": synthetic_outcomes.further(synthetic.acquisition(lengths=(8,), seeds=40)),
     }
     times = acquisition._times(joined(data, *data), options_of("long_tail"))
-    drawn = [times.runs["seed"].values[times.drawn[:, own]] for own in times.members]
+    drawn = [times.runs["seed"].values[times.order[:, own]] for own in times.members]
     assert (drawn[1] == drawn[2]).all()
     assert (drawn[0][:, :12] == drawn[1]).all()  # ordered by seed
 

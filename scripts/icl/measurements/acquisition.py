@@ -10,40 +10,34 @@ from icl.measurements.base import (
     Estimate,
     Measurement,
     NotComputableError,
+    acquisition_time,
     count_diverged,
     estimate,
+    infinite_only,
     joined,
     require_replicates,
+    resampled,
     resolution_note,
     sorted_runs,
     spacing,
     statistic,
+    stopped,
+    undiverged,
 )
-from icl.record import StopReason
 from icl.statistics import curves, fits
 
 
 @dataclass(frozen=True)
 class _Times:
-    """t_ICL of every run, ordered by N, then seed.
+    """t_ICL of every run at K = infinity, ordered by N, then seed."""
 
-    Attributes:
-        lengths: (G,) the values of N.
-        members: for each N, its runs.
-        passage: of the threshold, in theory time.
-        drawn: (B, R) bootstrap resamples.
-        by_length: for each N, plain data for figures and readers.
-        notes: on the evaluations' spacing.
-        diverged: runs that diverged, which are not among the others.
-    """
-
-    runs: xr.Dataset
-    lengths: np.ndarray
-    members: list[np.ndarray]
-    passage: curves.Passage
-    drawn: np.ndarray
-    by_length: list[dict[str, Any]]
-    notes: list[str]
+    runs: xr.Dataset  # none diverged
+    lengths: np.ndarray  # (G,) the values of N
+    members: list[np.ndarray]  # the runs at each N
+    passage: curves.Passage  # of the threshold, in theory time
+    order: np.ndarray  # (1 + B, R)
+    by_length: list[dict[str, Any]]  # plain data for figures and readers
+    notes: list[str]  # on the spacing of evaluations
     diverged: int
 
     @property
@@ -52,60 +46,50 @@ class _Times:
 
 
 def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
-    infinite = sorted_runs(dataset.isel(run=np.flatnonzero(np.isinf(dataset["n_items"]))))
+    infinite = sorted_runs(infinite_only(dataset))
     if not infinite.sizes["run"]:
         raise NotComputableError("no run has K = infinity")
-    # A diverged run is no slow run: it is left out, counted and named.
-    runs = infinite.isel(run=np.flatnonzero(infinite["stop_reason"] != StopReason.DIVERGED))
+    runs = undiverged(infinite)  # a diverged run is no slow run
     length_of_run = runs["context_length"].values
     lengths = np.unique(length_of_run)
     require_replicates(length_of_run, options["least_replicates"], "N")
-    clock = runs["theory_time"].values
-    passage = curves.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
-    stopped = runs["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).values
-    if (stopped & ~passage.reached).any():
+    passage = acquisition_time(runs, options)
+    if too_early := int((stopped(runs) & ~passage.reached).sum()):
         raise NotComputableError(
-            f"{int((stopped & ~passage.reached).sum())} runs were stopped before t_ICL as it is "
+            f"{too_early} runs were stopped before t_ICL as it is "
             "defined here: their stop rule is looser than the threshold and its confirmation"
         )
-    drawn = curves.seed_resamples(
-        length_of_run,
-        runs["seed"].values,
-        options["resamples"],
-        options["seed"],
-        groups=_lengths_of_seed(infinite, runs),
-    )
+    groups = _lengths_of_seed(infinite, runs)
+    order = resampled(length_of_run, runs["seed"].values, options, groups=groups)
     members = [np.flatnonzero(length_of_run == length) for length in lengths]
     by_length, notes = [], []
     for length, own in zip(lengths, members, strict=True):
-        times, reached = passage.time[own], passage.reached[own]
-        median = float(curves.censored_median(times, reached))
-        resampled = drawn[:, own]
-        medians = curves.censored_median(passage.time[resampled], passage.reached[resampled])
-        low, high = curves.interval(medians, options["confidence"])
+        medians = curves.censored_median(
+            passage.time[order[:, own]], passage.reached[order[:, own]]
+        )
+        median, apart = float(medians[0]), spacing(runs["theory_time"].values[own])
+        low, high = curves.interval(medians[1:], options["confidence"])
         by_length.append(
             {
                 "context_length": length,
                 "median": median,
                 "interval": [low, high],
                 "replicates": len(own),
-                "censored": int((~reached).sum()),
-                "evaluation_spacing": spacing(clock[own]),
+                "censored": int((~passage.reached[own]).sum()),
+                "evaluation_spacing": apart,
                 "seed": runs["seed"].values[own],
-                "t_icl": times,
-                "acquired": reached,
+                "t_icl": passage.time[own],
+                "acquired": passage.reached[own],
             }
         )
-        notes += resolution_note(
-            spacing(clock[own]), median, options["finest_spacing"], f"N = {length}"
-        )
+        notes += resolution_note(apart, median, options["finest_spacing"], f"N = {length}")
     return _Times(
-        runs, lengths, members, passage, drawn, by_length, notes, count_diverged(infinite)
+        runs, lengths, members, passage, order, by_length, notes, count_diverged(infinite)
     )
 
 
 def _lengths_of_seed(planned: xr.Dataset, runs: xr.Dataset) -> np.ndarray:
-    """Name, for each of the runs, the values of N at which its seed was to be run: (R,)."""
+    """Name the values of N at which each run's seed was to be run: (R,)."""
     lengths = planned["context_length"].values
     at = {seed: lengths[planned["seed"].values == seed] for seed in runs["seed"].values}
     return np.array([str(sorted(at[seed])) for seed in runs["seed"].values])
@@ -124,14 +108,12 @@ def _lengths_of_seed(planned: xr.Dataset, runs: xr.Dataset) -> np.ndarray:
 def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how the median t_ICL grows with N, in each model.
 
-    Through the Kaplan-Meier medians: a straight line with intercept, least squares, all N with
-    equal weight (its R^2 says how straight); a power law (its exponent says how linear); and a
+    Three curves are fitted to the Kaplan-Meier medians, all N with equal weight: a straight line
+    with intercept (R^2 says how straight), a power law (its exponent says how linear) and a
     quadratic in the logarithms (its curvature says whether one exponent serves). Seeds are
-    resampled, each with its runs at every N. The interval of R^2 is BCa: noise only lowers it, and
-    a percentile interval would count that noise twice. Those of exponent and curvature are so too
-    where every N has seeds of its own, else expanded percentile ones.
-
-    Quantities of the minimal and of the two-layer model have that name before theirs.
+    resampled, each with its runs at every N. The interval of R^2 is BCa: noise only lowers R^2, and
+    a percentile interval would count that noise twice. Exponent and curvature have BCa intervals
+    if every N has seeds of its own, else expanded percentile ones.
 
     Source: Figures 6 b and A.5.
     """
@@ -162,7 +144,7 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
 
 
 def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
-    """Measure the trend of one model."""
+    """Measure the trend of t_ICL with N in one model."""
     times = _times(dataset, options)
     if len(times.lengths) < 3:
         raise NotComputableError(f"{len(times.lengths)} values of N; a trend needs three or more")
@@ -176,23 +158,23 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
         return fits.fit_trend(lengths, np.stack(medians, axis=-1))
 
     point = fit(*(own[None] for own in times.members))
-    resampled = fit(*(times.drawn[:, own] for own in times.members))
+    drawn = fit(*(times.order[1:, own] for own in times.members))
     seeds = [times.runs["seed"].values[own] for own in times.members]
     paired = all(np.array_equal(seeds[0], other) for other in seeds)
-    # What seeds share moves all N at once: BCa of few of them is too narrow.
+    # A shared seed moves all N at once, and BCa intervals from few seeds are too narrow then.
     expanded = ("exponent", "curvature") if paired else ()
     estimates = {
         name: estimate(
             getattr(point, name)[0],
-            getattr(resampled, name),
+            getattr(drawn, name),
             options,
             seeds=len(seeds[0]) if name in expanded else None,
         )
         for name in ("exponent", "r_squared", "curvature", "slope", "intercept")
     }
-    for name in [n for n in ("exponent", "r_squared", "curvature") if n not in expanded]:
+    for name in ("exponent", "r_squared", "curvature"):
         found = estimates[name]
-        if not found.failed and np.isfinite(found.value):
+        if name not in expanded and not found.failed and np.isfinite(found.value):
             ends = curves.bca_interval(
                 times.members,
                 lambda *drawn, name=name: getattr(fit(*drawn), name),
@@ -203,11 +185,12 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
             )
             estimates[name] = Estimate(found.value, *ends)
     unfinished = [str(row["context_length"]) for row in times.by_length if np.isinf(row["median"])]
-    notes = [*times.notes]
+    notes = times.notes
     if unfinished:
-        notes.append(
-            f"at N = {', '.join(unfinished)} less than half of the runs acquire ICL: no median"
-        )
+        notes = [
+            *notes,
+            f"at N = {', '.join(unfinished)} less than half of the runs acquire ICL: no median",
+        ]
     return Measurement(
         estimates=estimates,
         replicates=times.runs.sizes["run"],
@@ -232,18 +215,18 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
 def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the tail of t_ICL: its skewness, and log-normal against normal at each N.
 
-    The runs of `more_seeds`, where they are given, join those of `acquisition`.
+    If a claim gives `more_seeds`, its runs join those of `acquisition`.
 
-    Skewness is taken of all runs together, each time divided by the median of its N: a sample of
-    one N is too small for it. A censored time enters as its censoring time, which can only shorten
-    the tail. "At every N" is a conjunction, so the quantity is the least AIC advantage over N, and
-    its interval runs from the least lower to the least upper end of the intervals at each N: wholly
-    above 0 if every one is, wholly below if any one is.
+    Skewness is taken over all runs together, each time divided by the median of its N, for one N
+    has too few. A censored time counts as its censoring time, which can only shorten the tail. "At
+    every N" is a conjunction, so the quantity is the least AIC advantage over N. Its interval runs
+    from the least lower to the least upper end of the intervals at each N: all above 0 if every one
+    is, all below if any one is.
 
     Source: Figure A.4.
     """
     times = _times(joined(data, "acquisition", "more_seeds"), options)
-    passage, order = times.passage, np.vstack([np.arange(times.runs.sizes["run"]), times.drawn])
+    passage, order = times.passage, times.order
     relative = np.empty(order.shape)
     advantages = []
     for own, row in zip(times.members, times.by_length, strict=True):
@@ -267,10 +250,7 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
         failed=sum(a.failed for a in advantages),
     )
     return Measurement(
-        estimates={
-            "skewness": estimate(tail[0], tail[1:], options),
-            "aic_advantage": least,
-        },
+        estimates={"skewness": estimate(tail[0], tail[1:], options), "aic_advantage": least},
         replicates=times.runs.sizes["run"],
         censored=times.censored,
         diverged=times.diverged,

@@ -10,12 +10,12 @@ from icl.measurements.base import (
     Estimate,
     Measurement,
     NotComputableError,
+    acquisition_time,
     count_diverged,
     sorted_runs,
     statistic,
     undiverged,
 )
-from icl.statistics import curves
 
 LABEL_BLOCK = ("value_label_pp", "value_label_pm", "value_label_mp", "value_label_mm")
 
@@ -29,14 +29,15 @@ LABEL_BLOCK = ("value_label_pp", "value_label_pm", "value_label_mp", "value_labe
     options="threshold confidence resamples seed least_replicates",
 )
 def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
-    """Measure how much of held-out pre-softmax scores beta x'_j . x'_target explains.
+    """Measure how well beta x'_j . x'_target explains held-out pre-softmax scores.
 
-    For each run, R^2 at its first evaluation, before any step, and the median of R^2 over its
-    evaluations from acquisition on; medians over runs. R^2 is that of eq. 2's own beta, the mean
-    diagonal of the item block of K^T Q, with nothing fitted to the scores: it can be below 0.
-    Not judged: the squared correlation, which any beta would reach, and V's label block, of which
-    eq. 2 has w times the identity (labels are one-hot, so only differences matter: the mean
-    diagonal less the mean of the rest is the w of the logit).
+    A run has its R^2 at the first evaluation, before any step, and its median R^2 from acquisition
+    on; the estimates are medians over runs. R^2 uses the beta of eq. 2, the mean diagonal of the
+    item block of K^T Q. Nothing is fitted to the scores, so R^2 can be below 0.
+
+    Not judged: the squared correlation, which any beta would reach, and V's label block, which in
+    eq. 2 is w times the identity. Labels are one-hot, so that only differences matter: its mean
+    diagonal less the mean of the rest is the w of the logit.
 
     Source: section 3.2, equation 2.
     """
@@ -44,9 +45,7 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     runs = undiverged(everything)
     if "score_r2" not in runs:
         raise NotComputableError("the runs do not record order parameters")
-    passage = curves.acquisition_time(
-        runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
-    )
+    passage = acquisition_time(runs, options)
     acquired, seeds = np.flatnonzero(passage.reached), runs["seed"].values
     if len(np.unique(seeds[acquired])) < options["least_replicates"]:
         raise NotComputableError(
@@ -63,9 +62,8 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     initial = runs["score_r2"].values[:, 0]
     block = {name: after(name) for name in LABEL_BLOCK}
-    contrast = sum(
-        sign * block[name] / 2 for sign, name in zip((1, -1, -1, 1), LABEL_BLOCK, strict=True)
-    )
+    signs = (1, -1, -1, 1)
+    contrast = sum(s * block[name] / 2 for s, name in zip(signs, LABEL_BLOCK, strict=True))
     return Measurement(
         estimates={
             "r2_acquired": median(after("score_r2")),

@@ -22,33 +22,24 @@ from icl.statistics import curves, hypotheses
 
 @dataclass(frozen=True)
 class Fading:
-    """The times at which each run acquired ICL and lost it again, (R,) each.
-
-    Attributes:
-        runs: the runs, ordered by N, K, settings, seed.
-        decay: lambda, 0 where it is negligible.
-        acquired: whether ICL accuracy ever reached the level of acquisition.
-        t_acquired: theory time of that, or of the last evaluation.
-        faded: whether it fell to the level of fading after that.
-        t_faded: theory time of that, or of the last evaluation.
-    """
+    """The times at which each run acquired ICL and lost it again, (R,) each."""
 
     runs: xr.Dataset
-    decay: np.ndarray
-    acquired: np.ndarray
-    t_acquired: np.ndarray
-    faded: np.ndarray
-    t_faded: np.ndarray
+    decay: np.ndarray  # lambda, 0 where it is negligible
+    acquired: np.ndarray  # whether ICL accuracy ever reached the level of acquisition
+    t_acquired: np.ndarray  # theory time of that, or of the last evaluation
+    faded: np.ndarray  # whether it fell to the level of fading after that
+    t_faded: np.ndarray  # theory time of that, or of the last evaluation
 
 
 def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attention") -> Fading:
     """Time the fading of ICL: the first accuracy at or below `lost` after one at or above `had`.
 
-    Both are confirmed by the next evaluation.
+    The next evaluation must confirm both (our addition). Source: caption of Figure A.6.
 
     Args:
-        decayed: "attention", runs in which beta and w (all of the attention) have one decay; "w",
-            those in which beta has none. Source: caption of Figure A.6; the confirmation is ours.
+        decayed: "attention" takes the runs whose beta and w (all of the attention) share one decay;
+            "w" those whose beta has none.
     """
     runs = undiverged(sorted_runs(dataset))
     on_w, on_beta = runs["w_decay"].values, runs["beta_decay"].values
@@ -57,7 +48,7 @@ def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attenti
     chosen |= (on_w <= none) & (on_beta <= none)
     runs = runs.isel(run=np.flatnonzero(chosen))
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
-    # `first_passage` is strict; the levels themselves count here.
+    # `first_passage` wants values above its level; here the level itself counts.
     had = curves.first_passage(accuracy, clock, np.nextafter(options["had"], 0))
     after = np.arange(accuracy.shape[1]) > had.index[:, None]
     shortfall = np.where(after & had.reached[:, None], -accuracy, np.nan)
@@ -84,15 +75,15 @@ def transience(
 ) -> Measurement:
     """Measure whether ICL fades under weight decay of the attention, and only then.
 
-    A run counts from its acquisition on, all up to one budget, the shortest of any run.
+    Runs are followed from acquisition up to one budget, that of the shortest run.
 
-    - `log_rank_p`: log-rank test of the time from acquisition to fading, lambda > 0 against 0.
-      Were the runs without decay to fade sooner, it is 1.
-    - `fade_slope`: slope of log fading time (since the start, as in Figure A.6) on log lambda over
-      the runs with decay that acquired, those that did not fade censored; log-normal times,
-      Wald's interval.
-    - `acquired_at_largest`: how many of the runs at the largest lambda ever acquired. A count of
-      these runs, so that its interval is itself.
+    - `log_rank_p`: log-rank test of the time from acquisition to fading, lambda > 0 against 0;
+      1 if the runs without decay fade sooner.
+    - `fade_slope`: slope of log fading time (since the start, as in Figure A.6) on log lambda, over
+      the runs with decay that acquired. Times are log-normal, censored where a run did not fade;
+      the interval is Wald's.
+    - `acquired_at_largest`: how many runs at the largest lambda ever acquired. It counts these
+      very runs, so its interval is the count itself.
 
     Source: Figures 2 e and A.6.
     """
@@ -129,11 +120,9 @@ def transience(
         )
     with_decay = timed & (decay > 0)
     if with_decay.sum() >= least:
+        log_decay = np.log(decay[with_decay])
         trend = hypotheses.accelerated_times(
-            t_faded[with_decay],
-            faded[with_decay],
-            np.log(decay[with_decay]),
-            options["confidence"],
+            t_faded[with_decay], faded[with_decay], log_decay, options["confidence"]
         )
     if trend is None:
         notes.append("ICL fades at fewer than two values of lambda: no slope")
@@ -143,8 +132,8 @@ def transience(
     reached = int(found.acquired[at_largest].sum())
     by_decay = []
     for value in values:
-        own, at_risk = decay == value, (decay == value) & timed
-        median = np.nan
+        own = decay == value
+        at_risk, median = own & timed, np.nan
         if at_risk.any():
             median = float(curves.censored_median(t_faded[at_risk], faded[at_risk]))
         by_decay.append(

@@ -1,8 +1,8 @@
-"""From one number for each replicate to an estimate with its interval, where replicates are few.
+"""Intervals for few replicates, each with one number.
 
-With eight seeds a percentile bootstrap of a mean or of a deviation is too narrow, for it cannot see
-beyond its sample. So a mean has Student's interval, a deviation the chi-square one; only the median
-is bootstrapped. tests/unit/coverage_kinetics.py measures how often each holds the truth.
+With eight seeds a percentile bootstrap of a mean or of a deviation is too narrow, as it cannot see
+beyond its sample. So a mean has Student's interval and a deviation the chi-square one; only the
+median is bootstrapped. tests/unit/coverage_kinetics.py measures how often each holds the truth.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,7 @@ from icl.statistics import curves
 def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimate:
     """Estimate the mean over independent replicates, with Student's interval.
 
-    Returns the estimate; its ends are NaN where there are fewer than two replicates.
-
-    Args:
-        values: (R,) one for each replicate.
-        unit: in words.
+    The interval's ends are NaN if there are fewer than two replicates.
     """
     if len(values) < 2:
         return Estimate(float(np.mean(values)) if len(values) else np.nan, np.nan, np.nan, unit)
@@ -36,18 +32,11 @@ def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimat
 def median(
     values: np.ndarray, seeds: np.ndarray, options: dict[str, Any], unit: str = ""
 ) -> Estimate:
-    """Estimate the median over runs, with the percentile interval of a bootstrap of their seeds.
+    """Estimate the median of values (R,), with the percentile interval of a bootstrap of seeds (R,).
 
-    A seed is drawn with all its runs, for they are one replicate. Where seeds have several, the
-    interval is the expanded one: the median of many values varies almost as smoothly as a mean, and
-    the steps that widen the interval of one run a seed are missing.
-
-    Returns the estimate; unknown where there is no run.
-
-    Args:
-        values: (R,) one for each run.
-        seeds: (R,) of each run.
-        unit: in words.
+    A seed is drawn with all its runs, for they are one replicate. If seeds have several runs, the
+    interval is the expanded one: the median of many values varies almost as smoothly as a mean,
+    without the steps that widen the interval where each seed has one run. Unknown without runs.
     """
     if not len(values):
         return UNKNOWN
@@ -60,16 +49,15 @@ def median(
 
 
 def reciprocal(e: Estimate) -> Estimate:
-    """Estimate 1/x from the estimate of a positive x: no end is known where x may be 0."""
+    """Estimate 1/x from the estimate of a positive x; the interval is infinite if x may be 0."""
     ends = (1 / e.high, 1 / e.low) if e.low > 0 else (-np.inf, np.inf)
     return Estimate(1 / e.value if e.value else np.nan, *ends)
 
 
 def difference(a: Estimate, b: Estimate) -> Estimate:
-    """Estimate a less b, measured on different runs, from their intervals at one level.
+    """Estimate a - b, measured on different runs, from their intervals at one level.
 
-    Each keeps the interval that its own number of seeds asks for; the distances from values to
-    ends add as independent errors do.
+    The distances from values to ends add up as independent errors do.
 
     Source: Zou and Donner 2008, Statistics in Medicine 27:1693.
     """
@@ -82,14 +70,10 @@ def difference(a: Estimate, b: Estimate) -> Estimate:
 
 
 def variation(values: np.ndarray, level: float) -> Estimate:
-    """Estimate a coefficient of variation, with the interval of a log-normal sample.
+    """Estimate the coefficient of variation of two or more positive values, taken as log-normal.
 
     The deviation s of the logarithms has a chi-square interval; the coefficient of variation of a
-    log-normal is sqrt(e^(s^2) - 1), which for small s is s.
-
-    Args:
-        values: (R,) positive, one for each replicate, at least two.
-        level: of confidence.
+    log-normal is sqrt(e^(s^2) - 1), which is s if s is small.
     """
     freedom = len(values) - 1
     squares = freedom * np.var(np.log(values), ddof=1)
@@ -102,15 +86,11 @@ def variation(values: np.ndarray, level: float) -> Estimate:
 def worst(estimates: Sequence[Estimate], guarded: Sequence[Estimate]) -> Estimate:
     """Estimate the largest of several quantities: "at every K" is a conjunction.
 
-    The upper end is the largest upper end: all lie below it only if every one does. The lower end
-    is the largest lower end of intervals at the level that their number asks for (Bonferroni), as
-    the largest of many noisy ends is high by chance.
-
-    Args:
-        estimates: at the level of confidence.
-        guarded: of the same quantities, at 1 - (1 - level) / their number.
+    The upper end is the largest upper end: all lie below it only if every one does. The largest of
+    many noisy lower ends is high by chance, so that end comes from the same quantities `guarded`
+    (Bonferroni): their intervals are at the level 1 - (1 - level) / their number.
     """
-    return Estimate(  # NaN, where one is unknown, is the largest
+    return Estimate(  # if one is NaN, unknown, so is the largest
         float(np.max([e.value for e in estimates])),
         float(np.max([e.low for e in guarded])),
         float(np.max([e.high for e in estimates])),

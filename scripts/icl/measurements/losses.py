@@ -11,6 +11,7 @@ from icl.measurements.base import (
     UNKNOWN,
     Measurement,
     NotComputableError,
+    acquisition_time,
     count_diverged,
     require_unstopped,
     sorted_runs,
@@ -23,19 +24,11 @@ from icl.theory import transience
 
 @dataclass(frozen=True)
 class Branches:
-    """The evaluations, of each run, that equation 16 is about: (R, T) each.
+    """The evaluations (R, T) of runs that equation 16 is about."""
 
-    Attributes:
-        acquired: from acquisition until ICL fades, the ICL loss small.
-        faded: after ICL has faded, the IWL loss small.
-        after: all from acquisition on.
-        t_acquired: (R,) when ICL was acquired.
-        t_faded: (R,) when it had faded.
-    """
-
-    acquired: np.ndarray
-    faded: np.ndarray
-    after: np.ndarray
+    acquired: np.ndarray  # from acquisition until ICL fades, the ICL loss small
+    faded: np.ndarray  # after ICL has faded, the IWL loss small
+    after: np.ndarray  # all from acquisition on
     t_acquired: curves.Passage
     t_faded: curves.Passage
 
@@ -43,12 +36,11 @@ class Branches:
 def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
     """Find the two branches of equation 16.
 
-    ICL is acquired at its first confirmed accuracy above the option `threshold`, and has faded at
-    the first confirmed one below the option `faded_below` after that. Losses are small below the
-    option `small_loss`.
+    ICL is acquired at the first confirmed accuracy above the option `threshold`, and has faded at
+    the first confirmed one below `faded_below` after that. A loss below `small_loss` is small.
     """
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
-    acquired = curves.acquisition_time(accuracy, clock, options["threshold"])
+    acquired = acquisition_time(runs, options)
     index = np.arange(accuracy.shape[1])
     after = (index >= acquired.index[:, None]) & acquired.reached[:, None]
     shortfall = np.where(after, 1 - accuracy, np.nan)
@@ -70,11 +62,11 @@ def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
     ),
 )
 def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
-    """Measure the ratio of the other loss to equation 16 on each branch.
+    """Measure the ratio of the larger loss to what equation 16 makes of the small one.
 
-    Evaluations of one run are not independent. So a run counts once on a branch, by the median of
-    its evaluations there (at least the option `least_evaluations`), and the estimate is the median
-    over runs. Seeds are resampled, each with its runs at every decay.
+    Evaluations of one run are not independent. So a run counts once on each branch, by the median
+    over its evaluations there (at least `least_evaluations`), and the estimate is the median over
+    runs. Seeds are resampled, each with its runs at every decay.
 
     Source: equation 16; Figure 6 d.
     """
