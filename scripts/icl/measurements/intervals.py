@@ -32,7 +32,7 @@ def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimat
 def median(
     values: np.ndarray, seeds: np.ndarray, options: dict[str, Any], unit: str = ""
 ) -> Estimate:
-    """Estimate the median of values (R,), with the percentile interval of a bootstrap of seeds (R,).
+    """Estimate the median over runs (R,), with the percentile interval of a bootstrap of seeds.
 
     A seed is drawn with all its runs, for they are one replicate. If seeds have several runs, the
     interval is the expanded one: the median of many values varies almost as smoothly as a mean,

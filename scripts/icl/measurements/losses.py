@@ -62,7 +62,7 @@ def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
     ),
 )
 def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
-    """Measure the ratio of the larger loss to what equation 16 makes of the small one.
+    """Measure the ratio of the other loss to what equation 16 predicts from the small one.
 
     Evaluations of one run are not independent. So a run counts once on each branch, by the median
     over its evaluations there (at least `least_evaluations`), and the estimate is the median over

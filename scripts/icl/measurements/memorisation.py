@@ -23,37 +23,29 @@ from icl.measurements.transition import fit_finals
 from icl.statistics import curves, fits
 from icl.theory.memorisation import Kinetics, MemorisationRecord
 
-# sharp_transition's options. As not_capacity's own they would change the digest of its options.
+# Options of sharp_transition; as not_capacity's own they would change the digest of its options.
 PLATEAUS = {"response": "final_accuracy", "floor": 0.5, "ceiling": [0.9, 1.0]}
 
 
 def memorising_runs(dataset: xr.Dataset) -> xr.Dataset:
-    """Order the runs of the MLP alone that did not diverge, items drawn alike."""
+    """Select the runs of the MLP alone that did not diverge and whose items are drawn uniformly."""
     runs = undiverged(sorted_runs(dataset))
     return runs.isel(run=np.flatnonzero(runs["zipf_exponent"] == 0))
 
 
 @dataclass(frozen=True)
 class Growth:
-    """The growth of I_K(inf) of the MLP alone with K, for each seed.
+    """The growth of I_K(inf) of the MLP alone with K, for each seed."""
 
-    Attributes:
-        runs: ordered by K, then seed; none diverged, items drawn alike.
-        values: (G,) K, ascending.
-        index: (S, G) the run of each seed at each K.
-        seeds: all of them; S have a run at every K.
-        trend: of each seed, S fits.
-    """
-
-    runs: xr.Dataset
-    values: np.ndarray
-    index: np.ndarray
-    seeds: int
-    trend: fits.TrendFit
+    runs: xr.Dataset  # `memorising_runs`, by K, then seed
+    values: np.ndarray  # (G,) K, ascending
+    index: np.ndarray  # (S, G) the run of each seed at each K
+    seeds: int  # all of them; S have a run at every K
+    trend: fits.TrendFit  # one for each of the S seeds
 
 
 def growth(dataset: xr.Dataset, least_seeds: int) -> Growth:
-    """Fit I_K(inf) on K seed by seed, those left out that lack a run at some K.
+    """Fit I_K(inf) on K for each seed that has a run at every K.
 
     I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
 
@@ -84,14 +76,13 @@ def growth(dataset: xr.Dataset, least_seeds: int) -> Growth:
 def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure nu in I_K(inf) ~ K^nu, and whether one exponent serves.
 
-    The slope of log I_K(inf) on log K is linear in the data, so it is taken for each seed (which
-    at every K starts from the same weights) and averaged; the interval is Student's over seeds and
-    counts whatever a seed's runs share. A power law has no curvature: the coefficient of the
-    quadratic and the local exponents between neighbouring K are measured likewise, for where the
-    exponent moves, the range of K decides its mean.
+    The slope of log I_K(inf) on log K is linear in the data. So it is fitted for each seed, which
+    starts from the same weights at every K, and averaged; Student's interval over seeds then covers
+    whatever a seed's runs share. A power law has no curvature: the coefficient of the quadratic and
+    the local exponents between neighbouring K show whether the range of K decides the exponent.
 
-    I_K(inf) is I_K at the end of the record. `exponent_with_tail` is the slope if each record is
-    lengthened by the bound on what it leaves out.
+    I_K at the end of the record stands for I_K(inf); `exponent_with_tail` is the slope with each
+    record's bound on its tail added.
 
     Source: Figure 5; section 3.6.
     """
@@ -111,12 +102,10 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     }
     mean_log = np.log(recorded).mean(axis=0)
     fitted = trend.log_prefactor.mean() + trend.exponent.mean() * np.log(values)
-    relative = bound / recorded
-    notes = []
+    relative, notes = bound / recorded, []
     if len(index) < found.seeds:
         notes.append(f"{found.seeds - len(index)} seeds lack a run at some K and are left out")
-    unbounded = int(np.isinf(relative).sum())
-    if unbounded:
+    if unbounded := int(np.isinf(relative).sum()):
         notes.append(
             f"{unbounded} of {relative.size} records end too soon, or c1 falls too slowly at "
             "their end, for a bound on the rest of I_K(inf)"
@@ -152,9 +141,9 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
 def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how much I_K(inf) differs over seeds, at the K where it differs most.
 
-    The coefficient of variation has the chi-square interval of a log-normal sample at each K. "At
-    every K" is a conjunction, so the largest is judged (`intervals.worst`). How c1, c2 and c3
-    differ over seeds while c1 falls is in the details.
+    At each K the coefficient of variation has the chi-square interval of a log-normal sample. "At
+    every K" is a conjunction, so the largest is judged (`intervals.worst`). The details say how
+    c1, c2 and c3 differ over seeds while c1 falls.
 
     Source: Figure A.2 ("the variability across seeds is negligible").
     """
@@ -190,25 +179,23 @@ def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
 
 
 def _variation_of_curves(own: xr.Dataset, c1: float) -> dict[str, float]:
-    """Largest coefficient of variation over seeds of c1, c2 and c3 until the mean c1 is small."""
+    """Find the largest coefficients of variation of c1, c2 and c3 until the mean c1 is small."""
     curve = own["c1"].values
     kept = np.isfinite(curve).all(axis=0)
     kept[kept] &= curve[:, kept].mean(axis=0) >= c1
-    return {
-        f"variation_of_{name}": float(
-            np.max(
-                np.std(own[name].values[:, kept], axis=0, ddof=1)
-                / own[name].values[:, kept].mean(axis=0)
-            )
+    found = {}
+    for name in ("c1", "c2", "c3"):
+        values = own[name].values[:, kept]
+        found[f"variation_of_{name}"] = float(
+            np.max(np.std(values, axis=0, ddof=1) / values.mean(axis=0))
         )
-        for name in ("c1", "c2", "c3")
-    }
+    return found
 
 
 def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
-    """Return the smallest N of a transition and K* there, the midpoint of a logistic in log10 K.
+    """Find the smallest N of a transition and its K* there, the midpoint of a logistic in log10 K.
 
-    K* is NaN where the mean final ICL accuracy does not cross half height within the grid.
+    K* is NaN if the mean final ICL accuracy does not cross half height within the grid.
 
     Raises:
         NotComputableError: if there are too few values of K.
@@ -234,16 +221,16 @@ def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
 def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure whether the MLP alone memorises K*, 2 K* and 4 K* items, and I_K stays finite.
 
-    K* is that of the role "transition", at its smallest N if it has several; for each of the option
-    `multiples` of it stands the smallest K at or above it that the roles "memorisation" and
-    "capacity" have. (The latter holds K too large for the range of nu.) Judged are the
-    least over those K of the highest accuracy, and the greatest gain: by what share I_K grows
-    between c1 at the option `c1` and the end of the record. Beside it stands the gain with the
-    bound on what comes after the record: a gain alone is small where a record ends early.
+    K* is that of `transition`, at its smallest N. Each of the option `multiples` of K* is
+    represented by the smallest K at or above it in `memorisation` and `capacity` (which holds K too
+    large for the range of nu). Two quantities are judged over those K: the least of the highest
+    accuracies, and the greatest gain, the share by which I_K grows from when c1 falls below the
+    option `c1` until the record ends. A record that ends early has a small gain, so the gain with
+    the bound on its tail stands beside it.
 
-    Where a run ends before it is accurate, or before the option `lasting` times the time that c1
-    took to be that small, nothing is known at that K, unless the law of its record is that of a
-    limit of capacity (`MemorisationRecord.decide`): its accuracy then is what it is.
+    Nothing is known at a K where a run ends before it is accurate, or before `lasting` times the
+    time that c1 took to fall so low. But if its record follows the law of limited capacity
+    (`MemorisationRecord.decide`), its accuracy counts as it is.
 
     Source: abstract; section 3.6.
     """
@@ -253,28 +240,14 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     length, threshold = threshold_of(data["transition"])
     if np.isnan(threshold):
         raise NotComputableError("the transition has no K* within its grid")
-    values, chosen = np.unique(n_items), []
-    for multiple in options["multiples"]:
-        above = values[values >= multiple * threshold]
-        if not len(above):
-            raise NotComputableError(
-                f"K* = {threshold:,.0f}, and no K of the MLP alone is at or above {multiple} K*: "
-                f"the largest is {values[-1]:,.0f}"
-            )
-        chosen.append(above[0])
+    chosen = _at_multiples(np.unique(n_items), threshold, options["multiples"])
     require_replicates(n_items[np.isin(n_items, chosen)], options["least_replicates"], "K")
-    level = 1 - (1 - options["confidence"]) / len(chosen)
-    accuracies, gains, with_tails, by_items, censored = [], [], [], [], 0
+    by_items, with_tails, censored = [], [], 0
     for multiple, value in zip(options["multiples"], chosen, strict=True):
-        found = [
-            _memorised(run, options) for run, k in zip(runs, n_items, strict=True) if k == value
-        ]
+        found = [_memorised(runs[r], options) for r in np.flatnonzero(n_items == value)]
         accuracy, gain, tail, kinetics = (np.array(column) for column in zip(*found, strict=True))
         censored += int((np.isnan(gain) | np.isnan(accuracy)).sum())
-        accuracies.append(_over_seeds(accuracy, options, level))
-        gains.append(_over_seeds(gain, options, level))
-        with_tail = np.where(np.isfinite(tail), (1 + gain) * (1 + tail) - 1, np.nan)
-        with_tails.append(_over_seeds(with_tail, options, level))
+        with_tails.append(np.where(np.isfinite(tail), (1 + gain) * (1 + tail) - 1, np.nan))
         by_items.append(
             {
                 "multiple": multiple,
@@ -285,16 +258,13 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
                 "kinetics": kinetics,
             }
         )
-    plain_a, guarded_a = zip(*accuracies, strict=True)
-    plain_g, guarded_g = zip(*gains, strict=True)
-    plain_t, guarded_t = zip(*with_tails, strict=True)
     laws = [law for row in by_items for law in row["kinetics"]]
-    least = intervals.worst([_negated(e) for e in plain_a], [_negated(e) for e in guarded_a])
+    most_wrong = _greatest([-row["accuracy"] for row in by_items], options)
     return Measurement(
         estimates={
-            "accuracy": _negated(least),
-            "gain": intervals.worst(plain_g, guarded_g),
-            "gain_with_tail": intervals.worst(plain_t, guarded_t),
+            "accuracy": Estimate(-most_wrong.value, -most_wrong.high, -most_wrong.low),
+            "gain": _greatest([row["gain"] for row in by_items], options),
+            "gain_with_tail": _greatest(with_tails, options),
             "threshold": Estimate(threshold, np.nan, np.nan, "items"),
         },
         replicates=int(np.isin(n_items, chosen).sum()),
@@ -311,13 +281,26 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     )
 
 
+def _at_multiples(values: np.ndarray, threshold: float, multiples: list[float]) -> list[float]:
+    """Choose the smallest K at or above each multiple of K*."""
+    chosen = []
+    for multiple in multiples:
+        above = values[values >= multiple * threshold]
+        if not len(above):
+            raise NotComputableError(
+                f"K* = {threshold:,.0f}, and no K of the MLP alone is at or above {multiple} K*: "
+                f"the largest is {values[-1]:,.0f}"
+            )
+        chosen.append(above[0])
+    return chosen
+
+
 def _memorised(run: xr.Dataset, options: dict[str, Any]) -> tuple[float, float, float, str]:
-    """Return a run's highest accuracy, its gain, its relative tail bound, and its law's name.
+    """Measure a run's highest accuracy, gain and relative tail bound, and name its law.
 
     What the record is too short for is NaN.
     """
-    c1, i_k = (run[name].values.ravel() for name in ("c1", "i_k"))
-    time = run["theory_time"].values.ravel()
+    c1, i_k, time = (run[name].values.ravel() for name in ("c1", "i_k", "theory_time"))
     kept = np.isfinite(c1)
     c1, i_k, time = c1[kept], i_k[kept], time[kept]
     accuracy = float(np.nanmax(run["item_accuracy"].values))
@@ -334,15 +317,11 @@ def _memorised(run: xr.Dataset, options: dict[str, Any]) -> tuple[float, float, 
     return accuracy, float(gain), float(tail), str(kinetics)
 
 
-def _over_seeds(
-    values: np.ndarray, options: dict[str, Any], guarded_level: float
-) -> tuple[Estimate, Estimate]:
-    """Estimate a mean over seeds, at the level of confidence and guarded; unknown if censored."""
-    if np.isnan(values).any():
-        return UNKNOWN, UNKNOWN
-    guarded = {**options, "confidence": guarded_level}
-    return intervals.mean(values, options), intervals.mean(values, guarded)
-
-
-def _negated(e: Estimate) -> Estimate:
-    return Estimate(-e.value, -e.high, -e.low, e.unit, e.failed)
+def _greatest(columns: list[np.ndarray], options: dict[str, Any]) -> Estimate:
+    """Estimate the greatest over K of means over seeds (S,); unknown where a value is missing."""
+    guarded = {**options, "confidence": 1 - (1 - options["confidence"]) / len(columns)}
+    plain, careful = (
+        [UNKNOWN if np.isnan(values).any() else intervals.mean(values, o) for values in columns]
+        for o in (options, guarded)
+    )
+    return intervals.worst(plain, careful)

@@ -1,5 +1,6 @@
-"""The minimal model against its MLP alone, and against equation 15 once ICL is acquired."""
+"""Compare the minimal model with its MLP alone, and w after acquisition with equation 15."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,17 +19,16 @@ from icl.measurements.base import (
 )
 from icl.statistics import curves
 from icl.theory import transience
+from icl.theory.checks import OutOfRangeWarning
 
 # What a run and the run of its MLP alone must share to have drawn the same targets.
 MATCHED = ("context_length", "n_items", "seed", "learning_rate", "mlp_decay", "zipf_exponent")
 
 
-def pairs(
-    data: dict[str, xr.Dataset],
-) -> Iterator[tuple[xr.Dataset, xr.Dataset]]:
-    """Pair each run of the role "minimal" with the run of its MLP alone on the same targets.
+def pairs(data: dict[str, xr.Dataset]) -> Iterator[tuple[xr.Dataset, xr.Dataset]]:
+    """Pair each run of the role `minimal` with the run of its MLP alone on the same targets.
 
-    Yields the two runs, each over its own evaluations, those without a value left out.
+    Both runs keep only the evaluations at which they have a value.
 
     Raises:
         NotComputableError: if a run has no such partner.
@@ -55,7 +55,7 @@ def _recorded(runs: xr.Dataset, row: int, name: str) -> xr.Dataset:
 
 
 def _passed(run: xr.Dataset, level: float) -> int | None:
-    """Return the evaluation at which ICL accuracy first passes a level, confirmed."""
+    """Find the first confirmed evaluation with ICL accuracy above a level."""
     passage = curves.first_passage(
         run["icl_accuracy"].values[None], run["theory_time"].values[None], level
     )
@@ -70,7 +70,7 @@ def _at(alone: xr.Dataset, name: str, time: np.ndarray) -> np.ndarray:
 
 
 def _median(rows: list[dict[str, Any]], name: str, options: dict[str, Any]) -> Estimate:
-    """Estimate the median over runs of what their rows call `name`; seeds are resampled."""
+    """Estimate the median over runs of a value in their rows; seeds are resampled."""
     values, seeds = (np.array([row[key] for row in rows]) for key in (name, "seed"))
     return intervals.median(values, seeds, options)
 
@@ -91,10 +91,10 @@ def _require_seeds(rows: list[dict[str, Any]], options: dict[str, Any], what: st
 def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure by how much ICL disturbs memorisation before it is acquired.
 
-    For each run that acquires, the largest relative difference of its c1 from that of its MLP
-    alone on the same targets, over the evaluations up to the first above the option `accuracy`;
-    the estimate is the median over runs. Runs that never get there are measured as far as the MLP
-    alone has not memorised (c1 above the option `memorised`), and not judged.
+    A run that acquires is judged by the largest relative difference between its c1 and that of its
+    MLP alone on the same targets, up to the first evaluation above the option `accuracy`; the
+    estimate is the median over runs. Runs that never get there are measured until their MLP alone
+    has memorised (c1 below the option `memorised`), and not judged.
 
     Source: section 3.4, equation 6.
     """
@@ -144,10 +144,9 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
 def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure by how much memorisation slows down once ICL is acquired.
 
-    From acquisition to the option `window` times that, log c3 falls by so much; its rate over the
-    rate at which log c3 of the MLP alone passes the same values is the ratio. Where c3 rose, the
-    ratio is below 0. The rates are of paired runs (same K, seed, targets); the estimate is the
-    median over runs.
+    The ratio compares two rates at which log c3 falls: that of a run from its acquisition to
+    `window` times that time, and that of its MLP alone (same K, seed and targets) as it passes the
+    same values. It is below 0 if c3 rises. The estimate is the median over runs.
 
     Source: section 3.7 ("memorization slows down dramatically").
     """
@@ -187,9 +186,9 @@ def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
 
 
 def _rate_between(alone: xr.Dataset, low: float, high: float, least_fall: float) -> float:
-    """Return the mean rate of fall of log c3 from `high` to `low`, NaN if the record ends before.
+    """Measure the mean rate at which log c3 falls from `high` to `low`; NaN if it never gets there.
 
-    A narrower range than `least_fall` is widened to it: a slope cannot be had from one evaluation.
+    The range is widened to `least_fall` if narrower, for one evaluation gives no slope.
     """
     log_c3, clock = np.log(alone["c3"].values), alone["theory_time"].values
     margin = max(least_fall - (high - low), 0) / 2
@@ -198,7 +197,7 @@ def _rate_between(alone: xr.Dataset, low: float, high: float, least_fall: float)
     low = min(low - margin, high - least_fall)
     if lowest[-1] > low:
         return np.nan
-    # np.interp needs rising abscissae; of equal ones the first counts.
+    # np.interp needs rising abscissae; the first of equal ones counts.
     fall, first = np.unique(-lowest, return_index=True)
     begin, end = np.interp([-high, -low], fall, clock[first])
     return (high - low) / (end - begin)
@@ -212,10 +211,10 @@ def _rate_between(alone: xr.Dataset, low: float, high: float, least_fall: float)
 def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how closely w follows W(c3/lambda) from acquisition until it has fallen to 1.
 
-    The relative error of w against equation 15 with the c3 of the same run, median over a run's
-    evaluations (equally spaced in time) and over runs. Runs that do not fade within their record
-    are taken to its end, and counted. Not judged: the error if w is taken to lag behind its balance
-    as equation 44 has it to first order (`transience.tracking_lag`).
+    The error of w is relative to equation 15 with the c3 of the same run; the estimate is its
+    median over a run's evaluations (equally spaced in time), then over runs. A run that does not
+    fade is taken to the end of its record, and counted. Not judged: the error if w lags behind its
+    balance, as equation 44 says to first order (`transience.tracking_lag`).
 
     Source: equation 15; section 3.7.
     """
@@ -236,19 +235,21 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         if end - start < options["least_evaluations"]:
             continue
         part, decay = slice(start, end), run["w_decay"].item()
-        balance = transience.w_tracking(c3, decay)
-        rate = -np.gradient(np.log(c3), clock)
-        lag = rate / decay * balance / (1 + balance) ** 2
-        error = w / balance - 1
+        balance = transience.w_tracking(c3[part], decay)
+        rate = -np.gradient(np.log(c3), clock)[part]
+        with warnings.catch_warnings():  # where w does not track, that is what is measured
+            warnings.simplefilter("ignore", OutOfRangeWarning)
+            lag = transience.tracking_lag(c3[part], decay, rate)
+        error = w[part] / balance - 1
         faded += bool(len(gone))
         details.append(
             {
                 "n_items": run["n_items"].item(),
                 "seed": run["seed"].item(),
                 "w_decay": decay,
-                "error": np.median(np.abs(error[part])),
-                "error_with_lag": np.median(np.abs(w / (balance + lag) - 1)[part]),
-                "signed_error": np.median(error[part]),
+                "error": np.median(np.abs(error)),
+                "error_with_lag": np.median(np.abs(w[part] / (balance + lag) - 1)),
+                "signed_error": np.median(error),
                 "faded": bool(len(gone)),
                 "evaluations": end - start,
             }

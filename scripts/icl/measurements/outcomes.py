@@ -1,4 +1,4 @@
-"""Measure whether runs acquire ICL at all: near K*, on D' and at its saddle."""
+"""Measure whether runs acquire ICL at all: near K*, on D' and at the saddle of D'."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from icl.measurements.base import (
     Estimate,
     Measurement,
     NotComputableError,
+    acquisition_time,
     count_diverged,
     estimate,
     require_unstopped,
@@ -21,7 +22,7 @@ from icl.statistics import curves, hypotheses
 
 
 def acquired_share(runs: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, ...]:
-    """Return each K, its number of runs and how many of them ended above `acquired_above`.
+    """Count at each K the runs, and those that ended above `acquired_above`: three arrays (G,).
 
     Source: section 4, "the fraction of seeds whose final ICL performance exceeds 75 %".
     """
@@ -33,7 +34,7 @@ def acquired_share(runs: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarra
 
 
 def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the fraction that acquires at each K with its exact interval, as plain data."""
+    """Tabulate the fraction that acquires at each K, with its exact interval."""
     values, counts, acquired = acquired_share(undiverged(sorted_runs(dataset)), options)
     return [
         {
@@ -58,13 +59,12 @@ def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, A
 def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure whether a seed near K* generalises early or never.
 
-    Of the experiment's K the one whose acquired fraction is nearest to one half is judged, and only
-    if that fraction lies in the option `near_threshold`: elsewhere all seeds do the same, and two
-    kinds cannot show.
+    Judged is the K whose acquired fraction is nearest to one half, and only if that fraction lies
+    in the option `near_threshold`: elsewhere all seeds do the same, and two kinds cannot show.
 
-    - `dip_p`: p of Hartigan's dip test of the final ICL accuracies, under one mode.
+    - `dip_p`: p of Hartigan's dip test of the final ICL accuracies (one mode).
     - `intermediates`: share of finals within the option `intermediate`; exact interval.
-    - `early`: median t_ICL of the runs that acquire over the budget; bootstrap over seeds.
+    - `early`: median t_ICL of the runs that acquire, over the budget; bootstrap over seeds.
 
     Source: Figure 6 c.
     """
@@ -86,12 +86,11 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
             f"{options['least_replicates']} are needed"
         )
     finals = curves.last_value(runs["icl_accuracy"].values)
-    clock = runs["theory_time"].values
     depth, p = hypotheses.dip(finals)
     low, high = options["intermediate"]
     between = int(((finals >= low) & (finals <= high)).sum())
-    passage = curves.acquisition_time(runs["icl_accuracy"].values, clock, options["threshold"])
-    budget = float(np.nanmax(clock))
+    passage = acquisition_time(runs, options)
+    budget = float(np.nanmax(runs["theory_time"].values))
     early = UNKNOWN
     if passage.reached.sum() >= options["least_replicates"]:
         times = passage.time[passage.reached] / budget
@@ -134,8 +133,8 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
 def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure by how much fewer runs acquire ICL on D' than on D, at one N and K.
 
-    Judged at the smallest K of both at which at least the option `surely` of the runs on D
-    acquires: beyond it both may, below it neither. Newcombe's interval.
+    Judged at the smallest K that both have and at which the option `surely` of the runs on D
+    acquires: at larger K both may, at smaller neither. Newcombe's interval.
 
     Source: Figure 6 e; section 4.
     """
@@ -192,9 +191,9 @@ def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 def balanced_saddle(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the share of minimal models on D' that end on the side beta0 predicts.
 
-    From w0 = 0 the flow reaches ICL exactly if beta0 > 0 (equation 9 has a saddle at the origin).
-    A run whose last ICL accuracy is above `acquired_above` acquired it. ICL is measured on contexts
-    whose labels are free: on D' itself the other solution answers rightly too. Exact interval.
+    From w0 = 0 the flow reaches ICL if and only if beta0 > 0 (equation 9 has a saddle at the
+    origin). A run acquires ICL if its last ICL accuracy is above `acquired_above`, measured on
+    contexts with free labels: on D' itself the other solution is right too. Exact interval.
 
     Source: equation 9; section 3.4.
     """

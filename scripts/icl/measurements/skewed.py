@@ -1,4 +1,4 @@
-"""Items of Zipf's ranks: I_K(inf) and the transition against alpha (beyond the paper)."""
+"""Measure I_K(inf) and the transition with items drawn by Zipf's law (beyond the paper)."""
 
 from dataclasses import dataclass
 
@@ -15,53 +15,32 @@ ACQUIRED_ABOVE = 0.75  # final ICL accuracy, as in Figure 6 e
 
 @dataclass(frozen=True)
 class Cell:
-    """The runs at one alpha and K.
+    """The runs at one alpha and K."""
 
-    Attributes:
-        exponent: alpha.
-        n_items: K.
-        i_infinity: (S,) I_K at the end of the records of the MLP alone.
-        tail: (S,) the bound on what those leave out; infinite where none is known.
-        acquired: (R,) whether each transformer ended with ICL.
-    """
-
-    exponent: float
+    exponent: float  # alpha
     n_items: float
-    i_infinity: np.ndarray
-    tail: np.ndarray
-    acquired: np.ndarray
+    i_infinity: np.ndarray  # (S,) I_K at the end of the records of the MLP alone
+    tail: np.ndarray  # (S,) the bound on what those leave out; infinite where none is known
+    acquired: np.ndarray  # (R,) whether each transformer ended with ICL
 
 
 def cells(memorisation: xr.Dataset, transition: xr.Dataset) -> list[Cell]:
-    """Arrange the runs of the MLP alone and of the transformer by alpha and K.
-
-    Returns one cell for each (alpha, K) that either has, ordered.
-
-    Args:
-        memorisation: MLP alone, several alpha and K.
-        transition: one-layer runs at one N, several alpha and K.
-    """
+    """Arrange runs of the MLP alone, and of the transformer at one N, by alpha and K, ordered."""
     alone, whole = (undiverged(sorted_runs(dataset)) for dataset in (memorisation, transition))
     final = curves.last_value(whole["icl_accuracy"].values)
-    found = {
-        (alpha, k): (
-            _rows(alone, alpha, k),
-            _rows(whole, alpha, k),
-        )
+    keys = {
+        (float(alpha), float(k))
         for runs in (alone, whole)
         for alpha, k in zip(runs["zipf_exponent"].values, runs["n_items"].values, strict=True)
         if np.isfinite(k)
     }
-    return [
-        Cell(
-            float(alpha),
-            float(k),
-            alone["i_recorded"].values[own],
-            alone["i_tail_bound"].values[own],
-            final[runs] > ACQUIRED_ABOVE,
-        )
-        for (alpha, k), (own, runs) in sorted(found.items())
-    ]
+    found = []
+    for alpha, k in sorted(keys):
+        own = _rows(alone, alpha, k)
+        recorded, tail = (alone[name].values[own] for name in ("i_recorded", "i_tail_bound"))
+        acquired = final[_rows(whole, alpha, k)] > ACQUIRED_ABOVE
+        found.append(Cell(alpha, k, recorded, tail, acquired))
+    return found
 
 
 def _rows(runs: xr.Dataset, alpha: float, n_items: float) -> np.ndarray:
@@ -70,9 +49,9 @@ def _rows(runs: xr.Dataset, alpha: float, n_items: float) -> np.ndarray:
 
 
 def threshold(found: list[Cell]) -> tuple[float, tuple[float, float]]:
-    """Return K* of the cells of one alpha, NaN if the fraction acquired does not cross a half.
+    """Find K* of the cells of one alpha, and the gap of the grid around it.
 
-    Returns the midpoint of a logistic in log10 K, and the gap of the grid that holds it.
+    K* is the midpoint of a logistic in log10 K: NaN if the fraction acquired does not cross a half.
     """
     found = [cell for cell in found if len(cell.acquired)]
     items = np.array([cell.n_items for cell in found])
@@ -88,10 +67,10 @@ def threshold(found: list[Cell]) -> tuple[float, tuple[float, float]]:
 
 
 def predicted_threshold(found: list[Cell], t_icl: float) -> float:
-    """Return the K at which I_K(inf) passes t_ICL, from the cells of one alpha (eq. 12).
+    """Predict K*, at which I_K(inf) passes t_ICL, from the cells of one alpha (eq. 12).
 
-    It is 0 where every measured I_K(inf) is larger, infinity where every one is smaller, and NaN if
-    there is none or they do not rise with K.
+    It is 0 if every measured I_K(inf) is larger, infinity if every one is smaller, and NaN if there
+    is none or they do not rise with K.
     """
     found = [cell for cell in found if len(cell.i_infinity)]
     if not found or not np.isfinite(t_icl):

@@ -16,8 +16,8 @@ from icl.measurements.base import Estimate, Measurement, statistic
 def exponential_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how fast log t_ICL falls with beta0, near the origin and far below it.
 
-    The curve is integrated, not sampled, so it has no confidence interval: the interval is the
-    range that the local slope takes within the range of the fit.
+    The curve is integrated, not sampled, so it has no confidence interval. Its interval is the
+    range of the local slope where it is fitted.
 
     Source: Figure A.1 a; equations 31 and 32 with c1 = c2 = 1/2 and w0 = 0.
     """

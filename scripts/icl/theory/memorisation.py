@@ -1,4 +1,4 @@
-"""The theory of a memorising MLP: I_K(t), tau_K, K*, and whether I_K(inf) is finite."""
+"""Compute I_K(t), tau_K and K* of a memorising MLP, and judge whether I_K(inf) is finite."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,22 +24,13 @@ class Kinetics(StrEnum):
 
 @dataclass(frozen=True)
 class KineticsDecision:
-    """A decision on whether I_K(t) converges, as far as a finite record tells.
-
-    Attributes:
-        kinetics: The verdict.
-        i_recorded: I_K at the end of the record (theory time).
-        tail_bound: Bound on I_K(inf) - i_recorded (theory time), if c1 keeps to the law that
-            `decide` states; infinity if that law diverges.
-        decay_low: Lowest estimate of -d log c1 / d log t over the end of the record.
-        decay_high: Highest estimate of the same.
-    """
+    """A decision on whether I_K(t) converges, as far as a finite record tells."""
 
     kinetics: Kinetics
-    i_recorded: float
-    tail_bound: float
-    decay_low: float
-    decay_high: float
+    i_recorded: float  # I_K at the end of the record (theory time)
+    tail_bound: float  # on I_K(inf) - i_recorded, by the law that `decide` states; may be infinite
+    decay_low: float  # lowest estimate of -d log c1 / d log t at the end of the record
+    decay_high: float  # highest estimate of the same
 
 
 def i_k(time: NDArray[np.float64], c1: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -51,15 +42,10 @@ def i_k(time: NDArray[np.float64], c1: NDArray[np.float64]) -> NDArray[np.float6
 
 @dataclass(frozen=True)
 class MemorisationRecord:
-    """A measured c1(t) of an MLP that memorises K items by itself, taken as piecewise linear.
+    """A measured c1(t) of an MLP that memorises K items by itself, taken as piecewise linear."""
 
-    Attributes:
-        time: Theory time, from 0, increasing, shape (T,).
-        c1: Mean of sigma(-phi^+) at each time, in [0, 1], shape (T,).
-    """
-
-    time: NDArray[np.float64]
-    c1: NDArray[np.float64]
+    time: NDArray[np.float64]  # (T,) from 0, increasing
+    c1: NDArray[np.float64]  # (T,) in [0, 1]
 
     def __post_init__(self):
         time, c1 = finite("time", self.time), finite("c1", self.c1)
@@ -77,10 +63,7 @@ class MemorisationRecord:
         return i_k(self.time, self.c1)
 
     def integral(self, time: ArrayLike) -> NDArray[np.float64]:
-        """Return I_K(t), twice the integral of c1.
-
-        Returns I_K (theory time). Source: equation 10 (its definition of I_K).
-        """
+        """Compute I_K(t), twice the integral of c1, in theory time (as defined in eq. 10)."""
         time = finite("time", time)
         if np.any((time < 0) | (time > self.time[-1])):
             raise ValueError("time is outside the record")
@@ -90,12 +73,9 @@ class MemorisationRecord:
         return self._cumulative[i] + step * (2 * self.c1[i] + slope * step)
 
     def acquisition_time(self, t_icl: ArrayLike, *, beyond: str = "raise") -> NDArray[np.float64]:
-        """Return tau_K, the time of acquisition at K items, from that at infinitely many.
+        """Find tau_K, when ICL is acquired at K items, by I_K(tau_K) = t_icl (eq. 10, inverted).
 
-        Returns tau_K with I_K(tau_K) = t_icl (theory time). Source: equation 10, inverted.
-
-        Args:
-            beyond: "raise", or "inf" to return infinity where the record never gets there.
+        Where the record never gets there it raises, or returns infinity if `beyond` is "inf".
         """
         target = finite("t_icl", t_icl)
         cumulative = self._cumulative
@@ -116,27 +96,23 @@ class MemorisationRecord:
     def decide(
         self, *, tail_decades: float = 1.0, tail_tolerance: float = 0.05
     ) -> KineticsDecision:
-        """Decide between capacity constraint and differential kinetics.
+        """Decide between capacity constraint and differential kinetics (section 3.6, eq. 12).
 
-        No finite record decides whether an integral diverges; this states what it shows. Over the
-        last `tail_decades` of time, and over each half of them in log time, c1 is fitted as t^-p;
-        an estimate of p carries two standard errors of its fit.
+        No finite record decides whether an integral diverges; this says what it shows, by a
+        criterion of ours. Over the last `tail_decades` of time, and over each half of them in log
+        time, c1 is fitted as t^-p. Each p has an error of two standard errors of its fit.
 
-        Differential: every p exceeds 1, and the tail at the lowest of them is at most
-        `tail_tolerance` of the I_K recorded. The tail is 2 c1(T) T/(p - 1), five times that if p
-        falls from the first half to the second: a homogeneous network of three layers ends on
-        c1 = 1/(t log^q t) with q = 4/3, whose p = 1 + q/log t falls, and whose tail is to leading
-        order q/(q - 1) = 4 times that of the power law.
+        Differential: every p exceeds 1 by more than its error, and the tail at the lowest of them
+        is at most `tail_tolerance` of the recorded I_K. The tail is 2 c1(T) T/(p - 1), or five
+        times that if p falls from the first half to the second: a homogeneous network of three
+        layers ends on c1 = 1/(t log^q t) with q = 4/3, whose p = 1 + q/log t falls and whose tail
+        is, to leading order, q/(q - 1) = 4 times that of the power law.
 
-        Capacity: every p is below 0.9, and p does not rise from the first half to the second by
-        more than its errors and a twentieth, so that the same law carried on diverges. Anything
-        else, a slow start included, is undecided.
+        Capacity: every p is below 0.9 by more than its error, and p does not rise from the first
+        half to the second by more than the errors and a twentieth. The same law, carried on, then
+        diverges.
 
-        Returns a `KineticsDecision`. Source: section 3.6, equation 12; the criterion is ours.
-
-        Args:
-            tail_decades: Decades of time at the end of the record that are fitted.
-            tail_tolerance: Largest tail, as a fraction of the I_K recorded, that counts as small.
+        Anything else is undecided, a slow start included.
         """
         end, recorded = self.time[-1], self._cumulative[-1]
         if self.c1[-1] == 0:
@@ -162,7 +138,7 @@ class MemorisationRecord:
         return KineticsDecision(kinetics, float(recorded), float(tail), float(low), float(high))
 
     def _decay(self, first: float, last: float) -> tuple[float, float]:
-        """Return -d log c1 / d log t over a stretch of time, and two standard errors of it."""
+        """Fit -d log c1 / d log t over a stretch of time, with two standard errors."""
         part = (self.time >= first) & (self.time <= last) & (self.time > 0) & (self.c1 > 0)
         if part.sum() < TAIL_SAMPLES:
             raise ValueError(f"the tail needs {TAIL_SAMPLES} samples in each half")
@@ -173,17 +149,12 @@ class MemorisationRecord:
 def critical_diversity(
     log_t_icl: NDArray[np.float64], n_items: NDArray, log_i_infinity: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Solve t_ICL = I_K(inf) for log10 K*, with nothing fitted (eq. 12).
+    """Solve t_ICL = I_K(inf) for log10 K* (B,), with nothing fitted (eq. 12).
 
-    I_K(inf) is measured at some K and taken as linear in the logarithms between them; where it
-    falls with K, as noise may have it, its greatest value so far counts.
-
-    Returns (B,), NaN where t_ICL is outside what was measured.
-
-    Args:
-        log_t_icl: (B,), one for each resample.
-        n_items: (G,), ascending.
-        log_i_infinity: (B, G).
+    I_K(inf) was measured at the K `n_items` (G,), ascending, and is taken as linear in the
+    logarithms between them; where noise lets it fall with K, its greatest value so far counts. Each
+    row of the logarithms of t_ICL (B,) and of I_K(inf) (B, G) is one resample. K* is NaN where
+    t_ICL is outside what was measured.
     """
     log_items = np.log10(n_items)
     found = np.full(len(log_t_icl), np.nan)
