@@ -13,7 +13,7 @@ import yaml
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
 from icl.measurements import acquisition, fading, finite_k, intervals, memorisation, thresholds
-from icl.measurements.base import NotComputableError, joined
+from icl.measurements.base import Draw, NotComputableError, joined, resampled
 from icl.record import StopReason
 from icl.statistics import curves, hypotheses
 from synthetic_outcomes import NU, ROLES
@@ -101,6 +101,15 @@ def test_the_seeds_of_every_n_stay_together_where_there_are_more_of_one_n():
     drawn = [times.runs["seed"].values[times.order[:, own]] for own in times.members]
     assert (drawn[1] == drawn[2]).all()
     assert (drawn[0][:, :12] == drawn[1]).all()  # ordered by seed
+
+
+@pytest.mark.parametrize("draw", Draw)
+def test_each_bootstrap_has_its_random_stream(draw):
+    cells, seeds, options = np.repeat([0, 1], 5), np.tile(np.arange(5), 2), options_of("long_tail")
+    order = resampled(cells, seeds, options, draw)
+    assert (order[0] == np.arange(10)).all()
+    drawn = curves.seed_resamples(cells, seeds, 200, options["seed"] + int(draw))
+    assert (order[1:] == drawn).all()
 
 
 def test_a_seed_that_two_experiments_share_is_one_replicate():
