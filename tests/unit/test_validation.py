@@ -88,6 +88,11 @@ GRID = ("experiments", "transition", "grid", 0)
         (("theory", "landscape", "n_grid"), 0, "an integer from 10"),
         (("theory", "landscapes"), {}, "did you mean landscape?"),
         (("claims", "linear_ticl", "experiments", "acquisition"), "x", "no such experiment: x"),
+        (
+            ("claims", "linear_ticl", "experiments", "acquisition"),
+            0,
+            "0 is not allowed; allowed: text",
+        ),
     ],
 )
 def test_a_bad_value_is_named(good, sources, key, value, expected):

@@ -131,6 +131,7 @@ def _nodes(key: Key) -> list[dict[str, Any]]:
             inner += [node["items"]] if isinstance(part, int) and "items" in node else []
             inner += [node["properties"][part]] if part in node.get("properties", {}) else []
             inner += node.get("patternProperties", {}).values()
+            inner += filter(None, [node.get("additionalProperties")])
         nodes = [found for node in inner for found in _resolved(node)]
     return nodes
 
