@@ -9,7 +9,7 @@ import store
 
 sys.path.insert(0, str(store.ROOT / "scripts"))
 
-from icl.job import Job
+from icl.job import Job, items_text
 from icl.planning.gpu import SHARES, demand_at, hours
 from jobs import preset_jobs
 
@@ -29,7 +29,9 @@ def table() -> str:
     ]
     for experiment in ("transition", "acquisition"):
         jobs = preset_jobs("paper", experiment)
-        ordered = sorted(jobs, key=lambda job: (job.context_length, job.n_items or 0))
+        ordered = sorted(
+            jobs, key=lambda job: (job.context_length, 0 if job.is_redrawn else job.n_items)
+        )
         lines += [_row(experiment, job) for job in (ordered[0], ordered[-1])]
         n = sum(len(job.seeds) * job.steps for job in jobs)
         cells = [f"{hours(jobs, share, filled):,.1f}" for share in SHARES for filled in (0, 1)]
@@ -39,7 +41,7 @@ def table() -> str:
 
 def _row(experiment: str, job: Job) -> str:
     asked, own = demand_at(job), len(job.seeds)
-    n_items = f"{job.n_items:,}"
+    n_items = items_text(job.n_items, ",")
     each = f" + {asked.kernels_per_replicate:.0f} R" if asked.kernels_per_replicate else ""
     limited = []
     for n_replicates in (own, asked.block):

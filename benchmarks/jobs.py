@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
+from math import inf
 from pathlib import Path
 from statistics import median
 
@@ -45,8 +46,9 @@ def preset_jobs(preset: str, experiment: str) -> list[Job]:
 
 
 def find(preset: str, experiment: str, n_items: int | None) -> Job:
-    """Find the first block of an experiment at a K, at the N nearest that of the targets."""
-    jobs = [job for job in preset_jobs(preset, experiment) if job.n_items == n_items]
+    """Find the first block of an experiment at a K (None: infinity), at the targets' nearest N."""
+    wanted = inf if n_items is None else n_items
+    jobs = [job for job in preset_jobs(preset, experiment) if job.n_items == wanted]
     return min(jobs, key=lambda job: abs(job.context_length - {"laptop": 64, "paper": 99}[preset]))
 
 

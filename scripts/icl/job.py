@@ -202,6 +202,11 @@ def settings_of(job: Job) -> dict[str, float | str]:
     }
 
 
+def items_text(n_items: float, form: str = "") -> str:
+    """Write K as a configuration does: infinity, or a number in a format."""
+    return "infinity" if n_items == inf else format(n_items, form)
+
+
 def job_name(identity: dict[str, Any]) -> str:
     """Name a job: N, K and seeds for a reader, a digest of its whole identity for a machine."""
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))

@@ -62,6 +62,11 @@ def test_the_parts_of_a_job():
     assert shares.outside(every=10) == pytest.approx(30 / 60)
 
 
+def test_every_job_that_is_measured_is_found():
+    found = [jobs.find(*where) for where in jobs.MEASURED]
+    assert [job.is_redrawn for job in found] == [where[2] is None for where in jobs.MEASURED]
+
+
 def test_estimates_for_a_gpu():
     few = gpu.demand(job())
     assert few.kernels_per_replicate == 0

@@ -2,6 +2,7 @@
 
 import numpy as np
 import synthetic
+import xarray as xr
 from icl.planning import power
 from icl.theory import datasets
 from test_claims import CONFIG
@@ -42,8 +43,6 @@ def test_a_seed_keeps_its_runs_and_a_seed_drawn_twice_is_two():
 
 def test_seeds_run_at_other_k_are_drawn_apart():
     few, many = synthetic.transition(seeds=3, n_items=(500, 1000)), synthetic.transition(seeds=2)
-    import xarray as xr
-
     many = many.assign_coords(seed=many["seed"] + 100)
     both = xr.concat([few, many], dim="run", combine_attrs="override")
     for start in range(5):
@@ -51,6 +50,17 @@ def test_seeds_run_at_other_k_are_drawn_apart():
         places, counts = np.unique(drawn["n_items"], return_counts=True)
         before = np.unique(both["n_items"], return_counts=True)
         np.testing.assert_array_equal((places, counts), before)
+
+
+def test_seeds_run_at_other_settings_are_drawn_apart():
+    parts = []
+    for i, decay in enumerate((1e-4, 1e-3)):
+        part = synthetic.transition(seeds=3, n_items=(500,), settings={"attention_decay": decay})
+        parts.append(part.assign_coords(seed=part["seed"] + 100 * i))
+    both = xr.concat(parts, dim="run", combine_attrs="override")
+    for start in range(5):
+        drawn = power.redraw({"a": both}, 1, np.random.default_rng(start))["a"]
+        assert sorted(drawn["attention_decay"].values) == sorted(both["attention_decay"].values)
 
 
 def test_a_verdict_far_inside_its_band_repeats_and_one_at_its_end_does_not(monkeypatch):

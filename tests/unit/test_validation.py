@@ -134,6 +134,16 @@ def test_a_run_that_is_listed_twice_is_refused(good, sources):
     assert told in refused(good, sources)
 
 
+def test_an_infinite_k_is_written_as_in_yaml(good, sources):
+    grid = good["experiments"]["acquisition"]["grid"]
+    grid.append(dict(grid[0]))
+    assert "K = infinity, seed" in refused(good, sources)
+    del grid[-1]
+    good["memory_limit_mb"] = 1
+    good["experiments"] = {"acquisition": good["experiments"]["acquisition"]}
+    assert "K = infinity would need about" in refused(good, sources)
+
+
 def test_entries_may_differ_in_what_is_trained_but_not_in_how_long_it_is_watched(good, sources):
     entry = good["experiments"]["transition"]["grid"][0]
     decayed = {"optimiser": {"weight_decay": {"attention": 1e-3}}}

@@ -8,7 +8,7 @@ from typing import Any
 from icl.experiment.cost import cost
 from icl.experiment.grid import expand_items
 from icl.experiment.yaml_files import Key
-from icl.job import Job
+from icl.job import Job, items_text
 from icl.models import MODELS
 
 Fault = tuple[Key, str]  # where, and what is wrong and allowed there
@@ -108,8 +108,14 @@ def _memory_faults(jobs: list[Job], limit: int, key: Key) -> Iterator[Fault]:
     needed = cost(worst).memory_mb
     if needed > limit:
         text = f"a job of {len(worst.seeds)} replicates at N = {worst.context_length}, K = "
-        text += f"{worst.n_items} would need about {needed} MB; allowed: memory_limit_mb, {limit}."
-        yield key, f"{text} Lower block_size, or raise the limit where there is more"
+        text += f"{items_text(worst.n_items)} would need about {needed} MB; allowed: "
+        yield (
+            key,
+            (
+                f"{text}memory_limit_mb, {limit}. Lower block_size, or raise the limit where there is "
+                "more"
+            ),
+        )
 
 
 def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
@@ -125,7 +131,8 @@ def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
     )
     for (context_length, n_items, seed, *_), count in runs.items():
         if count > 1:
-            yield key, f"N = {context_length}, K = {n_items}, seed {seed} is listed {count} times"
+            run = f"N = {context_length}, K = {items_text(n_items)}, seed {seed}"
+            yield key, f"{run} is listed {count} times"
             return
 
 

@@ -17,6 +17,7 @@ import xarray as xr
 from scipy.stats import binomtest
 
 from icl import claims
+from icl.job import SETTINGS
 
 FACTORS = (1, 2, 4, 8)  # times as many seeds as now
 WANTED = 0.95
@@ -76,13 +77,10 @@ def redraw(
 
 
 def _design(dataset: xr.Dataset, runs: np.ndarray) -> tuple:
-    """Name an experiment with the N and K at which it ran a seed."""
-    places = zip(
-        dataset["context_length"].values[runs].tolist(),
-        dataset["n_items"].values[runs].tolist(),
-        strict=True,
-    )
-    return dataset.attrs["experiment"], tuple(sorted(places))
+    """Name an experiment with the N, K and settings at which it ran a seed."""
+    keys = ("context_length", "n_items", *SETTINGS)
+    values = (dataset[key].values[runs].tolist() for key in keys)
+    return dataset.attrs["experiment"], tuple(sorted(zip(*values, strict=True)))
 
 
 def power(
@@ -100,9 +98,11 @@ def power(
     digest = hashlib.sha256(claim_id.encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest[:8]))
     trained = [dataset for dataset in data.values() if "run" in dataset.dims]
+    if not trained:  # theory has no seeds: it repeats itself
+        return Power(claim_id, now, 1.0, (1.0, 1.0), {1: {now: 1.0}}, 0, 0)
     seeds = len(set().union(*(dataset["seed"].values.tolist() for dataset in trained)))
     shares, needed = {}, inf
-    for factor in FACTORS if trained else ():
+    for factor in FACTORS:
         judged = Counter(
             claims.evaluate(quick, claim_id, redraw(data, factor, generator), preset)["verdict"]
             for _ in range(runs)
@@ -111,8 +111,6 @@ def power(
         if max(judged[claims.REPRODUCED], judged[claims.NOT_REPRODUCED]) >= WANTED * runs:
             needed = factor * seeds
             break
-    if not trained:  # theory has no seeds: it repeats itself
-        return Power(claim_id, now, 1.0, (1.0, 1.0), {1: {now: 1.0}}, 0, 0)
     repeats = shares[1].get(now, 0.0)
     low, high = binomtest(round(repeats * runs), runs).proportion_ci(method="wilson")
     return Power(claim_id, now, repeats, (float(low), float(high)), shares, seeds, needed)
