@@ -5,9 +5,8 @@ from icl.store import artifacts, files
 
 with entry.logged(snakemake.log[0]) as log:
     claim = dict(snakemake.params.claim)
-    datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
-    roles = claim["experiments"].items()
-    data = {role: datasets[name] for role, name in roles if name in datasets}
+    inputs = (snakemake.input.datasets, snakemake.params.jobs)
+    data = artifacts.by_role(claim["experiments"], *inputs)
     verdict = claims.evaluate(claim, snakemake.wildcards.claim, data, snakemake.params.preset)
     files.write_json(verdict, snakemake.output[0])
     log.info("%s: %s", snakemake.wildcards.claim, verdict["verdict"])

@@ -8,9 +8,8 @@ from icl.store import artifacts, files
 
 with entry.logged(snakemake.log[0]) as log:
     claim, name = dict(snakemake.params.claim), snakemake.wildcards.claim
-    datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
-    roles = claim["experiments"].items()
-    data = {role: datasets[used] for role, used in roles if used in datasets}
+    inputs = (snakemake.input.datasets, snakemake.params.jobs)
+    data = artifacts.by_role(claim["experiments"], *inputs)
     found = power.power(claim, name, data, snakemake.params.preset, snakemake.params.runs)
     files.write_json(claims.plain(asdict(found)), snakemake.output[0])
     log.info("%s: repeats with %.2f", name, found.repeats)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Merge the configuration as the Snakefile does, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", default=[ROOT / "config/laptop.yaml"], type=Path)
+    parser.add_argument("files", nargs="*", type=Path)
     given = parser.parse_args().files
     try:
         sources = validation.Sources.of_size(given, root=str(ROOT))

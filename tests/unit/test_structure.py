@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from checkout import ROOT
+from icl.experiment import reach
 
 SCRIPTS = ROOT / "scripts"
 LIBRARY = SCRIPTS / "icl"
@@ -22,16 +23,11 @@ def imports(library: Path) -> dict[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for path in library.rglob("*.py"):
         module = ".".join(path.relative_to(library.parent).with_suffix("").parts)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = []
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "icl":
-                here = node.module == "icl"
-                names = [f"icl.{a.name}" for a in node.names] if here else [node.module]
-            elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names if alias.name.split(".")[0] == "icl"]
-            for name in names:
-                if room(name) != room(module):
-                    found.setdefault((room(module), room(name)), []).append(module)
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for name in reach.imports(tree, package, library.parent):
+            if name.startswith("icl.") and room(name) != room(module):
+                found.setdefault((room(module), room(name)), []).append(module)
     return found
 
 

@@ -73,7 +73,7 @@ class Arithmetic:
         step: one step of SGD, in place.
         logits: the forward pass, as the model's own `logits`, on any number of sequences.
         item_logits: as the model's own, if it has any.
-        redraw: (seeds, step) -> tables of `tasks.redrawn_dataset`, good until the next are drawn;
+        redraw: (seeds, step) -> tables of `draws.redrawn_dataset`, good until the next are drawn;
             None: embed that dataset.
         unpack: tables -> those of the model's own `embed`.
     """

@@ -81,7 +81,7 @@ class Ensemble:
             self.seeds, Purpose.EVALUATE_ICL, step, n.icl, length, evaluation.novel_items
         )
         without_copy = draws.draw_sequences_without_copy(
-            self.seeds, Purpose.EVALUATE_IWL, step, n.iwl, length, self.data.n_items
+            self.seeds, Purpose.EVALUATE_IWL, step, n.iwl, length, self.job.dataset_size
         )
         training = self.data.batch(self.seeds, Purpose.EVALUATE_TRAIN, step, n.train)
         icl_accuracy, icl_loss = self._accuracy_and_loss(self.novel, novel)
@@ -231,10 +231,11 @@ class Run:
     def record(self) -> Record:
         """Return the job's measurements."""
         metrics, summaries = self.metrics, {}
-        if MODELS[self.job.model.name].measures_items(self.job):
+        model = self.ensemble.model
+        if model.measures_items(self.job):
             time = self.job.optimiser.learning_rate * np.asarray(self.at)
             metrics["i_k"] = memorised.integral(time, metrics["c1"])
-            if not MODELS[self.job.model.name].reads_context:
+            if not model.reads_context:
                 summaries = memorised.summarise(time, metrics["c1"])
         return Record(np.asarray(self.at), metrics, self.stop_step, self.stop_reason, summaries)
 

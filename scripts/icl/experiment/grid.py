@@ -7,9 +7,6 @@ from typing import Any
 from icl.job import Job, build
 from icl.models import MODELS
 
-# The keys of `model` that every model has.
-COMMON_KEYS = ("name", "item_dim", "hidden_dim")
-
 
 def merge(base: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
     """Merge mappings, later over earlier; mappings merge key by key, all else is replaced."""
@@ -21,6 +18,11 @@ def merge(base: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
             else:
                 merged[key] = value
     return merged
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list as it is, and one value as a list of it."""
+    return value if isinstance(value, list) else [value]
 
 
 def expand_items(n_items: Any) -> list[float]:
@@ -41,11 +43,11 @@ def _inherited_by(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     settings = dict(settings)
     if settings.get("model", {}).get("name", name) == name or name not in MODELS:
         return settings
-    known = (*COMMON_KEYS, *MODELS[name].own_keys)
-    settings["model"] = {k: v for k, v in settings["model"].items() if k in known}
+    model = MODELS[name]
+    settings["model"] = {k: v for k, v in settings["model"].items() if k in model.keys}
     if "weight_decay" in settings.get("optimiser", {}):
-        known = ("attention", "mlp", *MODELS[name].decays)
-        decay = {k: v for k, v in settings["optimiser"]["weight_decay"].items() if k in known}
+        decay = settings["optimiser"]["weight_decay"]
+        decay = {k: v for k, v in decay.items() if k in model.decay_groups}
         settings["optimiser"] = {**settings["optimiser"], "weight_decay": decay}
     return settings
 
@@ -67,6 +69,18 @@ def resolve(defaults: dict[str, Any], experiment: dict[str, Any]) -> list[dict[s
     return resolved
 
 
+def thresholds(when: str, reads_context: bool) -> tuple[str, ...]:
+    """Name the keys of a stop rule that it needs; the others have no effect."""
+    acquired, memorised = when in ("acquired", "decided"), when in ("memorised", "decided")
+    used = {
+        "icl_accuracy": acquired,
+        "iwl_accuracy": memorised and reads_context,
+        "c1": memorised and not reads_context,
+        "confirmations": when != "never",
+    }
+    return tuple(name for name, is_used in used.items() if is_used)
+
+
 def _without_idle_settings(entry: dict[str, Any]) -> dict[str, Any]:
     """Blank what has no effect: it must not change a job's identity.
 
@@ -75,18 +89,13 @@ def _without_idle_settings(entry: dict[str, Any]) -> dict[str, Any]:
     """
     entry = {**entry, "evaluation": dict(entry["evaluation"]), "stop": dict(entry["stop"])}
     evaluation, stop = entry["evaluation"], entry["stop"]
-    alone = not MODELS[entry["model"]["name"]].reads_context
+    reads_context = MODELS[entry["model"]["name"]].reads_context
     if evaluation["schedule"] == "linear":
         evaluation["per_decade"] = None
-    memorised = stop["when"] in ("memorised", "decided")
-    used = {
-        "icl_accuracy": stop["when"] in ("acquired", "decided"),
-        "iwl_accuracy": memorised and not alone,
-        "c1": memorised and alone,
-        "confirmations": stop["when"] != "never",
-    }
-    stop.update({name: None for name, is_used in used.items() if not is_used})
-    if alone:  # it reads no context, and every evaluation is of all items
+    used = thresholds(stop["when"], reads_context)
+    idle = {"icl_accuracy", "iwl_accuracy", "c1", "confirmations"} - set(used)
+    stop.update(dict.fromkeys(idle))
+    if not reads_context:  # it reads no context, and every evaluation is of all items
         evaluation["sequences"] = {"icl": 0, "iwl": 0, "train": 0}
         evaluation.update(novel_items=0, order_parameters=False)
         decay = {**entry["optimiser"]["weight_decay"], "attention": 0.0}
@@ -96,9 +105,8 @@ def _without_idle_settings(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _jobs_of_entry(entry: dict[str, Any]) -> Iterator[Job]:
     entry = _without_idle_settings(entry)
-    lengths = entry["context_length"]
     first, count, size = entry["seeds"]["first"], entry["seeds"]["count"], entry["block_size"]
-    for context_length in lengths if isinstance(lengths, list) else [lengths]:
+    for context_length in as_list(entry["context_length"]):
         for n_items in expand_items(entry["n_items"]):
             for start in range(first, first + count, size):
                 seeds = tuple(range(start, min(start + size, first + count)))

@@ -6,7 +6,7 @@ from math import ceil, inf, log10
 from typing import Any
 
 from icl.experiment.cost import cost
-from icl.experiment.grid import expand_items
+from icl.experiment.grid import as_list, expand_items
 from icl.experiment.yaml_files import Key
 from icl.job import Job, items_text
 from icl.models import MODELS
@@ -26,13 +26,12 @@ def entry_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
 
 def grid_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
     """List what is wrong with the grid itself: a range the wrong way round, too many jobs."""
-    values = entry["n_items"] if isinstance(entry["n_items"], list) else [entry["n_items"]]
+    values = as_list(entry["n_items"])
     for value in values:
         if isinstance(value, dict) and value["to"] <= value["from"]:
             text = f"{value['to']} is not allowed; allowed: above from, {value['from']}"
             yield (*key, "n_items", "to"), text
-    lengths = entry["context_length"]
-    n_lengths = len(lengths) if isinstance(lengths, list) else 1
+    n_lengths = len(as_list(entry["context_length"]))
     n_items = sum(value["count"] if isinstance(value, dict) else 1 for value in values)
     n_blocks = ceil(entry["seeds"]["count"] / entry["block_size"])
     if n_lengths * n_items * n_blocks > MOST_JOBS:
@@ -107,15 +106,10 @@ def _memory_faults(jobs: list[Job], limit: int, key: Key) -> Iterator[Fault]:
     worst = max(jobs, key=lambda job: cost(job).memory_mb)
     needed = cost(worst).memory_mb
     if needed > limit:
-        text = f"a job of {len(worst.seeds)} replicates at N = {worst.context_length}, K = "
-        text += f"{items_text(worst.n_items)} would need about {needed} MB; allowed: "
-        yield (
-            key,
-            (
-                f"{text}memory_limit_mb, {limit}. Lower block_size, or raise the limit where there is "
-                "more"
-            ),
-        )
+        where = f"N = {worst.context_length}, K = {items_text(worst.n_items)}"
+        text = f"a job of {len(worst.seeds)} replicates at {where} would need about {needed} MB;"
+        text += f" allowed: memory_limit_mb, {limit}. Lower"
+        yield key, f"{text} block_size, or raise the limit where there is more"
 
 
 def _duplicate_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:

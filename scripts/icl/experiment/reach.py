@@ -37,7 +37,7 @@ def reach(script: Path, root: Path) -> Reach:
     todo = [(script, script.stem, "")]
     while todo:
         path, name, package = todo.pop()
-        for imported in imports(ast.parse(path.read_text(encoding="utf-8")), package, root):
+        for imported in _imports_of(path, package, root):
             if not (source(imported, root) or is_namespace(imported, root)):
                 top = imported.split(".")[0]
                 if top not in sys.stdlib_module_names:
@@ -52,6 +52,12 @@ def reach(script: Path, root: Path) -> Reach:
                     inside = inner if path_of.name == "__init__.py" else inner.rpartition(".")[0]
                     todo.append((path_of, inner, inside))
     return found
+
+
+@functools.cache
+def _imports_of(path: Path, package: str, root: Path) -> list[str]:
+    """Parse a file once, whichever scripts reach it."""
+    return list(imports(ast.parse(path.read_text(encoding="utf-8")), package, root))
 
 
 @functools.cache

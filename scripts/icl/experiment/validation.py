@@ -1,7 +1,9 @@
 """Errors that a person can act on: the file, the key's path, the value, what is allowed."""
 
 import difflib
+import functools
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pydantic
 
 from icl.experiment import declarations, limits
 from icl.experiment.declarations import Declaration
-from icl.experiment.grid import expand, resolve
+from icl.experiment.grid import expand, expand_items, resolve, thresholds
 from icl.experiment.limits import Fault
 from icl.experiment.schema import Configuration, Options
 from icl.experiment.yaml_files import Key, Sources, dotted, load_yaml, plain, show, walk
@@ -110,21 +112,24 @@ def _written(loc: tuple[str | int, ...], data: Any) -> Key:
     return tuple(key)
 
 
-SCHEMA = Configuration.model_json_schema()
+@functools.cache
+def _schema() -> dict[str, Any]:
+    """Make the JSON schema, which is needed only where something is wrong."""
+    return Configuration.model_json_schema()
 
 
 def _resolved(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield a node of the JSON schema, then what it refers to and its alternatives."""
     yield node
     if "$ref" in node:
-        yield from _resolved(SCHEMA["$defs"][node["$ref"].rpartition("/")[2]])
+        yield from _resolved(_schema()["$defs"][node["$ref"].rpartition("/")[2]])
     for alternative in [*node.get("oneOf", ()), *node.get("anyOf", ())]:
         yield from _resolved(alternative)
 
 
 def _nodes(key: Key) -> list[dict[str, Any]]:
     """List the JSON schema's nodes for a key, those that describe it best first."""
-    nodes = list(_resolved(SCHEMA))
+    nodes = list(_resolved(_schema()))
     for part in key:
         inner = []
         for node in nodes:
@@ -151,9 +156,9 @@ def claim_faults(claims: dict[str, Any], statistics: dict[str, Declaration]) -> 
     Raises:
         ConfigError: if a statistic declares an option that the schema does not know.
     """
-    known = Options.model_json_schema()["properties"]
+    known = {field.alias or name for name, field in Options.model_fields.items()}
     for name, entry in statistics.items():
-        if unknown := set(entry.options) - set(known):
+        if unknown := set(entry.options) - known:
             raise ConfigError(f"{name}: option {min(unknown)!r} is not in experiment/schema.py")
     for name, claim in claims.items():
         key = ("claims", name)
@@ -203,9 +208,9 @@ def missing_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
     """List the settings that a merged grid entry lacks, whatever its model."""
     found = []
     for part, names in NEEDED.items():
-        *_, settings = [entry, *walk(entry, part)]
-        if len(list(walk(entry, part))) == len(part):
-            found += _absent(settings, names, (*key, *part))
+        settings = [entry, *walk(entry, part)]  # from the entry down, as far as it goes
+        if len(settings) > len(part):
+            found += _absent(settings[-1], names, (*key, *part))
     return found
 
 
@@ -213,12 +218,10 @@ def model_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
     """List what does not suit the model of a merged grid entry."""
     given, evaluation, stop = entry["model"], entry["evaluation"], entry["stop"]
     model, when = MODELS[given["name"]], stop["when"]
-    own = ("name", "item_dim", "hidden_dim", *model.own_keys)
-    decays = ("attention", "mlp", *model.decays)
-    faults = _foreign(given, own, (*key, "model"))
-    faults += _absent(given, own, (*key, "model"))
+    faults = _foreign(given, model.keys, (*key, "model"))
+    faults += _absent(given, model.keys, (*key, "model"))
     decay = entry["optimiser"]["weight_decay"]
-    faults += _foreign(decay, decays, (*key, "optimiser", "weight_decay"))
+    faults += _foreign(decay, model.decay_groups, (*key, "optimiser", "weight_decay"))
     if evaluation["schedule"] == "geometric":
         faults += _absent(evaluation, ("per_decade",), (*key, "evaluation"))
     if model.reads_context:
@@ -229,22 +232,15 @@ def model_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
         sequences = evaluation.get("sequences", {})
         if "sequences" in evaluation:
             faults += _absent(sequences, ("icl", "iwl", "train"), (*key, "evaluation", "sequences"))
-        needed = {"icl_accuracy": ("acquired", "decided"), "iwl_accuracy": ("memorised", "decided")}
     else:
-        faults += [
-            ((*key, "n_items"), "'infinity' is not allowed; allowed: a finite K (the MLP alone has "
-             "items to memorise)")
-            for value in _each(entry["n_items"]) if value == "infinity"
-        ]  # fmt: skip
+        if inf in expand_items(entry["n_items"]):
+            text = "a finite K (the MLP alone has items to memorise)"
+            faults.append(((*key, "n_items"), f"'infinity' is not allowed; allowed: {text}"))
         if when not in ("never", "memorised"):
-            text = (
-                f"{show(when)} is not allowed; allowed: never or memorised (this model has no ICL)"
-            )
-            faults.append(((*key, "stop", "when"), text))
-        needed = {"c1": ("memorised",)}
-    thresholds = [name for name, rules in needed.items() if when in rules]
-    thresholds += ["confirmations"] if when != "never" else []
-    return faults + list(_absent(stop, thresholds, (*key, "stop")))
+            text = "never or memorised (this model has no ICL)"
+            faults.append(((*key, "stop", "when"), f"{show(when)} is not allowed; allowed: {text}"))
+    needed = thresholds(when, model.reads_context)
+    return faults + list(_absent(stop, needed, (*key, "stop")))
 
 
 def _foreign(given: Mapping[str, Any], known: Iterable[str], key: Key) -> list[Fault]:
@@ -253,10 +249,6 @@ def _foreign(given: Mapping[str, Any], known: Iterable[str], key: Key) -> list[F
         for name in given
         if name not in known
     ]
-
-
-def _each(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _misspelt(config: dict[str, Any]) -> Iterator[Fault]:

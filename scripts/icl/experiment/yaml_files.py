@@ -169,15 +169,15 @@ class Sources:
         Raises:
             ConfigError: where a file is none of a configuration, or they are in another order.
         """
-        own = [from_here(Path(path).resolve()) for path in given] or [Path(root, LAPTOP)]
-        sources = cls(own)
-        if "preset" not in sources.merged():
+        own = cls([from_here(Path(path).resolve()) for path in given or [Path(root, LAPTOP)]])
+        if "preset" not in own.merged():
             raise ConfigError("none of the files given is a preset; give one first")
-        sources.refuse_overlay_before_preset()
-        sources.refuse_two_presets()
-        claims = (config or sources.merged()).get("claims_file", CLAIMS)
+        own.refuse_overlay_before_preset()
+        claims = (config or own.merged()).get("claims_file", CLAIMS)
         common = [Path(root, path) for path in (THEORY, claims)]
-        return cls([*(path for path in common if path not in own), *own])
+        whole = cls([path for path in common if path not in own.paths])
+        whole.files += own.files
+        return whole
 
     @property
     def paths(self) -> list[Path]:

@@ -85,7 +85,7 @@ def new_figure(
         height_inches: height, the footer included.
         rows: rows of panels.
         columns: columns of panels.
-            **subplots: what `Figure.subplots` takes (sharey, squeeze, width_ratios, ...).
+        **subplots: what `Figure.subplots` takes (sharey, squeeze, width_ratios, ...).
     """
     apply()
     figure = Figure(figsize=(COLUMN_INCHES[width_columns], height_inches), layout="constrained")
@@ -103,7 +103,7 @@ def new_mosaic(
         layout: names of panels, as `Figure.subplot_mosaic` takes them.
         width_columns: 1 or 2.
         height_inches: height, the footer included.
-            **mosaic: what `Figure.subplot_mosaic` takes.
+        **mosaic: what `Figure.subplot_mosaic` takes.
     """
     apply()
     figure = Figure(figsize=(COLUMN_INCHES[width_columns], height_inches), layout="constrained")

@@ -48,3 +48,13 @@ class Architecture:
     measures_items: Callable[[Job], bool] = field(default=lambda job: False)
     follows_theory: bool = False
     has_fast_step: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys of `model` in a configuration; it needs each."""
+        return ("name", "item_dim", "hidden_dim", *self.own_keys)
+
+    @property
+    def decay_groups(self) -> tuple[str, ...]:
+        """The keys of `weight_decay` in a configuration."""
+        return ("attention", "mlp", *self.decays)

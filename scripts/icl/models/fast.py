@@ -114,6 +114,19 @@ class InParts:
         self.part(tuple(sequences.context.shape)).step(parameters, tables, sequences)
 
 
+class BatchStep:
+    """A step on a batch, whose `_forward` fills its buffers up to the MLP's hidden layers."""
+
+    mlp: "FusedMLP"
+
+    def logits(
+        self, p: Parameters, tables: Rows, sequences: Sequences, first: int, out: torch.Tensor
+    ) -> None:
+        """Fill out[:, first : first + B], of logits (R, all)."""
+        self._forward(p, tables, sequences, first)
+        self.mlp.read_out(p, out, first)
+
+
 class FusedMLP:
     """The MLP of R replicates on B inputs, in buffers that it keeps.
 

@@ -30,7 +30,7 @@ def render(template: str, **content: Any) -> str:
 
     Args:
         template: the text of workflow/report/front.html.
-            **content: what the template names.
+        **content: what the template names.
 
     Raises:
         jinja2.TemplateError: if the template names what there is not.

@@ -170,6 +170,14 @@ def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[st
     return datasets
 
 
+def by_role(
+    roles: Mapping[str, str], paths: Iterable[str], jobs: Mapping[str, Iterable[str]]
+) -> dict[str, xr.Dataset]:
+    """Read the datasets that play the roles of a claim or a figure, as far as they are there."""
+    datasets = read_all(paths, jobs)
+    return {role: datasets[name] for role, name in roles.items() if name in datasets}
+
+
 def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.Dataset:
     """Arrange a job's record as a self-describing dataset.
 

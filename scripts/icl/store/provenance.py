@@ -75,7 +75,7 @@ def gather(**extra: str | float) -> dict[str, str | float | int]:
     Returns flat attributes, numbers and strings.
 
     Args:
-            **extra: facts that the caller knows: rule, wildcards, device, wall_seconds.
+        **extra: facts that the caller knows: rule, wildcards, device, wall_seconds.
     """
     versions = {"python": platform.python_version()}
     for package in PACKAGES:

@@ -141,15 +141,14 @@ class TrainingData:
         redraw: Callable[[torch.Tensor, int], object] | None = None,
     ):
         self.job, self.embed, self.redraw = job, embed, redraw or self._redraw
-        self.n_items = job.dataset_size
         draw = draws.unseen_dataset if job.is_redrawn else draws.training_dataset
-        self.tables = self.embed(draw(seeds, self.n_items, job.model.item_dim, job.task))
+        self.tables = self.embed(draw(seeds, job.dataset_size, job.model.item_dim, job.task))
         self.by_label, self.cumulative = None, None
         if not job.is_redrawn and job.task.context_labels == "balanced":
             self.by_label = ByLabel.of(self.tables.labels)
         if job.task.zipf_exponent > 0:
             exponent = job.task.zipf_exponent
-            self.cumulative = zipf_cumulative(self.n_items, exponent, seeds.device)
+            self.cumulative = zipf_cumulative(job.dataset_size, exponent, seeds.device)
 
     def _redraw(self, seeds: torch.Tensor, step: int) -> object:
         dataset = draws.redrawn_dataset(seeds, step, self.job.model.item_dim, self.job.task)
@@ -173,7 +172,7 @@ class TrainingData:
             return tables, draw_balanced_sequences(*sizes, by_label)
         if self.cumulative is not None:
             return tables, draw_ranked_sequences(*sizes, self.cumulative)
-        return tables, draws.draw_sequences(*sizes, self.n_items)
+        return tables, draws.draw_sequences(*sizes, job.dataset_size)
 
     def probabilities(self) -> torch.Tensor | None:
         """Return each item's probability as a target, (K,) float64; None if all are alike."""

@@ -9,7 +9,7 @@ import torch
 
 from icl.job import Job
 from icl.kernels import loops
-from icl.models.fast import FusedMLP, Rows, buffer
+from icl.models.fast import BatchStep, FusedMLP, Rows, buffer
 from icl.models.layers import Parameters
 from icl.models.one_layer.network import LAYERNORM_EPSILON
 from icl.task.draws import Dataset, Sequences
@@ -27,7 +27,7 @@ def unpack(tables: Rows, item_dim: int) -> Dataset:
     return Dataset(tables.rows[..., :item_dim], tables.labels)
 
 
-class Step:
+class Step(BatchStep):
     """Forward pass, and a step of plain SGD, of the MLP on the targets' items."""
 
     def __init__(self, job: Job, shape: tuple[int, int, int]):
@@ -51,13 +51,6 @@ class Step:
         if self.items is not self.mlp.u:
             loops.normalise_items(self.items.numpy(), EPSILON, self.mlp.u.numpy())
         self.mlp.forward(p)
-
-    def logits(
-        self, p: Parameters, tables: Rows, sequences: Sequences, first: int, out: torch.Tensor
-    ) -> None:
-        """Fill out[:, first : first + B], of logits (R, all)."""
-        self._forward(p, tables, sequences, first)
-        self.mlp.read_out(p, out, first)
 
     def step(self, p: Parameters, tables: Rows, sequences: Sequences) -> None:
         """Train the parameters on one batch, in place."""

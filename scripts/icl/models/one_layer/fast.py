@@ -12,7 +12,7 @@ from icl.job import Job
 from icl.kernels import loops
 from icl.kernels.attention import attention
 from icl.kernels.compiled import padded_width
-from icl.models.fast import FusedMLP, Rows, buffer
+from icl.models.fast import BatchStep, FusedMLP, Rows, buffer
 from icl.models.layers import Parameters
 from icl.models.one_layer import network as one_layer
 from icl.task.draws import Sequences
@@ -44,7 +44,7 @@ def unpack(tables: Rows, item_dim: int) -> one_layer.Tables:
     return one_layer.Tables(labelled, unlabelled, tables.labels)
 
 
-class Step:
+class Step(BatchStep):
     """Forward pass, and a step of plain SGD, of R replicates on B sequences.
 
     Attributes (`kernels` sees the same memory through `numpy()`):
@@ -109,13 +109,6 @@ class Step:
             torch.addcmul(bias, self.read, gain, out=self.read_token)
         torch.baddbmm(self.token, self.read_token, p["value"].mT, out=self.mlp.u)
         self.mlp.forward(p)
-
-    def logits(
-        self, p: Parameters, tables: Rows, sequences: Sequences, first: int, out: torch.Tensor
-    ) -> None:
-        """Fill out[:, first : first + B], of logits (R, all)."""
-        self._forward(p, tables, sequences, first)
-        self.mlp.read_out(p, out, first)
 
     def step(self, p: Parameters, tables: Rows, sequences: Sequences) -> None:
         """Train the parameters on one batch, in place."""
