@@ -49,9 +49,8 @@ def declared(folder: Path = HERE) -> dict[str, Declaration]:
     """
     found: dict[str, Declaration] = {}
     for path in sorted(folder.glob("*.py")):
-        for function in ast.parse(path.read_text(encoding="utf-8")).body:
-            if not isinstance(function, ast.FunctionDef):
-                continue
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        for function in (node for node in body if isinstance(node, ast.FunctionDef)):
             for call in function.decorator_list:
                 if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "statistic":
                     continue

@@ -5,7 +5,7 @@ ends the message of an error, so it is a phrase. A meaning says what the key is 
 config/README.md and config/schema.json, for editors, are made of both (`make docs`).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -88,7 +88,7 @@ NORMAL = "a mapping {mean, sd}; fixed where sd is 0"
 
 
 class Model(Keys):
-    name: Literal[tuple(MODELS)] = key(
+    name: Literal[tuple(MODELS)] = key(  # type: ignore[valid-type]  # mypy wants words in full
         words(*MODELS),
         "which model: the one-layer transformer of eq. 1, the two-layer one of Figure A.5, the "
         "minimal model of eq. 3, or the MLP alone (docs/models.md)",
@@ -250,17 +250,13 @@ def _kind(value: Any) -> str:
     return next((kind for of, kind in kinds.items() if isinstance(value, of)), "a number")
 
 
-def _one_or_list(one: Any, allowed: str) -> Any:
-    several = Annotated[list[one], Field(min_length=1, description=allowed)]
-    return Annotated[
-        Annotated[one, Tag("one")] | Annotated[several, Tag("a list")],
-        Discriminator(lambda value: "a list" if isinstance(value, list) else "one"),
-    ]
-
-
+One = TypeVar("One")
+OneOrList = Annotated[
+    Annotated[One, Tag("one")] | Annotated[list[One], Field(min_length=1), Tag("a list")],
+    Discriminator(lambda value: "a list" if isinstance(value, list) else "one"),
+]
 LENGTH = "N, an integer from 1 to 1000000"
 ITEMS = f"K: an integer from 2 to {WORD}, infinity, "
-MANY_ITEMS = f"{ITEMS}a range {{from, to, count, spacing}}, or a list of these"
 Length = Annotated[int, Field(ge=1, le=1000000, description=LENGTH)]
 Items = Annotated[
     Annotated[int, Field(ge=2, le=WORD), Tag("a number")]
@@ -273,12 +269,10 @@ Items = Annotated[
 
 
 class Entry(Settings):
-    context_length: _one_or_list(Length, f"{LENGTH}, or a list of them") = key(
+    context_length: OneOrList[Length] = key(
         f"{LENGTH}, or a list of them", "tokens in the context", required=True
     )
-    n_items: _one_or_list(
-        Items, f"{ITEMS}a range {{from, to, count, spacing}}, or a list of these"
-    ) = key(
+    n_items: OneOrList[Items] = key(
         f"{ITEMS}a range {{from, to, count, spacing}}, or a list of these",
         "items of the dataset; at infinity nothing can be memorised",
         required=True,
@@ -387,7 +381,7 @@ class Options(Keys):
         max_length=2,
     )
     resolution: Share = ABSENT
-    from_: Accuracy = Field(None, alias="from")
+    from_: Accuracy = Field(ABSENT, alias="from")
     to: Accuracy = ABSENT
     threshold: Accuracy = ABSENT
     finest_spacing: Share = ABSENT

@@ -73,7 +73,7 @@ def _row(name: str, jobs: list[Job]) -> Row:
 
 
 def replicate_steps(job: Job) -> int:
-    """Count a job's steps, each replicate's own."""
+    """Count the steps of all replicates of a job."""
     return len(job.seeds) * job.steps
 
 
