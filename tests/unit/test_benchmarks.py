@@ -3,18 +3,20 @@
 import json
 import sys
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
+import gpu
 import growth
 import jobs
 import report
 import store
 import throughput
-from icl.planning import gpu
+from icl.experiment.cost import cost
 from test_config import job
 
 TOY = throughput.Size(context_length=4, n_items=32, hidden_dim=16, n_replicates=2)
@@ -76,6 +78,18 @@ def test_estimates_for_a_gpu():
     limits = replace(few, operations=gpu.CARD.operations).limits(3, 0.5)
     assert limits["arithmetic"] == pytest.approx(6)
     assert gpu.hours([job()] * 2, 0.5, False) == pytest.approx(2 * gpu.hours([job()], 0.5, False))
+
+
+@pytest.mark.parametrize("n_items", [1000, inf])
+def test_kernels_are_those_that_a_step_launches(n_items, monkeypatch):
+    """What a scheduler is asked for is reckoned without torch; `gpu.demand` counts."""
+    block = replace(job(task={"redrawn_items": 8192}), n_items=n_items, seeds=tuple(range(30)))
+    counted = gpu.demand(block)
+    launched = counted.kernels + 30 * counted.kernels_per_replicate
+    monkeypatch.setattr("icl.experiment.cost.SLOWEST_GPU_OPERATIONS_PER_MINUTE", float("inf"))
+    monkeypatch.setattr("icl.experiment.cost.GPU_MINUTES_PER_KERNEL", 1.0)
+    asked = (cost(block).gpu_minutes - 10) / block.steps
+    assert launched <= asked < 1.5 * launched
 
 
 def test_the_document_shows_the_results():

@@ -1,22 +1,22 @@
 """Estimate a job's cost from its sizes, before anything runs."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from icl.job import Job
 from icl.models import MODELS
 
-# What is asked of a scheduler is reckoned with slow machines: a core; and a GPU, on which the many
-# small kernels of a step take the time (counted in docs/performance.md; none was measured).
+# Requests to a scheduler assume slow machines: a core; and a GPU, on which the many small kernels
+# of a step take the time (counted in docs/performance.md; none was measured).
 SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9
 SLOWEST_GPU_OPERATIONS_PER_MINUTE = 60 * 2e12
 GPU_MINUTES_PER_KERNEL = 20e-6 / 60
 KERNELS_PER_STEP = 300
 KERNELS_OF_REDRAWING = 350
+STARTING_MINUTES = 10  # of a job, beside training
 PROCESS_MB = 600  # the interpreter and its libraries
 ITEMS_AT_ONCE = 4096  # of the evaluations over all items
-# What takes the time of many operations, by measurement.
-OPERATIONS_PER_NORMAL = 100  # a normal number drawn
+OPERATIONS_PER_NORMAL = 100  # drawing a normal number takes the time of so many, by measurement
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,7 @@ class Cost:
 
 def largest(jobs: Iterable[Job]) -> Cost:
     """Return the largest of each cost: what any of the jobs can be run with."""
-    costs = [cost(job) for job in jobs]
-    return Cost(
-        operations=max(cost.operations for cost in costs),
-        memory_mb=max(cost.memory_mb for cost in costs),
-        minutes=max(cost.minutes for cost in costs),
-        gpu_minutes=max(cost.gpu_minutes for cost in costs),
-    )
+    return Cost(*map(max, zip(*(astuple(cost(job)) for job in jobs), strict=True)))
 
 
 def cost(job: Job) -> Cost:
@@ -69,14 +63,13 @@ def cost(job: Job) -> Cost:
         redrawn = job.model.item_dim * (batch * length if per_sequence else n_items)
     of_step = batch * size.operations + redrawn * OPERATIONS_PER_NORMAL
     operations = float(n_seeds * job.steps * of_step)
+    evaluated = job.evaluation.sequences
     rows = n_items + job.evaluation.novel_items
     if per_sequence:
-        rows += max(batch, job.evaluation.sequences.train) * length
+        rows += max(batch, evaluated.train) * length
     width = job.model.item_dim + 2
-    numbers = n_seeds * (size.tables * rows * width + 4 * size.weights)
-    numbers += n_seeds * batch * size.numbers
+    numbers = n_seeds * (size.tables * rows * width + 4 * size.weights + batch * size.numbers)
     numbers += 6 * n_items * width  # while one replicate's items are drawn
-    evaluated = job.evaluation.sequences
     longest = max(evaluated.icl, evaluated.iwl, evaluated.train)
     numbers += n_seeds * longest * length * 10  # indices of an evaluation's sequences, 64-bit
     if not model.reads_context:
@@ -86,7 +79,7 @@ def cost(job: Job) -> Cost:
     on_gpu += job.steps * kernels * GPU_MINUTES_PER_KERNEL
     return Cost(
         operations=operations,
-        gpu_minutes=10 + int(on_gpu),
-        minutes=10 + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
         memory_mb=PROCESS_MB + int(numbers * 4 / 1e6),
+        minutes=STARTING_MINUTES + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
+        gpu_minutes=STARTING_MINUTES + int(on_gpu),
     )

@@ -49,8 +49,9 @@ def declared(folder: Path = HERE) -> dict[str, Declaration]:
     """
     found: dict[str, Declaration] = {}
     for path in sorted(folder.glob("*.py")):
-        for function in ast.parse(path.read_text(encoding="utf-8")).body:
-            for call in getattr(function, "decorator_list", ()):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        for function in (node for node in body if isinstance(node, ast.FunctionDef)):
+            for call in function.decorator_list:
                 if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "statistic":
                     continue
                 if function.name in found:
@@ -61,7 +62,9 @@ def declared(folder: Path = HERE) -> dict[str, Declaration]:
 
 def _declaration(path: Path, name: str, call: ast.Call) -> Declaration:
     try:
-        values = {word.arg: tuple(ast.literal_eval(word.value).split()) for word in call.keywords}
+        values = {
+            str(word.arg): tuple(ast.literal_eval(word.value).split()) for word in call.keywords
+        }
         return Declaration(name, f"icl.measurements.{path.stem}", **values)
     except (TypeError, ValueError, AttributeError):
         raise ConfigError(

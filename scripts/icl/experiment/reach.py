@@ -64,7 +64,8 @@ def _imports_of(path: Path, package: str, root: Path) -> list[str]:
 def code_of(script: str, scripts: Path) -> list[str]:
     """List the files of the library, below `scripts`, that a script reaches."""
     modules = reach(scripts / script, scripts).library
-    return sorted(str(from_here(source(module, scripts))) for module in modules)
+    paths = filter(None, (source(module, scripts) for module in modules))
+    return sorted(str(from_here(path)) for path in paths)
 
 
 def source(module: str, root: Path) -> Path | None:
@@ -102,12 +103,11 @@ def _called(node: ast.Call, package: str, root: Path) -> Iterator[str]:
     if name in ("import_module", "__import__") and node.args:
         first = node.args[0]
         if isinstance(first, ast.Constant):
-            yield first.value
+            yield str(first.value)
         else:
             for path in sorted(root.joinpath(*package.split(".")).glob("*.py")):
                 yield package if path.stem == "__init__" else f"{package}.{path.stem}"
     for word in node.keywords:
-        if isinstance(word.value, ast.Constant):
-            plugin = PLUGINS.get((word.arg, word.value.value))
-            if plugin:
-                yield plugin
+        value = getattr(word.value, "value", None)  # of a literal
+        if plugin := PLUGINS.get((str(word.arg), str(value))):
+            yield plugin

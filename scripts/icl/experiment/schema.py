@@ -5,12 +5,13 @@ ends the message of an error, so it is a phrase. A meaning says what the key is 
 config/README.md and config/schema.json, for editors, are made of both (`make docs`).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from icl.models import MODELS
 
+ABSENT: Any = None  # of a key that may be left out and is described by its type
 BILLION, WORD = 10**9, 2**32 - 1
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 
@@ -23,9 +24,9 @@ class Keys(BaseModel):
 
 def key(allowed: str, meaning: str | None = None, *, required: bool = False, **bounds: Any) -> Any:
     """Describe a key. One that is not required has no default here: it is left out."""
-    extra = {"meaning": meaning} if meaning else None
-    default = ... if required else None
-    return Field(default, description=allowed, json_schema_extra=extra, **bounds)
+    if meaning:
+        bounds["json_schema_extra"] = {"meaning": meaning}
+    return Field(default=... if required else None, description=allowed, **bounds)
 
 
 def words(*names: str) -> str:
@@ -87,7 +88,7 @@ NORMAL = "a mapping {mean, sd}; fixed where sd is 0"
 
 
 class Model(Keys):
-    name: Literal[tuple(MODELS)] = key(
+    name: Literal[tuple(MODELS)] = key(  # type: ignore[valid-type]  # mypy wants words in full
         words(*MODELS),
         "which model: the one-layer transformer of eq. 1, the two-layer one of Figure A.5, the "
         "minimal model of eq. 3, or the MLP alone (docs/models.md)",
@@ -249,17 +250,13 @@ def _kind(value: Any) -> str:
     return next((kind for of, kind in kinds.items() if isinstance(value, of)), "a number")
 
 
-def _one_or_list(one: Any, allowed: str) -> Any:
-    several = Annotated[list[one], Field(min_length=1, description=allowed)]
-    return Annotated[
-        Annotated[one, Tag("one")] | Annotated[several, Tag("a list")],
-        Discriminator(lambda value: "a list" if isinstance(value, list) else "one"),
-    ]
-
-
+One = TypeVar("One")
+OneOrList = Annotated[
+    Annotated[One, Tag("one")] | Annotated[list[One], Field(min_length=1), Tag("a list")],
+    Discriminator(lambda value: "a list" if isinstance(value, list) else "one"),
+]
 LENGTH = "N, an integer from 1 to 1000000"
 ITEMS = f"K: an integer from 2 to {WORD}, infinity, "
-MANY_ITEMS = f"{ITEMS}a range {{from, to, count, spacing}}, or a list of these"
 Length = Annotated[int, Field(ge=1, le=1000000, description=LENGTH)]
 Items = Annotated[
     Annotated[int, Field(ge=2, le=WORD), Tag("a number")]
@@ -272,12 +269,10 @@ Items = Annotated[
 
 
 class Entry(Settings):
-    context_length: _one_or_list(Length, f"{LENGTH}, or a list of them") = key(
+    context_length: OneOrList[Length] = key(
         f"{LENGTH}, or a list of them", "tokens in the context", required=True
     )
-    n_items: _one_or_list(
-        Items, f"{ITEMS}a range {{from, to, count, spacing}}, or a list of these"
-    ) = key(
+    n_items: OneOrList[Items] = key(
         f"{ITEMS}a range {{from, to, count, spacing}}, or a list of these",
         "items of the dataset; at infinity nothing can be memorised",
         required=True,
@@ -376,8 +371,8 @@ class Options(Keys):
     response: Literal["final_accuracy", "fraction_acquired"] = key(
         "final_accuracy or fraction_acquired"
     )
-    acquired_above: Accuracy = None
-    floor: Accuracy = None
+    acquired_above: Accuracy = ABSENT
+    floor: Accuracy = ABSENT
     ceiling: list[
         Annotated[float, Field(gt=0.5, le=1, description="an accuracy above 0.5, at most 1")]
     ] = key(
@@ -385,37 +380,37 @@ class Options(Keys):
         min_length=2,
         max_length=2,
     )
-    resolution: Share = None
-    from_: Accuracy = Field(None, alias="from")
-    to: Accuracy = None
-    threshold: Accuracy = None
-    finest_spacing: Share = None
+    resolution: Share = ABSENT
+    from_: Accuracy = Field(ABSENT, alias="from")
+    to: Accuracy = ABSENT
+    threshold: Accuracy = ABSENT
+    finest_spacing: Share = ABSENT
     confidence: float = number(0.5, 0.999, None, "a level of confidence from 0.5 to 0.999")
     resamples: int = integer(200, 100000, None, "a whole number from 200 to 100000")
     seed: int = at_least(0)
     least_replicates: int = at_least(2)
-    had: Accuracy = None
-    lost: Accuracy = None
+    had: Accuracy = ABSENT
+    lost: Accuracy = ABSENT
     negligible_decay: float = number(0, 1.0e-6, None, "a number from 0 to 1.0e-6")
     least_seeds_alone: int = at_least(2)
     least_unstopped: int = at_least(3)
-    near_threshold: Shares = None
-    intermediate: Shares = None
-    surely: Share = None
-    faded_below: Accuracy = None
-    accuracy: Accuracy = None
-    close: Share = None
-    least_fall: Share = None
-    c1: SmallC1 = None
-    memorised: SmallC1 = None
+    near_threshold: Shares = ABSENT
+    intermediate: Shares = ABSENT
+    surely: Share = ABSENT
+    faded_below: Accuracy = ABSENT
+    accuracy: Accuracy = ABSENT
+    close: Share = ABSENT
+    least_fall: Share = ABSENT
+    c1: SmallC1 = ABSENT
+    memorised: SmallC1 = ABSENT
     small_loss: float = key(
         "a loss above 0 nat, at most 0.1, where equation 16 may be used", gt=0, le=0.1
     )
     multiples: list[Annotated[float, Field(gt=0, description="a multiple of K* above 0")]] = key(
         "a list of multiples of K*", min_length=1
     )
-    lasting: Factor = None
-    window: Factor = None
+    lasting: Factor = ABSENT
+    window: Factor = ABSENT
     w_faded: float = key("a value of w above 0", gt=0)
     least_evaluations: int = at_least(1)
 

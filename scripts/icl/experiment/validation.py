@@ -206,7 +206,7 @@ NEEDED = {  # of every grid entry, once defaults and experiment are merged into 
 
 def missing_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
     """List the settings that a merged grid entry lacks, whatever its model."""
-    found = []
+    found: list[Fault] = []
     for part, names in NEEDED.items():
         settings = [entry, *walk(entry, part)]  # from the entry down, as far as it goes
         if len(settings) > len(part):

@@ -24,7 +24,10 @@ DEEPEST = 50  # levels of mappings and lists in a file; ours have ten
 MOST_VALUES = 1_000_000  # of a file once its aliases are written out; ours have a thousand
 
 
-class _StrictLoader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # where libyaml is there: faster
+
+
+class _StrictLoader(_SafeLoader):
     """Safe YAML that refuses a key given twice, and says where a value is not of its type."""
 
     def construct_object(self, node, deep=False):

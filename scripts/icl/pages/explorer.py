@@ -53,7 +53,7 @@ def page(template: str, datasets: Mapping[str, xr.Dataset], size: str) -> str:
 
 def curves_of(dataset: xr.Dataset) -> list[str]:
     """List the variables that are curves and not empty, in the order of the file."""
-    found = (name for name, variable in dataset.data_vars.items() if variable.dims == _CURVE)
+    found = (str(name) for name, array in dataset.data_vars.items() if array.dims == _CURVE)
     return [name for name in found if np.isfinite(dataset[name].values).any()]
 
 
@@ -143,7 +143,7 @@ def _choices(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
     """List what runs can be chosen by: N, K, and whatever else differs between them."""
     titles = {"context_length": "N", "n_items": "K"}
     out = {}
-    for name, variable in dataset.coords.items():
+    for name, variable in zip(map(str, dataset.coords), dataset.coords.values(), strict=True):
         if variable.dims != ("run",) or name == "seed":
             continue
         values, of_run = np.unique(variable.values, return_inverse=True)

@@ -168,7 +168,7 @@ def runtimes(folder: str | Path) -> list[dict[str, Any]]:
     Args:
         folder: results/<size>/benchmarks.
     """
-    stages = defaultdict(list)
+    stages: dict[str, list[dict[str, str]]] = defaultdict(list)
     folder = Path(folder)
     for path in sorted(folder.rglob("*.tsv")):
         parts = path.relative_to(folder).with_suffix("").parts

@@ -13,12 +13,10 @@ from icl.engine import training
 from icl.experiment.cost import cost
 from icl.job import Job, Stop
 from icl.models.metrics import metrics_of
-from icl.planning import gpu
 
 SECONDS = 1.0  # of steps that a job's rate is measured over, and at least
 LEAST_STEPS = 4
 MOST_REPLICATES = 4  # of a job whose rate is measured: a block's rate is that of its replicates
-GPU_SHARE = 0.25  # of the card's peak rates that a job reaches: an assumption
 # Of a job in its own artifact and in the collected one, compressed: as in the laptop size.
 JOB_BYTES = 50_000
 BYTES_PER_NUMBER = 10
@@ -37,7 +35,7 @@ class Row:
         disk_mb: of its artifacts and of the file they are collected in.
         core_hours: on one core of this machine, at the rate measured for its smallest and largest
             job.
-        gpu_hours: on `gpu.CARD`, estimated.
+        gpu_hours: that a scheduler is asked for, with a GPU a job.
     """
 
     experiment: str
@@ -70,12 +68,12 @@ def _row(name: str, jobs: list[Job]) -> Row:
         memory_mb=max(found.memory_mb for found in costs),
         disk_mb=sum(map(disk_bytes, jobs)) / 1e6,
         core_hours=core_hours(jobs),
-        gpu_hours=gpu.hours(jobs, GPU_SHARE, filled=False),
+        gpu_hours=sum(found.gpu_minutes for found in costs) / 60,
     )
 
 
 def replicate_steps(job: Job) -> int:
-    """Count a job's steps, each replicate's own."""
+    """Count the steps of all replicates of a job."""
     return len(job.seeds) * job.steps
 
 
@@ -132,8 +130,7 @@ def table(size: str, planned: list[Row], cores: int) -> str:
         cores: that jobs will share.
     """
     head = ("experiment", "jobs", "replicate-steps", "operations", "memory", "disk")
-    head += ("core hours", "GPU hours (estimate)")
-    lines = [head]
+    lines: list[tuple[str, ...]] = [(*head, "core hours", "GPU hours (estimate)")]
     for row in [*planned, _total(planned)]:
         lines.append(
             (
@@ -165,8 +162,8 @@ def table(size: str, planned: list[Row], cores: int) -> str:
             "",
             f"memory: of the largest job. core hours: at the rate measured just now; on {cores} "
             f"cores {wall:,.2f} hours. Theory, analysis and figures are not counted.",
-            f"GPU hours: estimated, not measured, for one {gpu.CARD.name} at {GPU_SHARE:.0%} of "
-            "its peak, in these blocks; evaluations not counted.",
+            "GPU hours: estimated, not measured: what a scheduler is asked for, far above what a "
+            "GPU should need.",
         ]
     )
 
