@@ -47,31 +47,6 @@ class Trajectory:
         return bool(np.isfinite(self.acquisition_time))
 
 
-def early_velocity(
-    beta: ArrayLike,
-    w: ArrayLike,
-    context_length: int,
-    c1: float = 0.5,
-    c2: float = 0.5,
-    *,
-    balanced: bool = False,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return dbeta/dt and dw/dt before ICL is acquired.
-
-    Returns dbeta/dt and dw/dt (per theory time). Source: equations 7, 8, 31 and 32; the gradient of
-    equation 9 if balanced.
-
-    Args:
-        balanced: True for the task D' (equation 9).
-    """
-    n = context_length_of(context_length)
-    beta, w = finite("beta", beta), finite("w", w)
-    if np.any(beta > 700):
-        raise ValueError("e^beta overflows beyond beta = 700")
-    drive = np.expm1(beta) if balanced else np.exp(beta) - c2 * w
-    return c1 / n * w * np.exp(beta), c1 / n * drive
-
-
 def early_flow(
     beta0: float,
     w0: float,
@@ -80,7 +55,6 @@ def early_flow(
     c2: OfTime = 0.5,
     *,
     t_max: float | None = None,
-    balanced: bool = False,
 ) -> Trajectory:
     """Integrate the flow before acquisition until it diverges, which is when ICL is acquired.
 
@@ -88,12 +62,11 @@ def early_flow(
     nothing happens, and stays regular through the divergence of beta.
 
     Returns the path, its acquisition time being that of the divergence (beta to infinity). Source:
-    equations 7, 8, 31 and 32; the gradient flow of equation 9 if balanced.
+    equations 7, 8, 31 and 32.
 
     Args:
         t_max: Theory time at which to stop. Needed if c1 is a function, which may let ICL never be
-            acquired, and for the balanced task.
-        balanced: True for the task D' (equation 9).
+            acquired.
 
     Raises:
         FlowError: If the integrator fails.
@@ -102,7 +75,7 @@ def early_flow(
     beta0, w0 = float(finite("beta0", beta0)), float(finite("w0", w0))
     if abs(beta0) > 300:
         raise ValueError("|beta0| must be at most 300")
-    if t_max is None and (callable(c1) or balanced):
+    if t_max is None and callable(c1):
         raise ValueError("t_max is needed where ICL may never be acquired")
     if t_max is not None and not t_max > 0:
         raise ValueError("t_max must be positive")
@@ -115,7 +88,7 @@ def early_flow(
     def velocity(_, state):
         beta, w, time = state[0], state[1], state[2] * unit
         rate, decay = c1_of(time), np.exp(-beta)
-        pull = 1 - decay if balanced else 1 - c2_of(time) * w * decay
+        pull = 1 - c2_of(time) * w * decay
         pace = 1 / (decay + rate)  # e^beta dt / (N ds)
         return [rate * w * pace, rate * pull * pace, n * decay * pace / unit]
 
