@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -93,9 +94,9 @@ def early_flow(
         return [rate * w * pace, rate * pull * pace, n * decay * pace / unit]
 
     beta_end = max(beta0, 0.0) + BLOW_UP_MARGIN
-    events = [_terminal(lambda _, state: min(state[0] - beta_end, state[1]))]
+    events = [_event(lambda _, state: min(state[0] - beta_end, state[1]))]
     if t_max is not None:
-        events.append(_terminal(lambda _, state: state[2] - t_max / unit))
+        events.append(_event(lambda _, state: state[2] - t_max / unit))
     solution = integrate(velocity, [beta0, w0, 0.0], np.inf, events=events)
     beta, w, time = solution.y[0], solution.y[1], solution.y[2] * unit
     reached = bool(solution.t_events[0].size)
@@ -146,10 +147,10 @@ def loss_flow(
     def acquired(_, state):
         return min(state[0] - threshold, state[1])
 
-    acquired.terminal, acquired.direction = stop_when_acquired, 1
-    solution = integrate(velocity, [beta0, w0], t_max, events=[acquired], times=times)
-    times = solution.t_events[0]
-    first = float(times[0]) if times.size else np.inf
+    event = _event(acquired, terminal=stop_when_acquired)
+    solution = integrate(velocity, [beta0, w0], t_max, events=[event], times=times)
+    passages = solution.t_events[0]
+    first = float(passages[0]) if passages.size else np.inf
     return Trajectory(solution.t, solution.y[0], solution.y[1], first)
 
 
@@ -161,8 +162,9 @@ def _of_time(value: OfTime, name: str) -> Callable[[float], float]:
     return lambda _: value
 
 
-def _terminal(event):
-    event.terminal, event.direction = True, 1
+def _event(event: Any, *, terminal: bool = True) -> Any:
+    """Mark an event of `solve_ivp`, which reads these attributes of the function."""
+    event.terminal, event.direction = terminal, 1
     return event
 
 

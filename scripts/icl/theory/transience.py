@@ -15,7 +15,7 @@ def w_tracking(c3: ArrayLike, weight_decay: ArrayLike) -> NDArray[np.float64]:
     Returns w_tr = W(c3/lambda_w) (logit), W the principal branch of Lambert's function.
     """
     ratio = positive("c3", c3) / positive("weight_decay", weight_decay)
-    return lambertw(finite("c3 / weight_decay", ratio)).real
+    return np.real(lambertw(finite("c3 / weight_decay", ratio)))
 
 
 def tracking_lag(
@@ -33,7 +33,11 @@ def tracking_lag(
         memorisation_rate: -d log c3/dt (1/theory time), broadcastable.
     """
     w = w_tracking(c3, weight_decay)
-    lag = finite("memorisation_rate", memorisation_rate) / weight_decay * w / (1 + w) ** 2
+    rate, decay = (
+        finite("memorisation_rate", memorisation_rate),
+        finite("weight_decay", weight_decay),
+    )
+    lag = rate / decay * w / (1 + w) ** 2
     warn_if(np.abs(lag) > w / 2, "w does not track its balance: c3 falls too fast")
     return lag
 
