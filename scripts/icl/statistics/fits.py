@@ -29,7 +29,11 @@ class LogisticFit:
 
 
 def logistic(
-    x: np.ndarray, midpoint: float, width: float, floor: float, ceiling: float
+    x: np.ndarray,
+    midpoint: float | np.ndarray,
+    width: float | np.ndarray,
+    floor: float,
+    ceiling: float,
 ) -> np.ndarray:
     """Evaluate the curve of `LogisticFit`."""
     return floor + (ceiling - floor) * special.expit(TEN_TO_NINETY * (x - midpoint) / width)
@@ -155,5 +159,7 @@ def fit_power(log_x: np.ndarray, log_y: np.ndarray, weights: np.ndarray) -> Powe
     if len(np.unique(log_x)) > 2:
         curvature = np.polyfit(log_x, rows.T, 2, w=root)[0]
     residuals = log_y[0] - slope[0] * log_x - intercept[0]
-    fits = (slope, intercept, curvature)
-    return PowerFit(*(np.where(usable, values, np.nan) for values in fits), residuals)
+    slope, intercept, curvature = (
+        np.where(usable, values, np.nan) for values in (slope, intercept, curvature)
+    )
+    return PowerFit(slope, intercept, curvature, residuals)

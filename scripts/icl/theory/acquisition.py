@@ -143,21 +143,6 @@ class AcquisitionTimeDistribution:
             raise ValueError("probability must lie in [1e-9, 1 - 1e-9]")
         return self.time_of(norm.isf(p, self.beta0_mean, self.beta0_sd))
 
-    def cdf(self, time: ArrayLike) -> NDArray[np.float64]:
-        """Return the fraction of seeds that acquire ICL by a theory time at c1 = 1/2.
-
-        Returns the fraction that generalises. Beyond six standard deviations it is 0 or 1, to 1e-9.
-        Source: equation 12 over seeds (beyond the paper).
-        """
-        time = finite("time", time)
-        if np.any(time < 0):
-            raise ValueError("time must not be negative")
-        log_time = np.log(np.maximum(time, np.finfo(float).tiny))
-        curve = PchipInterpolator(self.log_time[::-1], self.beta0[::-1])
-        inside = np.clip(log_time, self.log_time[-1], self.log_time[0])
-        fraction = norm.sf(curve(inside), self.beta0_mean, self.beta0_sd)
-        return np.where(log_time < inside, 0.0, np.where(log_time > inside, 1.0, fraction))
-
     def log_normal_tangent(self) -> tuple[float, float]:
         """Return the log-normal that has the same median and the slope of the curve there.
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_expit
 
-from icl.theory.checks import context_length_of, distribution, finite, warn_if
-from icl.theory.landscape import BALANCED_SURPLUS, SMALL, average, cross_entropy, order_parameters
+from icl.theory.checks import context_length_of, distribution, finite
+from icl.theory.landscape import BALANCED_SURPLUS, average, cross_entropy
 
 
 def loss_balanced(
@@ -22,39 +21,6 @@ def loss_balanced(
     """
     n = even_context_length(context_length)
     return average(cross_entropy, beta, w, n, BALANCED_SURPLUS, distribution(logits, weights))
-
-
-def loss_balanced_expanded(
-    beta: ArrayLike,
-    w: ArrayLike,
-    context_length: int,
-    logits: ArrayLike = 0.0,
-    weights: ArrayLike | None = None,
-) -> NDArray[np.float64]:
-    """Return the balanced loss to order 1/N: a saddle at the origin (eq. 9).
-
-    Returns mean binary cross-entropy (nat). Warns `OutOfRangeWarning` where |w (e^beta - 1)| > N/2.
-    """
-    n = even_context_length(context_length)
-    beta, w = finite("beta", beta), finite("w", w)
-    if np.any(beta > 700):
-        raise ValueError("e^beta overflows beyond beta = 700")
-    drive = w * np.expm1(beta)
-    warn_if(np.abs(drive) > SMALL * n, "equation 9 needs |w (e^beta - 1)| << N")
-    phi, mass = distribution(logits, weights)
-    return mass @ -log_expit(phi) - order_parameters(phi, mass).c1 / n * drive
-
-
-def saddle_rates(context_length: int, c1: float = 0.5) -> tuple[float, float]:
-    """Return the growth rates of the two directions through the saddle at the origin.
-
-    Returns the rate along w = beta, which grows, and along w = -beta, which decays (1/theory time).
-    Source: the gradient flow of equation 9, linearised: dw/dt = (c1/N) beta, dbeta/dt = (c1/N) w.
-    """
-    n = even_context_length(context_length)
-    if not c1 > 0:
-        raise ValueError("c1 must be positive")
-    return c1 / n, -c1 / n
 
 
 def separatrix(beta: ArrayLike, context_length: int | None = None) -> NDArray[np.float64]:
@@ -76,17 +42,6 @@ def separatrix(beta: ArrayLike, context_length: int | None = None) -> NDArray[np
         n = even_context_length(context_length)
         height = height + (np.expm1(beta) - 2 * beta - np.expm1(-beta)) / n
     return -np.sign(beta) * np.sqrt(2 * np.maximum(height, 0))
-
-
-def reaches_icl(
-    beta0: ArrayLike, w0: ArrayLike, context_length: int | None = None
-) -> NDArray[np.bool_]:
-    """Return whether a start on the balanced task flows to ICL.
-
-    Returns true where the flow ends at w, beta >> 1. With w0 = 0 that is beta0 > 0. Source: section
-    3.4, equation 9.
-    """
-    return finite("w0", w0) > separatrix(beta0, context_length)
 
 
 def even_context_length(context_length: int) -> int:

@@ -142,8 +142,8 @@ def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     """
     p = _merged(LANDSCAPE_DEFAULTS, params)
     n = p["context_length"]
-    beta = np.linspace(*p["beta_range"], p["n_grid"])
-    w = np.linspace(*p["w_range"], p["n_grid"])
+    beta = np.linspace(p["beta_range"][0], p["beta_range"][1], p["n_grid"])
+    w = np.linspace(p["w_range"][0], p["w_range"][1], p["n_grid"])
     time = np.concatenate([[0.0], np.geomspace(1e-2, p["time_max"], p["n_times"] - 1)])
     paths = [loss_flow(b, v, n, p["time_max"], times=time) for b, v in p["starts"]]
     return xr.Dataset(
@@ -198,7 +198,7 @@ def initial_conditions(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     """
     p = _merged(INITIAL_CONDITIONS_DEFAULTS, params)
     n = p["context_length"]
-    beta0 = np.linspace(*p["beta0_range"], p["n_beta0"])
+    beta0 = np.linspace(p["beta0_range"][0], p["beta0_range"][1], p["n_beta0"])
     t_icl = t_icl_integrated(beta0, n)
     # Both asymptotes are drawn across the whole range, to show where they fail: scale one value of
     # each, taken where it holds, by its exponential.

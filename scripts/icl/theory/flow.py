@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,31 +48,6 @@ class Trajectory:
         return bool(np.isfinite(self.acquisition_time))
 
 
-def early_velocity(
-    beta: ArrayLike,
-    w: ArrayLike,
-    context_length: int,
-    c1: float = 0.5,
-    c2: float = 0.5,
-    *,
-    balanced: bool = False,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return dbeta/dt and dw/dt before ICL is acquired.
-
-    Returns dbeta/dt and dw/dt (per theory time). Source: equations 7, 8, 31 and 32; the gradient of
-    equation 9 if balanced.
-
-    Args:
-        balanced: True for the task D' (equation 9).
-    """
-    n = context_length_of(context_length)
-    beta, w = finite("beta", beta), finite("w", w)
-    if np.any(beta > 700):
-        raise ValueError("e^beta overflows beyond beta = 700")
-    drive = np.expm1(beta) if balanced else np.exp(beta) - c2 * w
-    return c1 / n * w * np.exp(beta), c1 / n * drive
-
-
 def early_flow(
     beta0: float,
     w0: float,
@@ -80,7 +56,6 @@ def early_flow(
     c2: OfTime = 0.5,
     *,
     t_max: float | None = None,
-    balanced: bool = False,
 ) -> Trajectory:
     """Integrate the flow before acquisition until it diverges, which is when ICL is acquired.
 
@@ -88,12 +63,11 @@ def early_flow(
     nothing happens, and stays regular through the divergence of beta.
 
     Returns the path, its acquisition time being that of the divergence (beta to infinity). Source:
-    equations 7, 8, 31 and 32; the gradient flow of equation 9 if balanced.
+    equations 7, 8, 31 and 32.
 
     Args:
         t_max: Theory time at which to stop. Needed if c1 is a function, which may let ICL never be
-            acquired, and for the balanced task.
-        balanced: True for the task D' (equation 9).
+            acquired.
 
     Raises:
         FlowError: If the integrator fails.
@@ -102,7 +76,7 @@ def early_flow(
     beta0, w0 = float(finite("beta0", beta0)), float(finite("w0", w0))
     if abs(beta0) > 300:
         raise ValueError("|beta0| must be at most 300")
-    if t_max is None and (callable(c1) or balanced):
+    if t_max is None and callable(c1):
         raise ValueError("t_max is needed where ICL may never be acquired")
     if t_max is not None and not t_max > 0:
         raise ValueError("t_max must be positive")
@@ -115,14 +89,14 @@ def early_flow(
     def velocity(_, state):
         beta, w, time = state[0], state[1], state[2] * unit
         rate, decay = c1_of(time), np.exp(-beta)
-        pull = 1 - decay if balanced else 1 - c2_of(time) * w * decay
+        pull = 1 - c2_of(time) * w * decay
         pace = 1 / (decay + rate)  # e^beta dt / (N ds)
         return [rate * w * pace, rate * pull * pace, n * decay * pace / unit]
 
     beta_end = max(beta0, 0.0) + BLOW_UP_MARGIN
-    events = [_terminal(lambda _, state: min(state[0] - beta_end, state[1]))]
+    events = [_event(lambda _, state: min(state[0] - beta_end, state[1]))]
     if t_max is not None:
-        events.append(_terminal(lambda _, state: state[2] - t_max / unit))
+        events.append(_event(lambda _, state: state[2] - t_max / unit))
     solution = integrate(velocity, [beta0, w0, 0.0], np.inf, events=events)
     beta, w, time = solution.y[0], solution.y[1], solution.y[2] * unit
     reached = bool(solution.t_events[0].size)
@@ -173,10 +147,10 @@ def loss_flow(
     def acquired(_, state):
         return min(state[0] - threshold, state[1])
 
-    acquired.terminal, acquired.direction = stop_when_acquired, 1
-    solution = integrate(velocity, [beta0, w0], t_max, events=[acquired], times=times)
-    times = solution.t_events[0]
-    first = float(times[0]) if times.size else np.inf
+    event = _event(acquired, terminal=stop_when_acquired)
+    solution = integrate(velocity, [beta0, w0], t_max, events=[event], times=times)
+    passages = solution.t_events[0]
+    first = float(passages[0]) if passages.size else np.inf
     return Trajectory(solution.t, solution.y[0], solution.y[1], first)
 
 
@@ -188,8 +162,9 @@ def _of_time(value: OfTime, name: str) -> Callable[[float], float]:
     return lambda _: value
 
 
-def _terminal(event):
-    event.terminal, event.direction = True, 1
+def _event(event: Any, *, terminal: bool = True) -> Any:
+    """Mark an event of `solve_ivp`, which reads these attributes of the function."""
+    event.terminal, event.direction = terminal, 1
     return event
 
 

@@ -10,9 +10,7 @@ from scipy.special import expit, log_expit
 from icl.theory.checks import context_length_of, distribution, finite, warn_if
 from icl.theory.quadrature import Nodes, binomial_surplus, gaussian_surplus
 
-# "N >> 1", "e^beta - 1 << N" and "|w| << sqrt(N)" as numbers.
-GAUSSIAN_MIN_CONTEXT = 10
-SMALL = 0.5
+GAUSSIAN_MIN_CONTEXT = 10  # "N >> 1"
 # The others sum to minus the target's label, whatever it is: nothing is left to average.
 BALANCED_SURPLUS: Nodes = (np.array([-1.0]), np.array([1.0]))
 CHUNK_ELEMENTS = 2_000_000
@@ -40,28 +38,6 @@ def order_parameters(logits: ArrayLike, weights: ArrayLike | None = None) -> Ord
     return OrderParameters(
         float(c1), float(mass @ (expit(phi) * expit(-phi)) / c1), float(mass @ np.exp(-phi))
     )
-
-
-def attention_logit(
-    beta: ArrayLike, w: ArrayLike, context_length: int, n_plus: ArrayLike, target_label: ArrayLike
-) -> NDArray[np.float64]:
-    """Return the attention head's logit in the limit of many item dimensions (eq. 4 and 19).
-
-    Returns z_ATT (logit).
-
-    Args:
-        n_plus: Context tokens with label +1, the target's copy included; broadcastable.
-        target_label: Label of the target, +1 or -1; broadcastable.
-    """
-    n = context_length_of(context_length)
-    beta, w = finite("beta", beta), finite("w", w)
-    n_plus, label = finite("n_plus", n_plus), finite("target_label", target_label)
-    if np.any(np.abs(label) != 1):
-        raise ValueError("target_label must be +1 or -1")
-    if np.any(n_plus < (label > 0)) or np.any(n_plus > n - (label < 0)):
-        raise ValueError("n_plus must count the target's copy and be at most N")
-    copy_share, other_share = attention_shares(beta, n)
-    return w * (copy_share * label + other_share * (2 * n_plus - n - label))
 
 
 def loss_exact(
@@ -101,31 +77,6 @@ def loss_gaussian(
     warn_if(n < GAUSSIAN_MIN_CONTEXT, f"equation 5 needs N >> 1, got N = {n}")
     nodes = gaussian_surplus(n, _logit_spread(beta, w, n))
     return average(cross_entropy, beta, w, n, nodes, distribution(logits, weights))
-
-
-def loss_expanded(
-    beta: ArrayLike,
-    w: ArrayLike,
-    context_length: int,
-    logits: ArrayLike = 0.0,
-    weights: ArrayLike | None = None,
-) -> NDArray[np.float64]:
-    """Return the loss to order 1/N, before ICL is acquired (eq. 6 and 28).
-
-    Returns mean binary cross-entropy (nat). It differs from `loss_exact` by order N^-2. Warns
-    `OutOfRangeWarning` beyond |e^beta - 1| <= N/2 or |w| <= sqrt(N)/2.
-    """
-    n = context_length_of(context_length)
-    beta, w = finite("beta", beta), finite("w", w)
-    if np.any(beta > 700):
-        raise ValueError("e^beta overflows beyond beta = 700")
-    warn_if(
-        (np.abs(np.expm1(beta)) > SMALL * n) | (np.abs(w) > SMALL * np.sqrt(n)),
-        "equation 6 needs |e^beta - 1| << N and |w| << sqrt(N)",
-    )
-    phi, mass = distribution(logits, weights)
-    c1, c2, _ = order_parameters(phi, mass)
-    return mass @ -log_expit(phi) - c1 / n * (np.exp(beta) * w - c2 * w**2 / 2)
 
 
 def loss_gradient(

@@ -37,8 +37,9 @@ def binomial_surplus(context_length: int) -> Nodes:
     if n_others > ALL_SURPLUSES_UP_TO:
         first = int((n_others - SURPLUS_CUTOFF * np.sqrt(n_others)) / 2)
     n_agree = np.arange(first, n_others - first + 1)
+    surplus = np.asarray(2.0 * n_agree - n_others, dtype=np.float64)
     probability = binom.pmf(n_agree, n_others, 0.5)
-    return 2.0 * n_agree - n_others, probability / probability.sum()
+    return surplus, probability / probability.sum()
 
 
 def gaussian_surplus(context_length: int, logit_spread: float) -> Nodes:
