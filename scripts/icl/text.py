@@ -1,21 +1,23 @@
 """Word verdicts, numbers and bands for readers."""
 
+import math
 import unicodedata
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+
+from icl.verdicts import Band, Estimate, Verdict
 
 LEAST_P = 1e-4  # p-values below it are bounded by it: Hartigan's table ends at 1e-5
 HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode's categories of what is not seen
-REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
-Band = tuple[float | None, float | None] | list[float | None]
 
 
-def number_text(value: Any) -> str:
-    """Write a number of claims.json for readers."""
-    if value is None:
-        return "not known"
+def number_text(value: str | float | None) -> str:
+    """Write a number for readers of a table; text, as a claim may give in its place, stays."""
     if isinstance(value, str):
-        return {"infinity": "∞", "-infinity": "−∞"}.get(value, value)
+        return value
+    if value is None or math.isnan(value):
+        return "not known"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
@@ -36,21 +38,19 @@ def p_text(p: float, written: Callable[[float], str] = number_text) -> str:
     return f"p < {LEAST_P:.4f}" if p < LEAST_P else f"p = {written(p)}"
 
 
-def tries_text(verdict: Mapping[str, Any]) -> str:
+def tries_text(verdict: Verdict) -> str:
     """Say which try of a claim a verdict is, "" for the first."""
-    tries = verdict.get("tries", 1)  # verdicts of an old archive have none
-    return f"try {tries}" if tries > 1 else ""
+    return f"try {verdict.tries}" if verdict.tries > 1 else ""
 
 
-def measured_text(criterion: Mapping[str, Any]) -> str:
+def measured_text(estimate: Estimate) -> str:
     """Write an estimate with its interval and unit, or the p of a test, which has neither."""
-    low, high = criterion["interval"]
-    if criterion["value"] is None:
+    if math.isnan(estimate.value):
         return "not computable"
-    if criterion.get("test"):
-        return p_text(criterion["value"])
-    value = f"{number_text(criterion['value'])} [{number_text(low)}, {number_text(high)}]"
-    return f"{value} {criterion['unit']}".rstrip()
+    if estimate.test:
+        return p_text(estimate.value)
+    value, low, high = map(number_text, (estimate.value, estimate.low, estimate.high))
+    return f"{value} [{low}, {high}] {estimate.unit}".rstrip()
 
 
 def visible(text: str) -> str:
@@ -59,8 +59,7 @@ def visible(text: str) -> str:
     Control characters, and those that turn the direction of writing, would let text from a file
     look like other text, or start a line of its own.
     """
-    hidden = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
     return "".join(
-        f"\\u{ord(c):04x}" if unicodedata.category(c) in hidden else c
+        f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c
         for c in " ".join(text.split())
     )

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,14 +11,16 @@ import synthetic
 import synthetic_kinetics as made
 from icl import figures
 from icl.figures import annotations, fig6d, style
+from icl.verdicts import Verdict
 from test_figures import points, texts
 from test_kinetics_claims import CONFIG, capacity, evaluate
 
 FIGURES = ["fig5", "fig7", "figA2", "figA3"]
 
 
-def plain(verdict):
-    return json.loads(json.dumps(verdict, allow_nan=False))
+def plain(verdicts):
+    text = json.dumps(verdicts, allow_nan=False)
+    return {name: Verdict.from_json(entry) for name, entry in json.loads(text).items()}
 
 
 def verdicts_of(data, by_length=True):
@@ -27,8 +30,8 @@ def verdicts_of(data, by_length=True):
         "not_capacity": evaluate("not_capacity", {**capacity(), **data}),
     }
     row = {"context_length": 64, "median": 150.0, "interval": [140.0, 170.0]}
-    found["linear_ticl"] = {"details": {"by_length": [row] if by_length else []}}
-    return plain(found)
+    linear = SimpleNamespace(details={"by_length": [row] if by_length else []})
+    return {**plain(found), "linear_ticl": linear}
 
 
 def data_of(name, **kwargs):
@@ -99,7 +102,7 @@ def test_fig5_shows_every_seed_and_the_measured_exponent():
     text = texts(figure)
     quoted = annotations.quote(verdicts["memorisation_exponent"], "exponent", 3)
     assert f"$\\nu$ = {quoted}" in text
-    threshold = verdicts["not_capacity"]["details"]["threshold"]
+    threshold = verdicts["not_capacity"].details["threshold"]
     assert f"$K^*$ at $N$ = 64: {annotations.show(threshold, 3)}" in text
     low, high = CONFIG["claims"]["memorisation_exponent"]["criteria"][0]["band"]
     assert f"band of $\\nu$: {low:g} to {high:g}" in text

@@ -31,7 +31,7 @@ def options_of(name, **changes):
 def evaluate(name, **data):
     claim = {**CLAIMS[name], "options": options_of(name)}
     roles = {role: data[role] if role in data else ROLES[role]() for role in claim["experiments"]}
-    return claims.evaluate(claim, name, roles, "laptop")
+    return claims.evaluate(claim, name, roles, "laptop").to_json()
 
 
 def within(verdict, quantity):

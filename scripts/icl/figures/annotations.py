@@ -4,25 +4,19 @@ import json
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from icl.job import SETTINGS
 from icl.text import p_text
+from icl.verdicts import Verdict
 
 FOOTER_CHARACTERS = {1: 62, 2: 130}  # that fit in a line of the footer
 
 
-def number(value: float | str | None) -> float:
-    """Read a number of claims.json: null is not a number, "infinity" is infinite."""
-    return np.nan if value is None else float(value)
-
-
-def show(value: float | str | None, digits: int = 2, most_places: int = 9) -> str:
+def show(value: float, digits: int = 2, most_places: int = 9) -> str:
     """Write a number to so many significant digits, thousands in full, at most so many decimals."""
-    value = number(value)
     if np.isnan(value):
         return "?"
     if np.isinf(value):
@@ -32,23 +26,19 @@ def show(value: float | str | None, digits: int = 2, most_places: int = 9) -> st
     return f"{rounded:,.{min(places, most_places)}f}".replace("-", "−")
 
 
-def quote(verdict: Mapping[str, Any], quantity: str, digits: int = 2) -> str:
+def quote(verdict: Verdict, quantity: str, digits: int = 2) -> str:
     """Quote an estimate with its interval, or say that there is none."""
-    found = verdict["details"]["estimates"].get(quantity)
-    if found is None or found["value"] is None:
+    found = verdict.estimate(quantity)
+    if np.isnan(found.value):
         return "not computable"
-    if found.get("test"):  # its p has no interval
-        return show(found["value"], digits)
-    low, high = (show(end, digits) for end in found["interval"])
-    return f"{show(found['value'], digits)} [{low}, {high}]"
+    value, low, high = (show(x, digits) for x in (found.value, found.low, found.high))
+    return value if found.test else f"{value} [{low}, {high}]"  # a p has no interval
 
 
-def p_value(verdict: Mapping[str, Any], quantity: str) -> str:
+def p_value(verdict: Verdict, quantity: str) -> str:
     """Quote the p of a test: "p = 0.012", "p < 0.0001" where it is, or that there is none."""
-    found = verdict["details"]["estimates"].get(quantity)
-    if found is None or found["value"] is None:
-        return "p not computable"
-    return p_text(found["value"], lambda p: show(p, 2, 4))
+    p = verdict.estimate(quantity).value
+    return "p not computable" if np.isnan(p) else p_text(p, lambda p: show(p, 2, 4))
 
 
 def values_text(values: np.ndarray) -> str:

@@ -5,6 +5,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from icl.figures import style
+from icl.verdicts import Verdict
 
 ROWS = (
     ("c1", "MLP's $c_1=\\langle\\sigma(-\\phi^+)\\rangle$", (0, 0.54)),
@@ -13,7 +14,7 @@ ROWS = (
 )
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw c1, IWL and ICL against time for the two mechanisms.
 
     Returns the figure.

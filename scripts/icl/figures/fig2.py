@@ -1,28 +1,27 @@
 """Figure 2: the task, ICL and IWL accuracy against K, ICL curves in training, transience."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from icl.figures import annotations, panels, schematic, style
+from icl.verdicts import Verdict
 
 LAYOUT = (("a", "a", "b"), ("c", "d", "e"))
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs, sharp = data["transition"], verdicts["sharp_transition"]
     figure, axes = style.new_mosaic(LAYOUT, 2, 5.0, width_ratios=(1, 1.1, 1.1))
     schematic.draw(axes["a"], runs)
-    transition(axes["b"], runs, sharp)
+    transition(axes["b"], runs, sharp, sharp.details.get("fit"))
     memorisation(axes["c"], runs, sharp)
     abrupt = verdicts["abrupt_acquisition"]
     panels.trajectories(axes["d"], runs)
     axes["d"].set_ylabel("ICL accuracy")
-    panels.rise(axes["d"], abrupt["details"], annotations.quote(abrupt, "rise"))
+    panels.rise(axes["d"], abrupt.details, annotations.quote(abrupt, "rise"))
     _transience(axes["e"], data["transience"], verdicts["transience"])
     for letter, ax in axes.items():
         style.panel_label(ax, letter)
@@ -33,16 +32,12 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     return figure
 
 
-def transition(ax: Axes, runs: xr.Dataset, sharp: dict[str, Any]) -> None:
-    """Draw the last ICL accuracies with the fitted logistic, K* and its interval.
-
-    Args:
-        sharp: `details` with the `fit`, and the estimates of `threshold` and `width`.
-    """
+def transition(ax: Axes, runs: xr.Dataset, sharp: Verdict, fit: dict[str, float] | None) -> None:
+    """Draw the last ICL accuracies with the fitted logistic, K* and its interval."""
     panels.finals(ax, runs, "icl_accuracy", style.ICL)
     ax.set_ylabel("final ICL accuracy")
-    found = sharp["details"]["estimates"].get("threshold")
-    if found is None or not panels.fitted(ax, sharp["details"].get("fit"), found["interval"]):
+    threshold = sharp.estimate("threshold")
+    if not panels.fitted(ax, fit, (threshold.low, threshold.high)):
         style.measured(ax, "no transition fitted")
         return
     style.measured(
@@ -52,7 +47,7 @@ def transition(ax: Axes, runs: xr.Dataset, sharp: dict[str, Any]) -> None:
     )
 
 
-def memorisation(ax: Axes, runs: xr.Dataset, sharp: dict[str, Any]) -> None:
+def memorisation(ax: Axes, runs: xr.Dataset, sharp: Verdict) -> None:
     """Draw the last IWL accuracies and their medians."""
     panels.finals(ax, runs, "iwl_accuracy", style.IWL)
     ax.set_ylabel("final IWL accuracy")
@@ -60,9 +55,9 @@ def memorisation(ax: Axes, runs: xr.Dataset, sharp: dict[str, Any]) -> None:
     style.measured(ax, f"Spearman with ICL\n{annotations.quote(sharp, 'spearman')}")
 
 
-def _transience(ax: Axes, runs: xr.Dataset, verdict: dict[str, Any]) -> None:
+def _transience(ax: Axes, runs: xr.Dataset, verdict: Verdict) -> None:
     decay = runs["w_decay"].values
-    negligible = verdict["details"]["options"]["negligible_decay"]
+    negligible = verdict.options["negligible_decay"]
     decay = np.where(decay <= negligible, 0.0, decay)
     groups = [
         (decay == value, f"$\\lambda$ = {panels.decay_label(value)}", "-")

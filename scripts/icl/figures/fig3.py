@@ -1,22 +1,20 @@
 """Figure 3: the minimal model shows the transition, the abrupt rise and the transience of ICL."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from icl.figures import annotations, fig2, panels, style
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs, verdict = data["minimal_transition"], verdicts["minimal_model"]
-    details = verdict["details"]
+    details = verdict.details
     figure, axes = style.new_figure(2, 3.1, 1, 3, width_ratios=(1, 1.15, 1.15))
-    fit = {"fit": details.get("sharp", {}).get("fit"), "estimates": details["estimates"]}
-    fig2.transition(axes[0], runs, {"details": fit})
+    fig2.transition(axes[0], runs, verdict, details.get("sharp", {}).get("fit"))
     panels.trajectories(axes[1], runs)
     axes[1].set_ylabel("ICL accuracy")
     panels.rise(axes[1], details.get("abrupt", {}), annotations.quote(verdict, "rise"))
@@ -30,8 +28,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     return figure
 
 
-def _transience(ax: Axes, runs: xr.Dataset, verdict: dict[str, Any]) -> None:
-    negligible = verdict["details"]["options"]["negligible_decay"]
+def _transience(ax: Axes, runs: xr.Dataset, verdict: Verdict) -> None:
+    negligible = verdict.options["negligible_decay"]
     on_w, on_beta = (
         np.where(runs[name].values <= negligible, 0.0, runs[name].values)
         for name in ("w_decay", "beta_decay")

@@ -6,12 +6,13 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
 
 from icl.figures import style
+from icl.verdicts import Verdict
 
 N_LEVELS = 25
 PATH_COLOURS = [style.PALETTE[i] for i in (3, 9, 2, 6)]
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the landscape with paths of the flow, and the loss along them.
 
     Returns the figure.

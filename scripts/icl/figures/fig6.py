@@ -13,21 +13,22 @@ from matplotlib.ticker import FixedLocator
 
 from icl.figures import annotations, fig6c, fig6d, panels, style, times
 from icl.measurements.base import joined
+from icl.verdicts import Verdict
 
 LAYOUT = (("a", "b", "i"), ("a", "b", "c"), ("d", "e", "f"))
 PREDICTION = style.PALETTE[2]
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     figure, axes = style.new_mosaic(LAYOUT, 2, 6.2, height_ratios=(1, 1, 2.1))
     _thresholds(axes["a"], verdicts["threshold_exponent"])
     linear = verdicts["linear_ticl"]
-    options = linear["details"]["options"]
+    options = linear.options
     times.against_length(
         axes["b"],
         data["acquisition"],
-        linear["details"],
+        linear.details,
         options["threshold"],
         options["confidence"],
     )
@@ -59,10 +60,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     return figure
 
 
-def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
+def _thresholds(ax: Axes, verdict: Verdict) -> None:
     """Draw K* against N, the fitted and the predicted slope, and K* with no fitted constant."""
-    details = verdict["details"]
-    rows = [row for row in details.get("by_length", ()) if row["threshold"] is not None]
+    details = verdict.details
+    rows = [row for row in details.get("by_length", ()) if np.isfinite(row["threshold"])]
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("context length $N$")
@@ -70,7 +71,7 @@ def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
     if not rows:
         style.measured(ax, "no threshold fitted")
         return
-    predicted = [row for row in details["predicted_thresholds"] if row["threshold"] is not None]
+    predicted = [row for row in details["predicted_thresholds"] if np.isfinite(row["threshold"])]
     _points(ax, rows, "o", style.ICL, "measured $K^*$")
     lengths = [row["context_length"] for row in rows + predicted]
     x = np.geomspace(min(lengths) / 1.2, max(lengths) * 1.2, 50)
@@ -79,9 +80,7 @@ def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
         ("power_law", style.FIT, "-", "fitted slope"),
         ("predicted_line", style.ALTERNATIVE_FIT, "--", r"predicted slope $1/\nu$"),
     ):
-        exponent, prefactor = (
-            annotations.number(details[name][key]) for key in ("exponent", "log_prefactor")
-        )
+        exponent, prefactor = (details[name][key] for key in ("exponent", "log_prefactor"))
         if np.isfinite(exponent) and np.isfinite(prefactor):
             label = f"{words}: {annotations.show(exponent, 3)}"
             ax.plot(x, np.exp(prefactor) * x**exponent, dashes, color=colour, lw=1, label=label)
@@ -104,8 +103,8 @@ def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
 def _points(ax: Axes, rows: list[dict[str, Any]], marker: str, colour: str, label: str) -> None:
     """Draw K* at each N with its interval, an end that is not known left out."""
     x = np.array([row["context_length"] for row in rows], dtype=float)
-    y = np.array([annotations.number(row["threshold"]) for row in rows])
-    ends = np.array([[annotations.number(end) for end in row["interval"]] for row in rows])
+    y = np.array([row["threshold"] for row in rows])
+    ends = np.array([row["interval"] for row in rows])
     ends = np.where(np.isfinite(ends), ends, y[:, None])
     ax.errorbar(
         x,
@@ -122,9 +121,9 @@ def _points(ax: Axes, rows: list[dict[str, Any]], marker: str, colour: str, labe
     )
 
 
-def _fractions(ax: Axes, verdict: dict[str, Any]) -> None:
+def _fractions(ax: Axes, verdict: Verdict) -> None:
     """Draw the fraction that acquires against K, on D and on D'."""
-    details = verdict["details"]
+    details = verdict.details
     kinds = (("unbalanced", "$D$", "o", style.ICL), ("balanced", "$D'$", "s", style.IWL))
     values = []
     for name, label, marker, colour in kinds:
@@ -134,13 +133,13 @@ def _fractions(ax: Axes, verdict: dict[str, Any]) -> None:
         _fraction_line(ax, rows, "fraction", "interval", marker, colour, label, shift)
     _fraction_axis(ax, values)
     judged = details.get("n_items")
-    at = "" if judged is None else f" at $K$ = {annotations.number(judged):,.0f}"
+    at = "" if judged is None else f" at $K$ = {judged:,.0f}"
     style.measured(ax, f"$D'$ less $D${at}\n{annotations.quote(verdict, 'difference')}")
 
 
-def _prediction(ax: Axes, verdict: dict[str, Any]) -> None:
+def _prediction(ax: Axes, verdict: Verdict) -> None:
     """Draw the fraction of minimal models that acquires, measured and predicted seed by seed."""
-    found = verdict["details"].get("prediction")
+    found = verdict.details.get("prediction")
     if found is None:
         _fraction_axis(ax, [])
         style.measured(ax, "minimal model: nothing predicted")

@@ -1,7 +1,5 @@
 """Panel c of Figure 6: why a seed near K* generalises early or never, and that it does."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -11,13 +9,12 @@ from icl.figures import annotations, panels, style
 from icl.measurements.base import undiverged
 from icl.statistics import curves
 from icl.theory.memorisation import MemorisationRecord
+from icl.verdicts import Verdict
 
 GENERALISES, MEMORISES = style.PALETTE[2], style.PALETTE[3]
 
 
-def draw_panel(
-    top: Axes, bottom: Axes, data: dict[str, xr.Dataset], verdict: dict[str, Any]
-) -> None:
+def draw_panel(top: Axes, bottom: Axes, data: dict[str, xr.Dataset], verdict: Verdict) -> None:
     """Draw I_K(t) of the MLP alone with seeds on it, and the histogram of t_ICL below.
 
     Top: each seed's t_ICL at K = infinity, where it crosses I_K(t), is when the theory has it
@@ -27,7 +24,7 @@ def draw_panel(
         top: axes of I_K(t).
         bottom: axes of the histogram, of the same time.
     """
-    details, options = verdict["details"], verdict["details"]["options"]
+    details, options = verdict.details, verdict.options
     runs = undiverged(data["bimodality"])
     n_items = details.get("n_items") or float(np.median(runs["n_items"].values))
     runs = runs.isel(run=np.flatnonzero(runs["n_items"] == n_items))

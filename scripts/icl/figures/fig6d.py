@@ -1,7 +1,5 @@
 """Panel d of Figure 6: the ICL loss against the IWL loss after acquisition, with equation 16."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -10,14 +8,15 @@ from icl.figures import annotations, style
 from icl.measurements import losses
 from icl.measurements.base import sorted_runs, undiverged
 from icl.theory import transience
+from icl.verdicts import Verdict
 
 MOST_POINTS = 1500  # of one kind: more only thicken the file
 
 
-def draw_panel(axes: Axes, data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> None:
+def draw_panel(axes: Axes, data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> None:
     """Draw every evaluation after acquisition, and equation 16 on its two branches."""
     verdict = verdicts["loss_relation"]
-    options = verdict["details"]["options"]
+    options = verdict.options
     runs = undiverged(sorted_runs(data["loss"]))
     found = losses.branches(runs, options)
     icl, iwl = runs["icl_loss"].values, runs["iwl_loss"].values
@@ -58,7 +57,7 @@ def _law(axes: Axes, small: float) -> None:
     axes.set_ylim(low, 12)
 
 
-def _quoted(verdict: dict[str, Any]) -> list[str]:
+def _quoted(verdict: Verdict) -> list[str]:
     return [
         f"loss / eq. 16, ICL {name}: {annotations.quote(verdict, f'ratio_{name}')}"
         for name in ("acquired", "faded")

@@ -1,7 +1,5 @@
 """Figure 7, beyond the paper: items of Zipf's ranks, from I_K(inf) to the transition."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -9,9 +7,10 @@ from matplotlib.figure import Figure
 
 from icl.figures import annotations, style
 from icl.measurements import skewed
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     found = skewed.cells(data["memorisation"], data["transition"])
     length = int(data["transition"]["context_length"].values[0])
@@ -37,12 +36,11 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     return figure
 
 
-def _t_icl(verdict: dict[str, Any], length: int) -> tuple[float, list[float]]:
+def _t_icl(verdict: Verdict, length: int) -> tuple[float, list[float]]:
     """Return the median t_ICL at K = infinity and this N, with its interval; NaN if unmeasured."""
-    for row in verdict["details"].get("by_length", []):
+    for row in verdict.details.get("by_length", []):
         if row["context_length"] == length:
-            ends = [annotations.number(end) for end in row["interval"]]
-            return annotations.number(row["median"]), ends
+            return row["median"], row["interval"]
     return np.nan, [np.nan, np.nan]
 
 

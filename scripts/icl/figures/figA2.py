@@ -1,7 +1,5 @@
 """Figure A.2: c1, c2 and c3 of the MLP alone against time, for each K and every seed."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -10,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from icl.figures import annotations, style
 from icl.measurements.memorisation import memorising_runs
+from icl.verdicts import Verdict
 
 PANELS = (
     ("c1", r"$c_1=\langle\sigma(-\phi^+)\rangle$", "log"),
@@ -18,7 +17,7 @@ PANELS = (
 )
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs, verdict = memorising_runs(data["memorisation"]), verdicts["seed_invariance"]
     figure, axes = style.new_figure(2, 3.1, 1, 3)

@@ -1,7 +1,5 @@
 """Figure A.3: c1(t) of the MLP alone for each K, and its integral I_K(t)."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -9,9 +7,10 @@ from matplotlib.figure import Figure
 
 from icl.figures import annotations, figA2, style
 from icl.measurements.memorisation import memorising_runs
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs = memorising_runs(data["memorisation"])
     figure, axes = style.new_figure(2, 3.1, 1, 2)
@@ -26,7 +25,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     for ax, letter in zip(axes, "ab", strict=True):
         ax.set_xlabel("theory time (learning rate × step)")
         style.panel_label(ax, letter)
-    style.measured(axes[1], _gain(runs, verdicts["seed_invariance"]["details"]["options"]["c1"]))
+    style.measured(axes[1], _gain(runs, verdicts["seed_invariance"].options["c1"]))
     text = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
     figA2.legend(figure, runs, style.footer(figure, *text, room_inches=0.22))
     return figure

@@ -1,7 +1,5 @@
 """Figure A.4: the distribution of t_ICL over seeds at each N, with log-normal and normal fits."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -9,14 +7,15 @@ from matplotlib.figure import Figure
 from icl.figures import annotations, style, times
 from icl.measurements.base import joined
 from icl.statistics import curves
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs, verdict = joined(data, "acquisition", "more_seeds"), verdicts["long_tail"]
-    details = verdict["details"]
+    details = verdict.details
     passage = curves.acquisition_time(
-        runs["icl_accuracy"].values, runs["theory_time"].values, details["options"]["threshold"]
+        runs["icl_accuracy"].values, runs["theory_time"].values, verdict.options["threshold"]
     )
     lengths = runs["context_length"].values
     values = np.unique(lengths)

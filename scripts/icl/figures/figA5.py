@@ -1,25 +1,24 @@
 """Figure A.5: t_ICL of the two-layer transformer against N, and its distribution."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from icl.figures import annotations, style, times
 from icl.statistics import curves
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs, verdict = data["two_layer"], verdicts["linear_ticl"]
-    options = verdict["details"]["options"]
+    options = verdict.options
     lengths = runs["context_length"].values
     values = np.unique(lengths)
     layout = [["a", f"N{value}"] for value in values]
     height = max(3.2, 1.15 * len(values) + 0.7)
     figure, axes = style.new_mosaic(layout, 2, height, width_ratios=(1.15, 1))
-    details = verdict["details"].get("two_layer", {})
+    details = verdict.details.get("two_layer", {})
     times.against_length(axes["a"], runs, details, options["threshold"], options["confidence"])
     style.measured(
         axes["a"],

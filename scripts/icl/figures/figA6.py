@@ -1,7 +1,5 @@
 """Figure A.6: when ICL fades against the weight decay of the attention."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -9,16 +7,17 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from icl.figures import annotations, panels, style
 from icl.measurements.fading import fading
+from icl.verdicts import Verdict
 
 MOST_NAMED = 6  # decays that each have a tick of their own
 NEVER = style.PALETTE[3]
 LASTS = style.PALETTE[2]
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     verdict = verdicts["transience"]
-    details, options = verdict["details"], verdict["details"]["options"]
+    details, options = verdict.details, verdict.options
     found = fading(data["transience"], options)
     figure, ax = style.new_figure(1, 3.3)
     positive = np.unique(found.decay[found.decay > 0])
@@ -45,12 +44,12 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         if own.any():
             text = f"{label} ({own.sum()})"
             ax.plot(x[own], found.t_faded[own], marker, color=colour, ls="", label=text, **look)
-    trend = details.get("trend")
-    if trend is not None:
+    slope = verdict.estimate("fade_slope").value
+    if np.isfinite(slope):
         seen = found.decay[found.faded & (found.decay > 0)]
         span = np.geomspace(seen.min(), seen.max(), 50)
-        time = np.exp(trend["intercept"] + trend["slope"] * np.log(span))
-        label = f"fit: $\\lambda^{{{trend['slope']:.2f}}}$"
+        time = np.exp(details["trend"]["intercept"] + slope * np.log(span))
+        label = f"fit: $\\lambda^{{{slope:.2f}}}$"
         ax.plot(span, time, color=style.FIT, lw=1, label=label)
     ax.set_xscale("log")
     ax.set_yscale("log")

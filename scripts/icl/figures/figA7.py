@@ -1,16 +1,15 @@
 """Figure A.7: the last ICL accuracy against K at each N, with the logistic fits."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from icl.figures import annotations, panels, style
 from icl.measurements.base import joined
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs = joined(data, "thresholds", "transition")
     verdict = verdicts["threshold_exponent"]
@@ -19,11 +18,11 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     columns = 2 if len(values) in (2, 4) else 3
     rows = -(-len(values) // columns)
     figure, axes = style.new_figure(2, 1.95 * rows + 0.6, rows, columns, squeeze=False, sharey=True)
-    fits = {row["context_length"]: row for row in verdict["details"].get("by_length", ())}
-    of_fractions = verdict["details"].get("response") == "fraction_acquired"
+    fits = {row["context_length"]: row for row in verdict.details.get("by_length", ())}
+    of_fractions = verdict.details.get("response") == "fraction_acquired"
 
     def share(final: np.ndarray) -> float:
-        return np.mean(final > verdict["details"]["options"]["acquired_above"])
+        return np.mean(final > verdict.options["acquired_above"])
 
     for ax, length in zip(axes.flat, values, strict=False):
         own = runs.isel(run=np.flatnonzero(lengths == length))

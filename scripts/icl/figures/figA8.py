@@ -1,7 +1,5 @@
 """Figure A.8: training on D' at the K that is judged, a curve for every seed."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -10,19 +8,20 @@ from matplotlib.lines import Line2D
 from icl.figures import annotations, panels, style
 from icl.measurements.base import undiverged
 from icl.statistics import curves
+from icl.verdicts import Verdict
 
 HIGHEST_LOSS = 2 * np.log(2)  # shown: a short peak of one seed would flatten all others
 METRICS = (("icl_accuracy", "ICL accuracy"), ("train_loss", "training loss on $D'$ (nat)"))
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     everything = data["balanced"]
-    judged = verdicts["balanced_failure"]["details"].get("n_items")
+    judged = verdicts["balanced_failure"].details.get("n_items")
     n_items = float(everything["n_items"].max() if judged is None else judged)
     chosen = everything.isel(run=np.flatnonzero(everything["n_items"] == n_items))
     runs = undiverged(chosen)
-    options = verdicts["balanced_failure"]["details"]["options"]
+    options = verdicts["balanced_failure"].options
     acquired = curves.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
     figure, axes = style.new_figure(2, 3.0, 1, 2)
     for ax, (name, label), letter in zip(axes, METRICS, "ab", strict=True):

@@ -73,15 +73,17 @@ def over_seeds(
     return values, np.array([of(final[n_items == value]) for value in values])
 
 
-def fitted(ax: Axes, fit: dict[str, Any] | None, interval: list[Any]) -> bool:
+def fitted(
+    ax: Axes, fit: dict[str, float] | None, interval: tuple[float, float] | list[float]
+) -> bool:
     """Draw a fitted logistic and the interval of its midpoint; tell whether there is one."""
-    if fit is None or fit["midpoint"] is None:
+    if fit is None or np.isnan(fit["midpoint"]):
         return False
     limits = ax.get_xlim()
     log_items = np.linspace(*np.log10(limits), 300)
-    curve = fits.logistic(log_items, **{k: annotations.number(v) for k, v in fit.items()})
+    curve = fits.logistic(log_items, **fit)
     ax.plot(10**log_items, curve, color=style.FIT, lw=1)
-    low, high = (annotations.number(x) for x in interval)
+    low, high = interval
     ax.axvspan(max(low, limits[0]), min(high, limits[1]), color="0.88", lw=0, zorder=0)
     ax.set_xlim(*limits)
     return True

@@ -64,8 +64,8 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
     rows = details.get("by_length")
     if rows is None:
         return
-    median = np.array([annotations.number(row["median"]) for row in rows])
-    ends = np.array([[annotations.number(x) for x in row["interval"]] for row in rows])
+    median = np.array([row["median"] for row in rows])
+    ends = np.array([row["interval"] for row in rows])
     shown = np.isfinite(median)
     top = ax.get_ylim()[1]
     error = np.abs(np.clip(ends, 0, top) - np.clip(median, 0, top)[:, None]).T
@@ -83,7 +83,7 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
         zorder=4,
     )
     slope, intercept, exponent, log_prefactor = (
-        annotations.number(details[kind][key])
+        details[kind][key]
         for kind, key in (
             ("line", "slope"),
             ("line", "intercept"),
@@ -145,8 +145,7 @@ def histogram(
 
 
 def _fits(ax: Axes, fit: dict[str, Any], x: np.ndarray, scale: float) -> None:
-    normal = {key: annotations.number(value) for key, value in fit["normal"].items()}
-    log_normal = {key: annotations.number(value) for key, value in fit["log_normal"].items()}
+    normal, log_normal = fit["normal"], fit["log_normal"]
     curves = (
         (
             stats.lognorm(log_normal["log_sd"], scale=np.exp(log_normal["log_mean"])),
