@@ -11,7 +11,8 @@ import synthetic
 import synthetic_outcomes
 import yaml
 from icl import claims, figures
-from icl.figures import annotations, panels, style
+from icl import text as wording
+from icl.figures import panels, style
 from icl.verdicts import Estimate, Verdict
 
 CONFIG = yaml.safe_load(
@@ -124,10 +125,10 @@ def test_fig2_shows_every_seed_and_the_measured_numbers():
     assert len(curves) == data.sizes["run"]
     text = texts(figure)
     sharp, abrupt = verdicts["sharp_transition"], verdicts["abrupt_acquisition"]
-    assert f"$K^*$ = {annotations.quote(sharp, 'threshold', 3)}" in text
-    assert f"width {annotations.quote(sharp, 'width')} decades" in text
-    assert annotations.quote(sharp, "spearman") in text
-    assert annotations.quote(abrupt, "rise") in text
+    assert f"$K^*$ = {wording.estimate_text(sharp.estimate('threshold'), 3)}" in text
+    assert f"width {wording.estimate_text(sharp.estimate('width'))} decades" in text
+    assert wording.estimate_text(sharp.estimate("spearman")) in text
+    assert wording.estimate_text(abrupt.estimate("rise")) in text
     assert [ax.get_ylabel() for ax in figure.axes[1:4]] == [
         "final ICL accuracy",
         "final IWL accuracy",
@@ -164,9 +165,9 @@ def test_fig6_shows_every_seed_and_censored_ones_as_such():
     assert points(figure, "^", 1) == unfinished
     assert points(figure, "o", 1) == data.sizes["run"] - unfinished
     text = texts(figure)
-    assert f"exponent {annotations.quote(verdict, 'exponent', 3)}" in text
+    assert f"exponent {wording.estimate_text(verdict.estimate('exponent'), 3)}" in text
     assert f"({unfinished}, censored)" in text
-    assert f"{annotations.show(verdict.details['line']['slope'])} $N$" in text
+    assert f"{wording.digits_text(verdict.details['line']['slope'])} $N$" in text
 
 
 def test_figA4_has_a_panel_for_each_n_with_its_numbers():
@@ -175,7 +176,7 @@ def test_figA4_has_a_panel_for_each_n_with_its_numbers():
     text = texts(figure)
     for row in verdicts["long_tail"].details["by_length"]:
         assert f"$N$ = {row['context_length']} (12 seeds)" in text
-        assert f"ΔAIC {annotations.show(row['aic_advantage'])}" in text
+        assert f"ΔAIC {wording.digits_text(row['aic_advantage'])}" in text
     assert points(figure, "|") == data.sizes["run"]
     heights = [patch.get_height() for ax in figure.axes for patch in ax.patches]
     assert sum(heights) == data.sizes["run"]
@@ -214,7 +215,7 @@ def test_figA4_shows_censored_seeds():
     ],
 )
 def test_numbers_as_text(value, digits, text):
-    assert annotations.show(value, digits) == text
+    assert wording.digits_text(value, digits) == text
 
 
 @pytest.mark.parametrize("name", ["fig3", "fig8", "figA5", "figA6", "figA7", "figA8"])
@@ -236,9 +237,9 @@ def test_fig6_shows_thresholds_fractions_and_what_nothing_was_fitted_to():
     figure, verdicts = drawn("fig6")
     text = texts(figure)
     exponent = verdicts["threshold_exponent"]
-    assert f"exponent {annotations.quote(exponent, 'exponent', 3)}" in text
+    assert f"exponent {wording.estimate_text(exponent.estimate('exponent'), 3)}" in text
     assert "nothing fitted" in text
-    assert annotations.quote(verdicts["balanced_failure"], "difference") in text
+    assert wording.estimate_text(verdicts["balanced_failure"].estimate("difference")) in text
     assert "dip test p < 0.0001" in text
     assert "100% of 96 runs as predicted" in text
 
@@ -246,7 +247,7 @@ def test_fig6_shows_thresholds_fractions_and_what_nothing_was_fitted_to():
 def test_figA7_has_k_star_for_each_n():
     figure, verdicts = drawn("figA7")
     for row in verdicts["threshold_exponent"].details["by_length"]:
-        assert f"$K^*$ = {annotations.show(row['threshold'], 3)}" in texts(figure)
+        assert f"$K^*$ = {wording.digits_text(row['threshold'], 3)}" in texts(figure)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +255,7 @@ def test_figA7_has_k_star_for_each_n():
 )
 def test_the_p_of_a_test_as_text(p, text):
     verdict = SimpleNamespace(estimate={"p": Estimate(p, p, p, test=True)}.get)
-    assert text in annotations.p_value(verdict, "p")
+    assert text in wording.p_digits_text(verdict.estimate("p").value)
 
 
 @pytest.mark.parametrize(

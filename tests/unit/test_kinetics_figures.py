@@ -10,7 +10,8 @@ import pytest
 import synthetic
 import synthetic_kinetics as made
 from icl import figures
-from icl.figures import annotations, fig6d, style
+from icl import text as wording
+from icl.figures import fig6d, style
 from icl.verdicts import Verdict
 from test_figures import points, texts
 from test_kinetics_claims import CONFIG, capacity, evaluate
@@ -100,10 +101,10 @@ def test_fig5_shows_every_seed_and_the_measured_exponent():
     figure, verdicts = drawn("fig5", data)
     assert points(figure, "o") == sum(d.sizes["run"] for d in data.values())
     text = texts(figure)
-    quoted = annotations.quote(verdicts["memorisation_exponent"], "exponent", 3)
+    quoted = wording.estimate_text(verdicts["memorisation_exponent"].estimate("exponent"), 3)
     assert f"$\\nu$ = {quoted}" in text
     threshold = verdicts["not_capacity"].details["threshold"]
-    assert f"$K^*$ at $N$ = 64: {annotations.show(threshold, 3)}" in text
+    assert f"$K^*$ at $N$ = 64: {wording.digits_text(threshold, 3)}" in text
     low, high = CONFIG["claims"]["memorisation_exponent"]["criteria"][0]["band"]
     assert f"band of $\\nu$: {low:g} to {high:g}" in text
 
@@ -116,7 +117,7 @@ def test_figA2_and_figA3_show_every_run():
         for ax in figure.axes[:panels]:
             assert sum(len(line.get_xdata()) == 160 for line in ax.get_lines()) == runs
     figure, verdicts = drawn("figA2", data)
-    assert annotations.quote(verdicts["seed_invariance"], "variation") in texts(figure)
+    assert wording.estimate_text(verdicts["seed_invariance"].estimate("variation")) in texts(figure)
 
 
 def test_figA3_measures_what_is_left_once_c1_is_small():
@@ -144,7 +145,7 @@ def test_fig6d_shows_both_branches_and_equation_16():
     figure.draw_without_rendering()
     text = texts(figure)
     for name in ("acquired", "faded"):
-        quoted = annotations.quote(verdicts["loss_relation"], f"ratio_{name}")
+        quoted = wording.estimate_text(verdicts["loss_relation"].estimate(f"ratio_{name}"))
         assert f"ICL {name}: {quoted}" in text
     assert "eq. 16" in text
     assert points(figure, "o") > 100

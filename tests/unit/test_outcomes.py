@@ -366,7 +366,7 @@ def with_a_rule(*, others, **changes):
     claim = {**claim, "options": options}
     roles = {role: ROLES[role]() for role in ("memorisation", "acquisition")}
     return tuple(
-        claims.evaluate(claim, "threshold_exponent", {**roles, **runs}, "laptop")
+        claims.evaluate(claim, "threshold_exponent", {**roles, **runs}, "laptop").to_json()
         for runs in (
             {"thresholds": ended_by_the_rule(whole), "unstopped": others},
             {"thresholds": whole},

@@ -5,6 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, panels, schematic, style
 from icl.verdicts import Verdict
 
@@ -21,14 +22,14 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     abrupt = verdicts["abrupt_acquisition"]
     panels.trajectories(axes["d"], runs)
     axes["d"].set_ylabel("ICL accuracy")
-    panels.rise(axes["d"], abrupt.details, annotations.quote(abrupt, "rise"))
+    panels.rise(axes["d"], abrupt.details, text.estimate_text(abrupt.estimate("rise")))
     _transience(axes["e"], data["transience"], verdicts["transience"])
     for letter, ax in axes.items():
         style.panel_label(ax, letter)
         if letter in "bcd":
             panels.chance(ax)
-    text = annotations.settings({"b to d": runs, "e": data["transience"]}, 2)
-    style.footer(figure, text, annotations.gap(data.values(), 2))
+    setting = annotations.settings({"b to d": runs, "e": data["transience"]}, 2)
+    style.footer(figure, setting, annotations.gap(data.values(), 2))
     return figure
 
 
@@ -42,8 +43,8 @@ def transition(ax: Axes, runs: xr.Dataset, sharp: Verdict, fit: dict[str, float]
         return
     style.measured(
         ax,
-        f"$K^*$ = {annotations.quote(sharp, 'threshold', 3)}\n"
-        f"width {annotations.quote(sharp, 'width')} decades",
+        f"$K^*$ = {text.estimate_text(sharp.estimate('threshold'), 3)}\n"
+        f"width {text.estimate_text(sharp.estimate('width'))} decades",
     )
 
 
@@ -52,7 +53,7 @@ def memorisation(ax: Axes, runs: xr.Dataset, sharp: Verdict) -> None:
     panels.finals(ax, runs, "iwl_accuracy", style.IWL)
     ax.set_ylabel("final IWL accuracy")
     ax.plot(*panels.over_seeds(runs, "iwl_accuracy"), color=style.IWL, lw=0.8, alpha=0.6, zorder=1)
-    style.measured(ax, f"Spearman with ICL\n{annotations.quote(sharp, 'spearman')}")
+    style.measured(ax, f"Spearman with ICL\n{text.estimate_text(sharp.estimate('spearman'))}")
 
 
 def _transience(ax: Axes, runs: xr.Dataset, verdict: Verdict) -> None:
@@ -60,12 +61,12 @@ def _transience(ax: Axes, runs: xr.Dataset, verdict: Verdict) -> None:
     negligible = verdict.options["negligible_decay"]
     decay = np.where(decay <= negligible, 0.0, decay)
     groups = [
-        (decay == value, f"$\\lambda$ = {panels.decay_label(value)}", "-")
+        (decay == value, f"$\\lambda$ = {text.power_text(value)}", "-")
         for value in np.unique(decay)
     ]
     panels.fading(ax, runs, groups)
     style.measured(
         ax,
-        f"log-rank {annotations.p_value(verdict, 'log_rank_p')}\n"
-        f"fading ~ $\\lambda^s$, s = {annotations.quote(verdict, 'fade_slope')}",
+        f"log-rank {text.p_digits_text(verdict.estimate('log_rank_p').value)}\n"
+        f"fading ~ $\\lambda^s$, s = {text.estimate_text(verdict.estimate('fade_slope'))}",
     )

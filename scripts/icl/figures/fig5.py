@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, style
 from icl.measurements.memorisation import memorising_runs
 from icl.verdicts import Verdict
@@ -29,8 +30,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     top.set_ylabel(r"$I_K(\infty)$ (learning rate × step)")
     style.measured(
         top,
-        f"exponent $\\nu$ = {annotations.quote(verdict, 'exponent', 3)}\n"
-        f"curvature {annotations.quote(verdict, 'curvature')}",
+        f"exponent $\\nu$ = {text.estimate_text(verdict.estimate('exponent'), 3)}\n"
+        f"curvature {text.estimate_text(verdict.estimate('curvature'))}",
     )
     top.legend(loc="upper left", **style.OVER_LINES)
     _local_exponents(below, verdict)
@@ -63,7 +64,7 @@ def _power_law(ax: Axes, verdict: Verdict) -> None:
         return
     prefactor, items = np.exp(verdict.details["log_prefactor"]), verdict.details["n_items"]
     x = np.geomspace(items[0] / 1.3, items[-1] * 1.3, 50)
-    label = f"{annotations.show(prefactor)} $K^{{{exponent:.2f}}}$"
+    label = f"{text.digits_text(prefactor)} $K^{{{exponent:.2f}}}$"
     ax.plot(x, prefactor * x**exponent, color=style.FIT, lw=1, label=label, zorder=1)
 
 
@@ -72,7 +73,7 @@ def _threshold(ax: Axes, verdict: Verdict) -> None:
     details = verdict.details
     threshold = details.get("threshold", np.nan)
     if np.isfinite(threshold):
-        label = f"$K^*$ at $N$ = {details['context_length']}: {annotations.show(threshold, 3)}"
+        label = f"$K^*$ at $N$ = {details['context_length']}: {text.digits_text(threshold, 3)}"
         ax.axvline(threshold, color=style.ICL, lw=1, ls=":", label=label, zorder=0)
 
 

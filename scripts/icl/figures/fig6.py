@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
+from icl import text
 from icl.figures import annotations, fig6c, fig6d, panels, style, times
 from icl.measurements.base import joined
 from icl.verdicts import Verdict
@@ -34,8 +35,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     )
     style.measured(
         axes["b"],
-        f"exponent {annotations.quote(linear, 'exponent', 3)}\n"
-        f"$R^2$ of the line {annotations.quote(linear, 'r_squared', 3)}",
+        f"exponent {text.estimate_text(linear.estimate('exponent'), 3)}\n"
+        f"$R^2$ of the line {text.estimate_text(linear.estimate('r_squared'), 3)}",
     )
     fig6c.draw_panel(axes["i"], axes["c"], data, verdicts["bimodality"])
     fig6d.draw_panel(axes["d"], data, verdicts)
@@ -55,8 +56,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         "a, squares, with b": joined(data, "memorisation", "capacity"),
         "f, minimal model": data["minimal_transition"],
     }
-    text = annotations.settings(shown, 2, apart)
-    style.footer(figure, text, annotations.gap(data.values(), 2))
+    setting = annotations.settings(shown, 2, apart)
+    style.footer(figure, setting, annotations.gap(data.values(), 2))
     return figure
 
 
@@ -82,7 +83,7 @@ def _thresholds(ax: Axes, verdict: Verdict) -> None:
     ):
         exponent, prefactor = (details[name][key] for key in ("exponent", "log_prefactor"))
         if np.isfinite(exponent) and np.isfinite(prefactor):
-            label = f"{words}: {annotations.show(exponent, 3)}"
+            label = f"{words}: {text.digits_text(exponent, 3)}"
             ax.plot(x, np.exp(prefactor) * x**exponent, dashes, color=colour, lw=1, label=label)
     if predicted:
         label = r"$t_{\mathrm{ICL}}=I_{K^*}(\infty)$, nothing fitted"
@@ -95,8 +96,8 @@ def _thresholds(ax: Axes, verdict: Verdict) -> None:
     ax.legend(loc="upper left", borderaxespad=0.1)
     style.measured(
         ax,
-        f"exponent {annotations.quote(verdict, 'exponent', 3)}\n"
-        f"less $1/\\nu$: {annotations.quote(verdict, 'difference', 2)}",
+        f"exponent {text.estimate_text(verdict.estimate('exponent'), 3)}\n"
+        f"less $1/\\nu$: {text.estimate_text(verdict.estimate('difference'), 2)}",
     )
 
 
@@ -133,8 +134,8 @@ def _fractions(ax: Axes, verdict: Verdict) -> None:
         _fraction_line(ax, rows, "fraction", "interval", marker, colour, label, shift)
     _fraction_axis(ax, values)
     judged = details.get("n_items")
-    at = "" if judged is None else f" at $K$ = {judged:,.0f}"
-    style.measured(ax, f"$D'$ less $D${at}\n{annotations.quote(verdict, 'difference')}")
+    at = "" if judged is None else f" at $K$ = {text.count_text(judged)}"
+    style.measured(ax, f"$D'$ less $D${at}\n{text.estimate_text(verdict.estimate('difference'))}")
 
 
 def _prediction(ax: Axes, verdict: Verdict) -> None:

@@ -5,7 +5,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from icl.figures import annotations, panels, style
+from icl import text
+from icl.figures import panels, style
 from icl.measurements.base import undiverged
 from icl.statistics import curves
 from icl.theory.memorisation import MemorisationRecord
@@ -48,10 +49,10 @@ def draw_panel(top: Axes, bottom: Axes, data: dict[str, xr.Dataset], verdict: Ve
     bottom.text(
         0.03,
         0.97,
-        rf"$t_{{\mathrm{{ICL}}}}$ of {len(passage.time)} seeds, $K$ = {n_items:,.0f}"
-        f"\ndip test {annotations.p_value(verdict, 'dip_p')}"
+        rf"$t_{{\mathrm{{ICL}}}}$ of {len(passage.time)} seeds, $K$ = {text.count_text(n_items)}"
+        f"\ndip test {text.p_digits_text(verdict.estimate('dip_p').value)}"
         f"\nfinals {options['intermediate'][0]:g} to {options['intermediate'][1]:g}: "
-        f"{annotations.quote(verdict, 'intermediates')}",
+        f"{text.estimate_text(verdict.estimate('intermediates'))}",
         transform=bottom.transAxes,
         ha="left",
         va="top",
@@ -108,7 +109,7 @@ def _integral(
     ax.text(
         0.03 if is_low else 0.97,
         0.95 if is_low else 0.06,
-        f"MLP alone, $K$ = {nearest:,.0f}\n"
+        f"MLP alone, $K$ = {text.count_text(nearest)}\n"
         + (
             rf"dots: $t_{{\mathrm{{ICL}}}}$ at $K=\infty$, $N$ = {length}"
             if own.any()

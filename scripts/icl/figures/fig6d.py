@@ -4,7 +4,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from icl.figures import annotations, style
+from icl import text
+from icl.figures import style
 from icl.measurements import losses
 from icl.measurements.base import sorted_runs, undiverged
 from icl.theory import transience
@@ -59,6 +60,6 @@ def _law(axes: Axes, small: float) -> None:
 
 def _quoted(verdict: Verdict) -> list[str]:
     return [
-        f"loss / eq. 16, ICL {name}: {annotations.quote(verdict, f'ratio_{name}')}"
+        f"loss / eq. 16, ICL {name}: {text.estimate_text(verdict.estimate(f'ratio_{name}'))}"
         for name in ("acquired", "faded")
     ]

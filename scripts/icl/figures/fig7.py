@@ -5,6 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, style
 from icl.measurements import skewed
 from icl.verdicts import Verdict
@@ -22,7 +23,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     _transitions(axes[1], found, colours, t_icl)
     _criterion(axes[2], found, colours, t_icl)
     if np.isfinite(t_icl):
-        label = f"$t_{{\\mathrm{{ICL}}}}$, $K=\\infty$: {annotations.show(t_icl, 3)}"
+        label = f"$t_{{\\mathrm{{ICL}}}}$, $K=\\infty$: {text.digits_text(t_icl, 3)}"
         axes[0].axhspan(*ends, color="0.88", lw=0, zorder=0)
         axes[0].axhline(t_icl, color=style.ICL, lw=1, ls="--", label=label)
     low, high = axes[0].get_ylim()
@@ -58,7 +59,14 @@ def _memorisation(ax: Axes, found: list[skewed.Cell]) -> None:
         ax.errorbar(
             alpha[known], middle[known], bar, fmt="none", elinewidth=0.7, ecolor=style.NEUTRAL
         )
-        ax.plot(alpha, middle, f"{marker}-", ms=3.5, color=style.IWL, label=f"$K$ = {value:,.0f}")
+        ax.plot(
+            alpha,
+            middle,
+            f"{marker}-",
+            ms=3.5,
+            color=style.IWL,
+            label=f"$K$ = {text.count_text(value)}",
+        )
         for x, y in zip(alpha[~known], middle[~known], strict=True):
             arrow = {"arrowstyle": "->", "color": style.IWL, "lw": 0.8}
             ax.annotate("", (x, y * 1.25), (x, y), arrowprops=arrow)
@@ -104,7 +112,7 @@ def _within(threshold: float) -> str:
         return "below the grid"
     if np.isinf(threshold):
         return "above the grid"
-    return "none" if np.isnan(threshold) else annotations.show(threshold)
+    return "none" if np.isnan(threshold) else text.digits_text(threshold)
 
 
 def _criterion(ax: Axes, found: list[skewed.Cell], colours: dict[float, str], t_icl: float) -> None:

@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, panels, style
 from icl.measurements.base import joined
 from icl.verdicts import Verdict
@@ -28,7 +29,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         verdict = verdicts[claim]
         _ratios(ax, verdict.details.get("finite_over_infinite", ()))
         where = verdict.estimate("finite_over_infinite").unit
-        quoted = annotations.quote(verdict, "finite_over_infinite")
+        quoted = text.estimate_text(verdict.estimate("finite_over_infinite"))
         style.measured(ax, f"{title}\n{quoted} {where}")
         style.panel_label(ax, letter)
     low, high = axes[0].get_ylim()

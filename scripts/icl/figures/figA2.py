@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from icl import text
 from icl.figures import annotations, style
 from icl.measurements.memorisation import memorising_runs
 from icl.verdicts import Verdict
@@ -28,10 +29,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         ax.set_xlabel("theory time\n(learning rate × step)")
         style.panel_label(ax, letter)
     axes[1].set_ylim(0, 1.02)
-    variation = annotations.quote(verdict, "variation")
+    variation = text.estimate_text(verdict.estimate("variation"))
     style.measured(axes[2], f"variation of $I_K(\\infty)$ over\nseeds: {variation}")
-    text = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
-    legend(figure, runs, style.footer(figure, *text, room_inches=0.22))
+    setting = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
+    legend(figure, runs, style.footer(figure, *setting, room_inches=0.22))
     return figure
 
 
@@ -56,7 +57,7 @@ def legend(figure: Figure, runs: xr.Dataset, height: float) -> None:
     colours = style.sequence_colours(len(values))
     figure.legend(
         handles=[
-            Line2D([], [], color=colour, label=f"$K$ = {value:,.0f}")
+            Line2D([], [], color=colour, label=f"$K$ = {text.count_text(value)}")
             for colour, value in zip(colours, values, strict=True)
         ],
         loc="lower center",

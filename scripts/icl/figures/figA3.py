@@ -26,8 +26,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         ax.set_xlabel("theory time (learning rate × step)")
         style.panel_label(ax, letter)
     style.measured(axes[1], _gain(runs, verdicts["seed_invariance"].options["c1"]))
-    text = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
-    figA2.legend(figure, runs, style.footer(figure, *text, room_inches=0.22))
+    setting = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
+    figA2.legend(figure, runs, style.footer(figure, *setting, room_inches=0.22))
     return figure
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, style, times
 from icl.measurements.base import joined
 from icl.statistics import curves
@@ -39,15 +40,15 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         ax.set_xlabel(times.T_ICL)
     for ax in axes.flat[len(values) :]:
         ax.axis("off")
-    skewness = annotations.quote(verdict, "skewness")
-    advantage = annotations.quote(verdict, "aic_advantage")
+    skewness = text.estimate_text(verdict.estimate("skewness"))
+    advantage = text.estimate_text(verdict.estimate("aic_advantage"))
     summary = (
         rf"skewness of $t_{{\mathrm{{ICL}}}}$ over its median, all $N$: {skewness}; "
         f"ΔAIC = AIC of normal − of log-normal, least over $N$: {advantage}"
     )
     figure.suptitle(summary, fontsize=7.5)
-    text = annotations.setting(runs, 2), annotations.gap(runs, 2)
-    top = style.footer(figure, *text, room_inches=0.22)
+    setting = annotations.setting(runs, 2), annotations.gap(runs, 2)
+    top = style.footer(figure, *setting, room_inches=0.22)
     handles = {h.get_label(): h for ax in axes.flat for h in ax.get_legend_handles_labels()[0]}
     figure.legend(
         handles=list(handles.values()),

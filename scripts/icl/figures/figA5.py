@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, style, times
 from icl.statistics import curves
 from icl.verdicts import Verdict
@@ -22,8 +23,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     times.against_length(axes["a"], runs, details, options["threshold"], options["confidence"])
     style.measured(
         axes["a"],
-        f"exponent {annotations.quote(verdict, 'two_layer_exponent', 3)}\n"
-        f"$R^2$ of the line {annotations.quote(verdict, 'two_layer_r_squared', 3)}",
+        f"exponent {text.estimate_text(verdict.estimate('two_layer_exponent'), 3)}\n"
+        f"$R^2$ of the line {text.estimate_text(verdict.estimate('two_layer_r_squared'), 3)}",
     )
     passage = curves.acquisition_time(
         runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
@@ -40,6 +41,6 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     axes[f"N{values[-1]}"].set_xlabel(times.T_ICL)
     style.panel_label(axes["a"], "a")
     style.panel_label(axes[f"N{values[0]}"], "b")
-    text = "two-layer transformer; " + annotations.setting(runs, 2)
-    style.footer(figure, text, annotations.gap(runs, 2))
+    setting = "two-layer transformer; " + annotations.setting(runs, 2)
+    style.footer(figure, setting, annotations.gap(runs, 2))
     return figure

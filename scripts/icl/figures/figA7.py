@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, panels, style
 from icl.measurements.base import joined
 from icl.verdicts import Verdict
@@ -33,8 +34,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         row = fits.get(int(length))
         words = "no transition fitted"
         if row is not None and panels.fitted(ax, row["fit"], row["interval"]):
-            low, high = (annotations.show(end, 3) for end in row["interval"])
-            words = f"$K^*$ = {annotations.show(row['threshold'], 3)} [{low}, {high}]"
+            low, high = (text.digits_text(end, 3) for end in row["interval"])
+            words = f"$K^*$ = {text.digits_text(row['threshold'], 3)} [{low}, {high}]"
         style.measured(ax, words)
         ax.set_title(f"$N$ = {length}", loc="left", fontsize=7.5, fontweight="bold")
         panels.chance(ax)

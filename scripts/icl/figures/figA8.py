@@ -5,6 +5,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from icl import text
 from icl.figures import annotations, panels, style
 from icl.measurements.base import undiverged
 from icl.statistics import curves
@@ -45,6 +46,6 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         Line2D([], [], color=style.IWL, label=f"does not ({len(acquired) - number} seeds)"),
     ]
     axes[1].legend(handles=handles, loc="best", **style.OVER_LINES)
-    style.measured(axes[0], f"$D'$, $K$ = {n_items:,.0f}")
+    style.measured(axes[0], f"$D'$, $K$ = {text.count_text(n_items)}")
     style.footer(figure, annotations.setting(chosen, 2), annotations.gap(everything, 2))
     return figure

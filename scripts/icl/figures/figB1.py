@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, panels, style
 from icl.statistics import curves
 from icl.verdicts import Verdict
@@ -23,7 +24,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         panels.fitted(ax, verdict.details.get("fit"), (threshold.low, threshold.high))
         final = curves.last_value(runs["icl_accuracy"].values)
         mixed = np.mean((final >= MIXED[0]) & (final <= MIXED[1]))
-        width = annotations.show(verdict.estimate("width").value)
+        width = text.digits_text(verdict.estimate("width").value)
         style.measured(ax, f"width {width} decades\nmixed {mixed:.0%}")
         ax.set_title(variant.replace("_", " "), loc="left", fontsize=7, fontweight="bold")
         panels.chance(ax)

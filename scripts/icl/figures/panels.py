@@ -122,16 +122,6 @@ def rise(ax: Axes, details: dict[str, Any], quoted: str) -> None:
     style.measured(ax, f"{span}, over $t_{{\\mathrm{{ICL}}}}$\n{quoted}")
 
 
-def decay_label(value: float) -> str:
-    """Write a weight decay: 0, or as 2·10^-3."""
-    if value in (0, 1):
-        return f"{value:g}"
-    exponent = int(np.floor(np.log10(value) + 1e-9))
-    factor = value / 10**exponent
-    power = f"10^{{{exponent}}}"
-    return f"${power}$" if abs(factor - 1) < 1e-6 else f"${factor:.3g}\\times{power}$"
-
-
 def fading(
     ax: Axes,
     runs: xr.Dataset,

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
+from icl import text
 from icl.figures import annotations, panels, style
 from icl.statistics import curves
 
@@ -96,7 +97,7 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
     x = np.linspace(ax.get_xlim()[0] + 1e-9, ax.get_xlim()[1], 200)
     sign = "+" if intercept >= 0 else "−"
     equation = (
-        f"{annotations.show(slope)} $N$ {sign} {annotations.show(abs(intercept), most_places=2)}"
+        f"{text.digits_text(slope)} $N$ {sign} {text.digits_text(abs(intercept), most_places=2)}"
     )
     ax.plot(x, slope * x + intercept, color=style.FIT, lw=1, label=f"straight line: {equation}")
     ax.plot(
@@ -157,12 +158,12 @@ def _fits(ax: Axes, fit: dict[str, Any], x: np.ndarray, scale: float) -> None:
     )
     for distribution, label, colour, dashes in curves:
         ax.plot(x, scale * distribution.pdf(x), color=colour, lw=1, ls=dashes, label=label)
-    low, high = (annotations.show(end) for end in fit["aic_advantage_interval"])
+    low, high = (text.digits_text(end) for end in fit["aic_advantage_interval"])
     ax.text(
         0.98,
         0.97,
-        f"skewness {annotations.show(fit['skewness'], most_places=2)}\n"
-        f"ΔAIC {annotations.show(fit['aic_advantage'])} [{low}, {high}]",
+        f"skewness {text.digits_text(fit['skewness'], most_places=2)}\n"
+        f"ΔAIC {text.digits_text(fit['aic_advantage'])} [{low}, {high}]",
         transform=ax.transAxes,
         ha="right",
         va="top",

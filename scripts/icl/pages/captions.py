@@ -55,8 +55,8 @@ def render(
         data=data,
         claims=verdicts,
         verdict=lambda claim: verdicts[claim].verdict,
-        quote=lambda claim, quantity, digits=3: annotations.quote(
-            verdicts[claim], quantity, digits
+        quote=lambda claim, quantity, digits=3: text.estimate_text(
+            verdicts[claim].estimate(quantity), digits
         ),
         # As Snakemake itself gives them to captions.
         snakemake=SimpleNamespace(

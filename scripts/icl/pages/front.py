@@ -17,7 +17,6 @@ import xarray as xr
 from markupsafe import Markup
 
 from icl import text
-from icl.figures import annotations
 from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Criterion, Verdict
 
 PIXELS_PER_INCH = 125  # at which figures are shown; files have more
@@ -45,7 +44,7 @@ def render(template: str, **content: Any) -> str:
         "band": text.band_text,
         "number": text.number_text,
         "tries": text.tries_text,
-        "hours": hours,
+        "hours": text.duration_text,
         "breakable": breakable,
     }
     return environment.from_string(template).render(**content)
@@ -139,12 +138,12 @@ def experiment_row(dataset: xr.Dataset) -> dict[str, Any]:
     return {
         "name": dataset.attrs["experiment"],
         "title": dataset.attrs["title"].partition(": ")[2],
-        "context_length": annotations.values_text(dataset["context_length"].values),
-        "n_items": annotations.values_text(dataset["n_items"].values),
+        "context_length": text.counts_text(dataset["context_length"].values),
+        "n_items": text.counts_text(dataset["n_items"].values),
         "runs": dataset.sizes["run"],
         "jobs": len(jobs),
         "missing": len(json.loads(dataset.attrs["missing_blocks"])),
-        "steps": annotations.values_text(np.array([job["steps"] for job in jobs], dtype=float)),
+        "steps": text.counts_text(np.array([job["steps"] for job in jobs], dtype=float)),
         "stop": ", ".join(sorted({job["stop"]["when"] for job in jobs})),
         "seconds": sum(run.get("wall_seconds", 0.0) for run in runs),
         "device": ", ".join(sorted({str(run.get("device", "unknown")) for run in runs})),
@@ -195,13 +194,6 @@ def _memory(record: Mapping[str, str]) -> float:
         return float(record["max_rss"])
     except ValueError:
         return 0.0
-
-
-def hours(seconds: float) -> str:
-    """Write a duration: 12 s, 3.4 min, 5.6 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def tally(verdicts: Iterable[Verdict]) -> dict[str, int]:
