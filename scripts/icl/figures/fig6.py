@@ -25,14 +25,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     figure, axes = style.new_mosaic(LAYOUT, 2, 6.2, height_ratios=(1, 1, 2.1))
     _thresholds(axes["a"], verdicts["threshold_exponent"])
     linear = verdicts["linear_ticl"]
-    options = linear.options
-    times.against_length(
-        axes["b"],
-        data["acquisition"],
-        linear.details,
-        options["threshold"],
-        options["confidence"],
-    )
+    times.against_length(axes["b"], data["acquisition"], linear.details, linear.options)
     style.measured(
         axes["b"],
         f"exponent {text.estimate_text(linear.estimate('exponent'), 3)}\n"

@@ -6,8 +6,7 @@ from matplotlib.figure import Figure
 
 from icl import text
 from icl.figures import annotations, style, times
-from icl.measurements.base import joined
-from icl.statistics import curves
+from icl.measurements.base import acquisition_time, joined
 from icl.verdicts import Verdict
 
 
@@ -15,9 +14,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs, verdict = joined(data, "acquisition", "more_seeds"), verdicts["long_tail"]
     details = verdict.details
-    passage = curves.acquisition_time(
-        runs["icl_accuracy"].values, runs["theory_time"].values, verdict.options["threshold"]
-    )
+    passage = acquisition_time(runs, verdict.options)
     lengths = runs["context_length"].values
     values = np.unique(lengths)
     columns = 2 if len(values) in (2, 4) else 3

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from icl import text
 from icl.figures import annotations, style, times
-from icl.statistics import curves
+from icl.measurements.base import acquisition_time
 from icl.verdicts import Verdict
 
 
@@ -20,15 +20,13 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     height = max(3.2, 1.15 * len(values) + 0.7)
     figure, axes = style.new_mosaic(layout, 2, height, width_ratios=(1.15, 1))
     details = verdict.details.get("two_layer", {})
-    times.against_length(axes["a"], runs, details, options["threshold"], options["confidence"])
+    times.against_length(axes["a"], runs, details, options)
     style.measured(
         axes["a"],
         f"exponent {text.estimate_text(verdict.estimate('two_layer_exponent'), 3)}\n"
         f"$R^2$ of the line {text.estimate_text(verdict.estimate('two_layer_r_squared'), 3)}",
     )
-    passage = curves.acquisition_time(
-        runs["icl_accuracy"].values, runs["theory_time"].values, options["threshold"]
-    )
+    passage = acquisition_time(runs, options)
     top = 1.1 * passage.time.max()
     for value in values:
         ax, own = axes[f"N{value}"], lengths == value

@@ -7,8 +7,7 @@ from matplotlib.lines import Line2D
 
 from icl import text
 from icl.figures import annotations, panels, style
-from icl.measurements.base import undiverged
-from icl.statistics import curves
+from icl.measurements.base import final, undiverged
 from icl.verdicts import Verdict
 
 HIGHEST_LOSS = 2 * np.log(2)  # shown: a short peak of one seed would flatten all others
@@ -23,7 +22,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     chosen = everything.isel(run=np.flatnonzero(everything["n_items"] == n_items))
     runs = undiverged(chosen)
     options = verdicts["balanced_failure"].options
-    acquired = curves.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
+    acquired = final(runs, "icl_accuracy") > options["acquired_above"]
     figure, axes = style.new_figure(2, 3.0, 1, 2)
     for ax, (name, label), letter in zip(axes, METRICS, "ab", strict=True):
         for row in range(runs.sizes["run"]):

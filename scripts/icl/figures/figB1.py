@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from icl import text
 from icl.figures import annotations, panels, style
-from icl.statistics import curves
+from icl.measurements.base import final
 from icl.verdicts import Verdict
 
 MIXED = (0.65, 0.9)  # finals of neither kind, as in the claim bimodality
@@ -22,8 +22,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         verdict = verdicts[f"{variant}_sharp"]
         threshold = verdict.estimate("threshold")
         panels.fitted(ax, verdict.details.get("fit"), (threshold.low, threshold.high))
-        final = curves.last_value(runs["icl_accuracy"].values)
-        mixed = np.mean((final >= MIXED[0]) & (final <= MIXED[1]))
+        last = final(runs, "icl_accuracy")
+        mixed = np.mean((last >= MIXED[0]) & (last <= MIXED[1]))
         width = text.digits_text(verdict.estimate("width").value)
         style.measured(ax, f"width {width} decades\nmixed {mixed:.0%}")
         ax.set_title(variant.replace("_", " "), loc="left", fontsize=7, fontweight="bold")

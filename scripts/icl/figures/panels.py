@@ -13,8 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl.figures import annotations, style
+from icl.measurements.base import final
 from icl.record import StopReason
-from icl.statistics import curves, fits
+from icl.statistics import fits
 
 TIME = "theory time (rate × step)"
 ACCURACY_RANGE = (0.42, 1.04)
@@ -28,16 +29,16 @@ def chance(ax: Axes) -> None:
 
 def finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
     """Show every seed's last accuracy against K, spread a little in log K."""
-    final = curves.last_value(runs[name].values)
+    last = final(runs, name)
     n_items, diverged = runs["n_items"].values, runs["stop_reason"].values == StopReason.DIVERGED
     values = np.unique(n_items)
     spread = 0.18 * np.diff(np.log(values)).min() if len(values) > 1 else 0.02
     for value in values:
         own = np.flatnonzero((n_items == value) & ~diverged)
         x = value * np.exp(style.jitter(len(own), spread))
-        ax.plot(x, final[own], "o", ms=2.6, mew=0, alpha=0.75, color=colour)
+        ax.plot(x, last[own], "o", ms=2.6, mew=0, alpha=0.75, color=colour)
     if diverged.any():
-        ax.plot(n_items[diverged], final[diverged], "x", ms=4, color=style.GAP, label="diverged")
+        ax.plot(n_items[diverged], last[diverged], "x", ms=4, color=style.GAP, label="diverged")
         ax.legend(loc="center left")
     for _, value in annotations.missing(runs):
         ax.axvline(value, color=style.GAP, lw=3, alpha=0.25, zorder=0)
@@ -66,11 +67,11 @@ def over_seeds(
     runs: xr.Dataset, name: str, of: Callable[[np.ndarray], float] = np.median
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each K and the median, or something else, over its seeds of the last accuracy."""
-    final = curves.last_value(runs[name].values)
-    kept = (runs["stop_reason"].values != StopReason.DIVERGED) & np.isfinite(final)
-    n_items, final = runs["n_items"].values[kept], final[kept]
+    last = final(runs, name)
+    kept = (runs["stop_reason"].values != StopReason.DIVERGED) & np.isfinite(last)
+    n_items, last = runs["n_items"].values[kept], last[kept]
     values = np.unique(n_items)
-    return values, np.array([of(final[n_items == value]) for value in values])
+    return values, np.array([of(last[n_items == value]) for value in values])
 
 
 def fitted(

@@ -10,24 +10,21 @@ from scipy import stats
 
 from icl import text
 from icl.figures import annotations, panels, style
-from icl.statistics import curves
+from icl.measurements.base import acquisition_time
 
 T_ICL = r"$t_{\mathrm{ICL}}$ (learning rate × step)"
 
 
 def against_length(
-    ax: Axes, runs: xr.Dataset, details: dict[str, Any], threshold: float, level: float
+    ax: Axes, runs: xr.Dataset, details: dict[str, Any], options: dict[str, Any]
 ) -> None:
     """Draw every seed's t_ICL against N, the medians, the straight line and the power law.
 
     Args:
         details: `by_length`, `line` and `power_law` of linear_ticl, or nothing.
-        threshold: of acquisition.
-        level: of the medians' intervals.
+        options: of linear_ticl.
     """
-    passage = curves.acquisition_time(
-        runs["icl_accuracy"].values, runs["theory_time"].values, threshold
-    )
+    passage = acquisition_time(runs, options)
     lengths = runs["context_length"].values
     values = np.unique(lengths)
     spread = 0.16 * np.diff(values).min() if len(values) > 1 else 1.0
@@ -47,7 +44,7 @@ def against_length(
         handles.append(panels.censored_marker(label))
     ax.set_xlim(0, values[-1] * 1.08)
     ax.set_ylim(0, np.nanmax(passage.time) * 1.05)
-    _medians_and_fits(ax, details, level)
+    _medians_and_fits(ax, details, options["confidence"])
     for length, _ in annotations.missing(runs):
         ax.axvline(length, color=style.GAP, lw=3, alpha=0.25, zorder=0)
     ax.set_xlabel("context length $N$")

@@ -157,6 +157,11 @@ def acquisition_time(runs: xr.Dataset, options: Mapping[str, Any]) -> curves.Pas
     return curves.acquisition_time(accuracy, clock, options["threshold"])
 
 
+def final(runs: xr.Dataset, name: str) -> np.ndarray:
+    """Take each run's last value of a metric, NaN if it has none: (R,)."""
+    return curves.last_value(runs[name].values)
+
+
 def stopped(dataset: xr.Dataset) -> np.ndarray:
     """Tell which runs a stop rule ended: (R,) bool."""
     return dataset["stop_reason"].isin([StopReason.ACQUIRED, StopReason.MEMORISED]).values
