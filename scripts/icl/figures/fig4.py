@@ -19,7 +19,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """
     landscape = data["landscape"]
     figure, (top, along) = style.new_figure(2, 3.0, 1, 2, width_ratios=[1.15, 1])
-    figure.get_layout_engine().set(wspace=0.06)
+    style.arrange(figure, wspace=0.06)
     # Both are cut at the loss of a coin's toss twice over: the corner beyond would take the scale.
     levels = np.linspace(0, 2 * np.log(2), N_LEVELS)
     filled = top.contourf(

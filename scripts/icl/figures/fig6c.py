@@ -1,5 +1,7 @@
 """Panel c of Figure 6: why a seed near K* generalises early or never, and that it does."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -34,7 +36,7 @@ def draw_panel(top: Axes, bottom: Axes, data: dict[str, xr.Dataset], verdict: Ve
     race = outcomes.predicted_race(alone, infinite, n_items, length, budget, options)
     _integral(top, race, budget, length)
     passage = acquisition_time(runs, options)
-    edges = np.linspace(0, budget, 31)
+    edges = np.linspace(0, budget, 31).tolist()
     bottom.hist(passage.time[passage.reached], bins=edges, color=GENERALISES, lw=0)
     never = int((~passage.reached).sum())
     bottom.bar(1.06 * budget, never, width=0.05 * budget, color=MEMORISES, lw=0)
@@ -66,7 +68,8 @@ def _integral(ax: Axes, race: outcomes.Race, budget: float, length: int) -> None
         if clock[-1] < budget:  # c1 is all but 0 where its record ends
             ax.hlines(integral[-1], clock[-1], budget, color=style.FIT, lw=0.6, alpha=0.6)
     ax.axhline(race.total, color=style.NEUTRAL, lw=0.6, ls="--")
-    on, look = race.predicted <= budget, {"ms": 2.6, "mew": 0}
+    on = race.predicted <= budget
+    look: dict[str, Any] = {"ms": 2.6, "mew": 0}
     ax.plot(race.predicted[on], race.t_icl[on], "o", color=GENERALISES, **look)
     never = race.t_icl[~on]
     ax.plot(np.full(len(never), 1.06 * budget), never, "o", color=MEMORISES, **look)

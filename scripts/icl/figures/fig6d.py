@@ -45,8 +45,8 @@ def _thinned(values: np.ndarray) -> np.ndarray:
 
 def _law(axes: Axes, small: float) -> None:
     """Draw eq. 16 where its loss is small, and what it approximates up to where both are one."""
-    drawn = [end for line in axes.get_lines() for end in (line.get_xdata(), line.get_ydata())]
-    low = min([small / 10, 1e-3, *(values.min() for values in drawn)]) / 1.5
+    lowest = [np.min(line.get_xydata()) for line in axes.get_lines()]
+    low = min([small / 10, 1e-3, *lowest]) / 1.5
     loss = np.geomspace(low, small, 100)
     axes.plot(loss, transience.iwl_loss_after_acquisition(loss), color=style.FIT, label="eq. 16")
     axes.plot(transience.icl_loss_after_fading(loss), loss, color=style.FIT)

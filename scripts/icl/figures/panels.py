@@ -81,7 +81,7 @@ def fitted(
     if fit is None or np.isnan(fit["midpoint"]):
         return False
     limits = ax.get_xlim()
-    log_items = np.linspace(*np.log10(limits), 300)
+    log_items = np.linspace(np.log10(limits[0]), np.log10(limits[1]), 300)
     curve = fits.logistic(log_items, **fit)
     ax.plot(10**log_items, curve, color=style.FIT, lw=1)
     low, high = interval

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl.store.files import replacing
@@ -110,6 +111,13 @@ def new_mosaic(
     return figure, figure.subplot_mosaic([list(row) for row in layout], **mosaic)
 
 
+def arrange(figure: Figure, **layout: Any) -> None:
+    """Change the constrained layout of a figure: `rect`, `wspace`, ..."""
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(**layout)
+
+
 def panel_label(ax: Axes, letter: str) -> None:
     """Put the paper's letter above the panel's vertical axis, left of its title."""
     ax.annotate(
@@ -145,8 +153,13 @@ def footer(figure: Figure, text: str, gap: str = "", room_inches: float = 0.0) -
     lines = text.count("\n") + 1
     top = (lines + (gap.count("\n") + 1 if gap else 0) + 0.6) * height
     bottom = top + room_inches / figure.get_figheight()
-    figure.get_layout_engine().set(rect=(0, bottom, 1, 1 - bottom))
-    common = {"ha": "center", "va": "bottom", "fontsize": _FOOTER_POINTS, "linespacing": 1.3}
+    arrange(figure, rect=(0, bottom, 1, 1 - bottom))
+    common: dict[str, Any] = {
+        "ha": "center",
+        "va": "bottom",
+        "fontsize": _FOOTER_POINTS,
+        "linespacing": 1.3,
+    }
     figure.text(0.5, 0.3 * height, text, color=NEUTRAL, **common)
     if gap:
         figure.text(0.5, (lines + 0.3) * height, gap, color=GAP, fontweight="bold", **common)

@@ -80,15 +80,8 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
         label=f"median, {level:.0%} interval",
         zorder=4,
     )
-    slope, intercept, exponent, log_prefactor = (
-        details[kind][key]
-        for kind, key in (
-            ("line", "slope"),
-            ("line", "intercept"),
-            ("power_law", "exponent"),
-            ("power_law", "log_prefactor"),
-        )
-    )
+    slope, intercept = details["line"]["slope"], details["line"]["intercept"]
+    exponent, log_prefactor = (details["power_law"][key] for key in ("exponent", "log_prefactor"))
     if not np.isfinite(slope):
         return
     x = np.linspace(ax.get_xlim()[0] + 1e-9, ax.get_xlim()[1], 200)
@@ -126,16 +119,16 @@ def histogram(
     top = top or np.nanmax(times) * 1.1 or 1.0
     ax.set_xlim(0, top)
     edges = np.linspace(0, top, 16)
-    counts, *_ = ax.hist(events, bins=edges, color=style.ICL, alpha=0.45, lw=0)
-    ax.set_ylim(0, 1.5 * max(counts.max(), 1))  # room for the numbers
+    counts, *_ = ax.hist(events, bins=edges.tolist(), color=style.ICL, alpha=0.45, lw=0)
+    ax.set_ylim(0, 1.5 * max(np.max(counts), 1))  # room for the numbers
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    marks = {"ls": "", "mew": 0.7, "clip_on": False, "transform": ax.get_xaxis_transform()}
-    # A mark that may leave the axes must not move them: an empty one would, to nowhere.
-    marks["in_layout"] = False
+    # Marks may leave the axes and must not move them: an empty one would move them to nowhere.
+    marks: dict[str, Any] = {"ls": "", "mew": 0.7, "clip_on": False, "in_layout": False}
+    marks["transform"] = ax.get_xaxis_transform()
     zero = np.zeros(len(times))
     ax.plot(events, zero[reached], marker="|", ms=7, color=style.ICL, label="a seed", **marks)
     if not reached.all():
-        own = {"marker": ">", "ms": 4, "mfc": "w", "color": style.GAP}
+        own: dict[str, Any] = {"marker": ">", "ms": 4, "mfc": "w", "color": style.GAP}
         label = "a seed not acquired by then"
         ax.plot(times[~reached], zero[~reached] + 0.04, label=label, **own, **marks)
     if fit is not None:
@@ -144,16 +137,12 @@ def histogram(
 
 def _fits(ax: Axes, fit: dict[str, Any], x: np.ndarray, scale: float) -> None:
     normal, log_normal = fit["normal"], fit["log_normal"]
-    curves = (
-        (
-            stats.lognorm(log_normal["log_sd"], scale=np.exp(log_normal["log_mean"])),
-            "log-normal",
-            style.FIT,
-            "-",
-        ),
+    spread, scale_of = log_normal["log_sd"], np.exp(log_normal["log_mean"])
+    densities = (
+        (stats.lognorm(spread, scale=scale_of), "log-normal", style.FIT, "-"),
         (stats.norm(normal["mean"], normal["sd"]), "normal", style.ALTERNATIVE_FIT, "--"),
     )
-    for distribution, label, colour, dashes in curves:
+    for distribution, label, colour, dashes in densities:
         ax.plot(x, scale * distribution.pdf(x), color=colour, lw=1, ls=dashes, label=label)
     low, high = (text.digits_text(end) for end in fit["aic_advantage_interval"])
     ax.text(
