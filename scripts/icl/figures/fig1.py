@@ -16,10 +16,7 @@ ROWS = (
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
-    """Draw c1, IWL and ICL against time for the two mechanisms.
-
-    Returns the figure.
-    """
+    """Draw c1, IWL and ICL against time for the two mechanisms."""
     kinetics = data["kinetics"].isel(time=slice(1, None))  # time 0 has no place on a log axis
     colours = style.sequence_colours(kinetics.sizes["n_items"])
     figure, axes = style.new_figure(

@@ -13,10 +13,7 @@ PATH_COLOURS = [style.PALETTE[i] for i in (3, 9, 2, 6)]
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
-    """Draw the landscape with paths of the flow, and the loss along them.
-
-    Returns the figure.
-    """
+    """Draw the landscape with paths of the flow, and the loss along them."""
     landscape = data["landscape"]
     figure, (top, along) = style.new_figure(2, 3.0, 1, 2, width_ratios=[1.15, 1])
     style.arrange(figure, wspace=0.06)

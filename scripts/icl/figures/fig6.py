@@ -95,24 +95,11 @@ def _thresholds(ax: Axes, verdict: Verdict) -> None:
 
 
 def _points(ax: Axes, rows: list[dict[str, Any]], marker: str, colour: str, label: str) -> None:
-    """Draw K* at each N with its interval, an end that is not known left out."""
-    x = np.array([row["context_length"] for row in rows], dtype=float)
-    y = np.array([row["threshold"] for row in rows])
-    ends = np.array([row["interval"] for row in rows])
-    ends = np.where(np.isfinite(ends), ends, y[:, None])
-    ax.errorbar(
-        x,
-        y,
-        yerr=np.abs(ends - y[:, None]).T,
-        fmt=marker,
-        ms=4,
-        capsize=2.5,
-        lw=1,
-        color=colour,
-        mfc=colour if marker == "o" else "w",
-        label=label,
-        zorder=4,
-    )
+    """Draw K* at each N with its interval."""
+    x, y = (np.array([row[key] for row in rows]) for key in ("context_length", "threshold"))
+    ends, fill = [row["interval"] for row in rows], colour if marker == "o" else "w"
+    look = {"ms": 4, "capsize": 2.5, "lw": 1, "color": colour, "mfc": fill, "zorder": 4}
+    panels.with_intervals(ax, x, y, ends, fmt=marker, label=label, **look)
 
 
 def _fractions(ax: Axes, verdict: Verdict) -> None:
@@ -163,20 +150,10 @@ def _fraction_line(
 ) -> None:
     if not rows:
         return
-    x, y = (np.array([row[key] for row in rows], dtype=float) for key in ("n_items", value))
-    ends = np.array([row[interval] for row in rows], dtype=float)
-    ax.errorbar(
-        x * shift,
-        y,
-        yerr=np.abs(ends - y[:, None]).T,
-        fmt=marker + "-",
-        ms=4,
-        lw=1,
-        elinewidth=0.7,
-        capsize=2,
-        color=colour,
-        label=label,
-    )
+    x, y = (np.array([row[key] for row in rows]) for key in ("n_items", value))
+    look = {"ms": 4, "lw": 1, "elinewidth": 0.7, "capsize": 2, "color": colour, "label": label}
+    ends = [row[interval] for row in rows]
+    panels.with_intervals(ax, x * shift, y, ends, fmt=marker + "-", **look)
 
 
 def _fraction_axis(ax: Axes, values: list[float]) -> None:

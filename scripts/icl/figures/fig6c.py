@@ -48,17 +48,14 @@ def draw_panel(top: Axes, bottom: Axes, data: dict[str, xr.Dataset], verdict: Ve
     bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     low, high = bottom.get_ylim()
     bottom.set_ylim(low, 1.6 * high)  # room for the text
-    bottom.text(
-        0.03,
-        0.97,
+    style.note(
+        bottom,
         rf"$t_{{\mathrm{{ICL}}}}$ of {len(passage.time)} seeds, $K$ = {text.count_text(n_items)}"
         f"\ndip test {text.p_digits_text(verdict.estimate('dip_p').value)}"
         f"\nfinals {options['intermediate'][0]:g} to {options['intermediate'][1]:g}: "
         f"{text.estimate_text(verdict.estimate('intermediates'))}",
-        transform=bottom.transAxes,
-        ha="left",
-        va="top",
-        fontsize=6,
+        0.03,
+        0.97,
     )
 
 
@@ -81,13 +78,6 @@ def _integral(ax: Axes, race: outcomes.Race, budget: float, length: int) -> None
     # The curves rise from the lower left and stay near their totals.
     is_low = race.total < 0.5 * highest
     dots = rf"dots: $t_{{\mathrm{{ICL}}}}$ at $K=\infty$, $N$ = {length}"
-    ax.text(
-        0.03 if is_low else 0.97,
-        0.95 if is_low else 0.06,
-        f"MLP alone, $K$ = {text.count_text(race.n_items)}\n"
-        + (dots if race.seeds else f"no run at $K=\\infty$, $N$ = {length}"),
-        transform=ax.transAxes,
-        ha="left" if is_low else "right",
-        va="top" if is_low else "bottom",
-        fontsize=6,
-    )
+    words = dots if race.seeds else f"no run at $K=\\infty$, $N$ = {length}"
+    corner = (0.03, 0.95) if is_low else (0.97, 0.06)
+    style.note(ax, f"MLP alone, $K$ = {text.count_text(race.n_items)}\n{words}", *corner)

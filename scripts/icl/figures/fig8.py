@@ -48,21 +48,10 @@ def _ratios(ax: Axes, rows: list[dict[str, Any]]) -> None:
     lengths = sorted({row["context_length"] for row in known})
     for colour, length in zip(style.sequence_colours(len(lengths)), lengths, strict=True):
         own = [row for row in known if row["context_length"] == length]
-        x, y = (np.array([row[key] for row in own], dtype=float) for key in ("n_items", "ratio"))
-        ends = np.array([row["interval"] for row in own])
-        ends = np.where(np.isfinite(ends), ends, y[:, None])
-        error = np.abs(ends - y[:, None]).T
-        ax.errorbar(
-            x,
-            y,
-            yerr=error,
-            fmt="o-",
-            ms=3.5,
-            lw=1,
-            capsize=2,
-            color=colour,
-            label=f"$N$ = {length}",
-        )
+        x, y = (np.array([row[key] for row in own]) for key in ("n_items", "ratio"))
+        look = {"fmt": "o-", "ms": 3.5, "lw": 1, "capsize": 2, "color": colour}
+        ends = [row["interval"] for row in own]
+        panels.with_intervals(ax, x, y, ends, label=f"$N$ = {length}", **look)
     ax.axhline(1, color=style.NEUTRAL, lw=0.7, ls=":")
     if known:
         panels.items_axis(ax, np.array([row["n_items"] for row in known], dtype=float))

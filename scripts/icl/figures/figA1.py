@@ -9,10 +9,7 @@ from icl.verdicts import Verdict
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
-    """Draw the integrated t_ICL with both asymptotes, and its histogram for normal beta0.
-
-    Returns the figure.
-    """
+    """Draw the integrated t_ICL with both asymptotes, and its histogram for normal beta0."""
     initial = data["initial_conditions"]
     n = initial.attrs["context_length"]
     figure, (curve, histogram) = style.new_figure(2, 3.0, 1, 2)

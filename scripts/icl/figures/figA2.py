@@ -48,20 +48,10 @@ def curves(ax: Axes, runs: xr.Dataset, name: str) -> None:
 
 
 def legend(figure: Figure, runs: xr.Dataset, height: float) -> None:
-    """Name the colour of each K, in a row above the footer.
-
-    Args:
-        height: of the footer, as a share of the figure's.
-    """
+    """Name the colour of each K, above a footer of that share of the figure's height."""
     values = np.unique(runs["n_items"].values)
     colours = style.sequence_colours(len(values))
-    figure.legend(
-        handles=[
-            Line2D([], [], color=colour, label=f"$K$ = {text.count_text(value)}")
-            for colour, value in zip(colours, values, strict=True)
-        ],
-        loc="lower center",
-        bbox_to_anchor=(0.5, height),
-        ncols=min(len(values), 10),
-        borderaxespad=0.1,
-    )
+    labels = [f"$K$ = {text.count_text(value)}" for value in values]
+    named = zip(colours, labels, strict=True)
+    handles = [Line2D([], [], color=colour, label=label) for colour, label in named]
+    style.legend_above_footer(figure, handles, height)

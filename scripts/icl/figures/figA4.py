@@ -18,11 +18,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     lengths = runs["context_length"].values
     values = np.unique(lengths)
     columns = 2 if len(values) in (2, 4) else 3
-    rows = -(-len(values) // columns)
-    figure, axes = style.new_figure(2, 1.7 * rows + 0.8, rows, columns, squeeze=False)
+    figure, axes, shown = style.new_grid(len(values), columns, 1.7, 0.8)
     fits = {row["context_length"]: row for row in details.get("by_length", [])}
     missing = {length for length, _ in annotations.missing(runs)}
-    for ax, length in zip(axes.flat, values, strict=False):
+    for ax, length in zip(shown, values, strict=True):
         own = np.flatnonzero(lengths == length)
         times.histogram(ax, passage.time[own], passage.reached[own], fits.get(int(length)))
         censored = int((~passage.reached[own]).sum())
@@ -33,10 +32,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         ax.set_title(words + ")", loc="left", fontweight="bold", fontsize=7, color=colour)
     for ax in axes[:, 0]:
         ax.set_ylabel("number of seeds")
-    for ax in axes.flat[max(len(values) - columns, 0) : len(values)]:
+    for ax in shown[-columns:]:
         ax.set_xlabel(times.T_ICL)
-    for ax in axes.flat[len(values) :]:
-        ax.axis("off")
     skewness = text.estimate_text(verdict.estimate("skewness"))
     advantage = text.estimate_text(verdict.estimate("aic_advantage"))
     summary = (
@@ -47,11 +44,5 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     setting = annotations.setting(runs, 2), annotations.gap(runs, 2)
     top = style.footer(figure, *setting, room_inches=0.22)
     handles = {h.get_label(): h for ax in axes.flat for h in ax.get_legend_handles_labels()[0]}
-    figure.legend(
-        handles=list(handles.values()),
-        loc="lower center",
-        bbox_to_anchor=(0.5, top),
-        ncols=len(handles),
-        borderaxespad=0.1,
-    )
+    style.legend_above_footer(figure, list(handles.values()), top)
     return figure

@@ -34,7 +34,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         censored = int((~passage.reached[own]).sum())
         words = f"$N$ = {value}: {own.sum()} seeds"
         words += f"\n{censored} censored" if censored else ""
-        ax.text(0.98, 0.95, words, transform=ax.transAxes, ha="right", va="top", fontsize=7)
+        style.note(ax, words, 0.98, 0.95, 7)
         ax.set_ylabel("seeds")
     axes[f"N{values[-1]}"].set_xlabel(times.T_ICL)
     style.panel_label(axes["a"], "a")

@@ -17,15 +17,14 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     lengths = runs["context_length"].values
     values = np.unique(lengths)
     columns = 2 if len(values) in (2, 4) else 3
-    rows = -(-len(values) // columns)
-    figure, axes = style.new_figure(2, 1.95 * rows + 0.6, rows, columns, squeeze=False, sharey=True)
+    figure, axes, shown = style.new_grid(len(values), columns, 1.95, 0.6, sharey=True)
     fits = {row["context_length"]: row for row in verdict.details.get("by_length", ())}
     of_fractions = verdict.details.get("response") == "fraction_acquired"
 
     def share(final: np.ndarray) -> float:
         return np.mean(final > verdict.options["acquired_above"])
 
-    for ax, length in zip(axes.flat, values, strict=False):
+    for ax, length in zip(shown, values, strict=True):
         own = runs.isel(run=np.flatnonzero(lengths == length))
         panels.finals(ax, own, "icl_accuracy", style.ICL)
         if of_fractions:
@@ -45,7 +44,5 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         axes[0, 0].set_ylim(-0.06, 1.06)  # and so that of all others
     for ax in axes[:, 0]:
         ax.set_ylabel(label)
-    for ax in axes.flat[len(values) :]:
-        ax.axis("off")
     style.footer(figure, annotations.setting(runs, 2), annotations.gap(runs, 2))
     return figure

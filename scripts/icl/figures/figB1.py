@@ -14,10 +14,8 @@ MIXED = (0.65, 0.9)  # finals of neither kind, as in the claim bimodality
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    columns = 4
-    rows = -(-len(data) // columns)
-    figure, axes = style.new_figure(2, 1.75 * rows + 0.5, rows, columns, squeeze=False, sharey=True)
-    for ax, (variant, runs) in zip(axes.flat, data.items(), strict=False):
+    figure, axes, shown = style.new_grid(len(data), 4, 1.75, 0.5, sharey=True)
+    for ax, (variant, runs) in zip(shown, data.items(), strict=True):
         panels.finals(ax, runs, "icl_accuracy", style.ICL)
         verdict = verdicts[f"{variant}_sharp"]
         threshold = verdict.estimate("threshold")
@@ -30,8 +28,6 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         panels.chance(ax)
     for ax in axes[:, 0]:
         ax.set_ylabel("final ICL accuracy")
-    for ax in axes.flat[len(data) :]:
-        ax.axis("off")
     base = next(iter(data.values()))
     style.footer(figure, "first panel: " + annotations.setting(base, 2))
     return figure

@@ -1,6 +1,6 @@
 """Panels that several figures have: finals against K, curves in training, fading."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,6 +156,14 @@ def fading(
     ax.legend(
         loc="upper left", ncols=2, title=title, handlelength=1.3, columnspacing=0.7, borderaxespad=0
     )
+
+
+def with_intervals(
+    ax: Axes, x: np.ndarray, y: np.ndarray, ends: Sequence[Sequence[float]], **look: Any
+) -> None:
+    """Draw values with their intervals; an end that is not known is left out."""
+    known = np.where(np.isfinite(ends), ends, y[:, None])
+    ax.errorbar(x, y, yerr=np.abs(known - y[:, None]).T, **look)
 
 
 def censored_marker(label: str) -> Line2D:

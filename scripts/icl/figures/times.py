@@ -145,13 +145,11 @@ def _fits(ax: Axes, fit: dict[str, Any], x: np.ndarray, scale: float) -> None:
     for distribution, label, colour, dashes in densities:
         ax.plot(x, scale * distribution.pdf(x), color=colour, lw=1, ls=dashes, label=label)
     low, high = (text.digits_text(end) for end in fit["aic_advantage_interval"])
-    ax.text(
-        0.98,
-        0.97,
+    style.note(
+        ax,
         f"skewness {text.digits_text(fit['skewness'], most_places=2)}\n"
         f"ΔAIC {text.digits_text(fit['aic_advantage'])} [{low}, {high}]",
-        transform=ax.transAxes,
-        ha="right",
-        va="top",
-        fontsize=6.5,
+        0.98,
+        0.97,
+        6.5,
     )
