@@ -52,21 +52,15 @@ def _memorisation(ax: Axes, found: list[skewed.Cell]) -> None:
     for marker, value in zip("osD^vP*X" * len(values), values, strict=False):
         own = [cell for cell in measured if cell.n_items == value]
         alpha = np.array([cell.exponent for cell in own])
-        middle = np.array([np.exp(np.log(cell.i_infinity).mean()) for cell in own])
+        middle = np.array([cell.mean_integral for cell in own])
         bound = np.array([np.median(cell.tail) for cell in own])
         known = np.isfinite(bound)
         bar = np.stack([np.zeros(known.sum()), bound[known]])
         ax.errorbar(
             alpha[known], middle[known], bar, fmt="none", elinewidth=0.7, ecolor=style.NEUTRAL
         )
-        ax.plot(
-            alpha,
-            middle,
-            f"{marker}-",
-            ms=3.5,
-            color=style.IWL,
-            label=f"$K$ = {text.count_text(value)}",
-        )
+        label = f"$K$ = {text.count_text(value)}"
+        ax.plot(alpha, middle, f"{marker}-", ms=3.5, color=style.IWL, label=label)
         for x, y in zip(alpha[~known], middle[~known], strict=True):
             arrow = {"arrowstyle": "->", "color": style.IWL, "lw": 0.8}
             ax.annotate("", (x, y * 1.25), (x, y), arrowprops=arrow)
@@ -86,14 +80,8 @@ def _transitions(
         if not shown:
             continue
         items = [cell.n_items * 1.03**i for cell in shown]  # equal fractions stay visible
-        ax.plot(
-            items,
-            [cell.acquired.mean() for cell in shown],
-            "o-",
-            ms=3.5,
-            color=colour,
-            label=rf"$\alpha$ = {alpha:g}",
-        )
+        fractions, label = [cell.fraction for cell in shown], rf"$\alpha$ = {alpha:g}"
+        ax.plot(items, fractions, "o-", ms=3.5, color=colour, label=label)
         measured, _ = skewed.threshold(own)
         predicted = skewed.predicted_threshold(own, t_icl)
         lines.append(rf"$\alpha$ = {alpha:g}: {_within(measured)}; {_within(predicted)}")
@@ -116,14 +104,11 @@ def _within(threshold: float) -> str:
 
 
 def _criterion(ax: Axes, found: list[skewed.Cell], colours: dict[float, str], t_icl: float) -> None:
-    """Draw the fraction acquired against I_K(inf)/t_ICL: equation 12 has it rise at 1."""
+    """Draw the fraction acquired against I_K(inf)/t_ICL: by equation 12 it rises at 1."""
     both = [cell for cell in found if len(cell.i_infinity) and len(cell.acquired)]
-    right = 0
     for cell in both:
-        ratio = np.exp(np.log(cell.i_infinity).mean()) / t_icl
-        fraction = cell.acquired.mean()
-        right += bool((fraction > 0.5) == (ratio > 1))
-        ax.plot(ratio, fraction, "o", ms=4, mew=0, alpha=0.85, color=colours[cell.exponent])
+        ratio, colour = cell.mean_integral / t_icl, colours[cell.exponent]
+        ax.plot(ratio, cell.fraction, "o", ms=4, mew=0, alpha=0.85, color=colour)
     ax.axvline(1, color=style.FIT, lw=0.8, ls=":", label="eq. 12")
     ax.set_xscale("log")
     ax.set_ylim(-0.04, 1.04)
@@ -132,5 +117,6 @@ def _criterion(ax: Axes, found: list[skewed.Cell], colours: dict[float, str], t_
     ax.set_ylabel("fraction that acquires ICL")
     ax.margins(x=0.12)
     ax.legend(loc="upper left")
+    right = skewed.on_predicted_side(both, t_icl)
     told = f"{right} of {len(both)}" if np.isfinite(t_icl) and both else "none"
     style.measured(ax, f"cells on eq. 12's side:\n{told}")

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from icl.figures import annotations, figA2, style
-from icl.measurements.memorisation import memorising_runs
+from icl.measurements.memorisation import gains_once_small, memorising_runs
 from icl.verdicts import Verdict
 
 
@@ -48,10 +48,7 @@ def _ends(ax: Axes, runs: xr.Dataset) -> None:
 
 def _gain(runs: xr.Dataset, small: float) -> str:
     """Say by how much I_K grows once c1 is small, the median over runs that get there."""
-    c1, i_k = runs["c1"].values, runs["i_k"].values
-    below = (c1 < small).argmax(axis=1)
-    there = np.flatnonzero((c1 < small).any(axis=1))
-    if not len(there):
+    gains = gains_once_small(runs, small)
+    if not len(gains):
         return f"$c_1$ stays above {small:g}"
-    gains = runs["i_recorded"].values[there] / i_k[there, below[there]] - 1
     return f"$I_K$ grows by {np.median(gains):.1%}\nafter $c_1$ < {small:g} (median)"
