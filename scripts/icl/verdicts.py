@@ -166,10 +166,6 @@ def restored(value: Any) -> Any:
         return {key: restored(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [restored(entry) for entry in value]
-    return (
-        math.nan
-        if value is None
-        else _INFINITE.get(value, value)
-        if isinstance(value, str)
-        else value
-    )
+    if isinstance(value, str):
+        return _INFINITE.get(value, value)
+    return math.nan if value is None else value
