@@ -8,5 +8,5 @@ with entry.logged(snakemake.log[0]) as log:
     inputs = (snakemake.input.datasets, snakemake.params.jobs)
     data = artifacts.by_role(claim["experiments"], *inputs)
     verdict = claims.evaluate(claim, snakemake.wildcards.claim, data, snakemake.params.preset)
-    files.write_json(verdict, snakemake.output[0])
-    log.info("%s: %s", snakemake.wildcards.claim, verdict["verdict"])
+    files.write_json(verdict.to_json(), snakemake.output[0])
+    log.info("%s: %s", snakemake.wildcards.claim, verdict.verdict)

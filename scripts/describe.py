@@ -6,12 +6,13 @@ from pathlib import Path
 from icl import entry
 from icl.pages import captions, front
 from icl.store import artifacts, files
+from icl.verdicts import Verdict
 
 with entry.logged(snakemake.log[0]) as log:
     preset, templates = snakemake.params.preset, snakemake.params.templates
     datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
-    verdicts = files.read_json(snakemake.input.verdicts)
-    by_claim = {verdict["id"]: verdict for verdict in verdicts}
+    verdicts = [Verdict.from_json(found) for found in files.read_json(snakemake.input.verdicts)]
+    by_claim = {verdict.id: verdict for verdict in verdicts}
     pictures = {Path(path).stem: path for path in snakemake.input.pictures}
     figures = []
     for figure in sorted(snakemake.params.figures, key=captions.paper_order):

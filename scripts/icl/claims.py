@@ -11,20 +11,19 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from icl import measurements
-from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, count_diverged
-from icl.text import (
+from icl.measurements.base import Measurement, NotComputableError, count_diverged
+from icl.verdicts import (
     NOT_REPRODUCED,
     REPRODUCED,
     UNDECIDED,
+    UNKNOWN,
     Band,
-    band_text,
-    measured_text,
-    number_text,
-    tries_text,
+    Criterion,
+    Estimate,
+    Verdict,
 )
 
 __all__ = [
@@ -36,10 +35,7 @@ __all__ = [
     "combine",
     "evaluate",
     "judge",
-    "table_markdown",
 ]
-
-_WITHIN = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided"}
 
 
 def judge(estimate: Estimate, band: Band) -> str:
@@ -70,28 +66,10 @@ def combine(verdicts: Iterable[str]) -> str:
     return REPRODUCED if verdicts and set(verdicts) == {REPRODUCED} else UNDECIDED
 
 
-def plain(value: Any) -> Any:
-    """Turn numbers, arrays and containers into what JSON has; infinity becomes text, NaN null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else "infinity" if value > 0 else "-infinity"
-    return value
-
-
 def evaluate(
     claim: Mapping[str, Any], claim_id: str, data: Mapping[str, xr.Dataset], preset: str
-) -> dict[str, Any]:
-    """Measure a claim's statistic and judge it.
-
-    Returns the entry of claims.json, plain data, the same for the same arguments.
-    """
+) -> Verdict:
+    """Measure a claim's statistic and judge it: the same verdict for the same arguments."""
     criteria = [c for c in claim["criteria"] if preset in c.get("presets", [preset])]
     optional = measurements.declared()[claim["statistic"]].optional
     absent = {role: name for role, name in claim["experiments"].items() if role not in data}
@@ -109,66 +87,36 @@ def evaluate(
         reasons.append(str(error))
     judged = []
     for criterion in criteria:
-        quantity = criterion["quantity"]
+        quantity, band = criterion["quantity"], criterion["band"]
         found = measured.estimates.get(quantity, UNKNOWN)
-        verdict = judge(found, criterion["band"])
-        judged.append(
-            {
-                "quantity": quantity,
-                "description": criterion["description"],
-                "unit": found.unit,
-                "value": found.value,
-                "interval": [found.low, found.high],
-                "test": found.test,
-                "band": criterion["band"],
-                "verdict": verdict,
-            }
-        )
+        verdict = judge(found, band)
+        judged.append(Criterion(quantity, criterion["description"], band, found, verdict))
         if measured.estimates and verdict == UNDECIDED:
             reasons.append(f"{quantity}: {_why_undecided(found)}")
-    return plain(
-        {
-            "id": claim_id,
-            "statement": claim["statement"],
-            "source": claim["source"],
-            "statistic": claim["statistic"],
-            "paper_value": claim["paper_value"],
-            "preset": preset,
-            "tries": claim.get("tries", 1),
-            "criteria": judged,
-            "verdict": combine(entry["verdict"] for entry in judged),
-            "replicates": measured.replicates,
-            "censored": measured.censored,
-            "diverged": measured.diverged,
-            "missing_blocks": sorted(
-                {
-                    block
-                    for dataset in data.values()
-                    for block in json.loads(dataset.attrs["missing_blocks"])
-                }
-            ),
-            "data_digests": {
-                dataset.attrs["experiment"]: dataset.attrs["data_digest"]
-                for dataset in data.values()
-            },
-            "band_digest": _digest([claim["statistic"], claim["options"], criteria]),
-            "reason": "; ".join(reasons),
-            "details": {
-                **measured.details,
-                "notes": [*measured.notes, *notes],
-                "estimates": {
-                    quantity: {
-                        "value": found.value,
-                        "interval": [found.low, found.high],
-                        "test": found.test,
-                        "unit": found.unit,
-                        "failed_resamples": found.failed,
-                    }
-                    for quantity, found in measured.estimates.items()
-                },
-                "options": claim["options"],
-            },
-        }
+    missing = (json.loads(dataset.attrs["missing_blocks"]) for dataset in data.values())
+    return Verdict(
+        id=claim_id,
+        statement=claim["statement"],
+        source=claim["source"],
+        statistic=claim["statistic"],
+        paper_value=claim["paper_value"],
+        preset=preset,
+        tries=claim.get("tries", 1),
+        criteria=judged,
+        verdict=combine(criterion.verdict for criterion in judged),
+        replicates=measured.replicates,
+        censored=measured.censored,
+        diverged=measured.diverged,
+        missing_blocks=sorted({block for blocks in missing for block in blocks}),
+        data_digests={
+            dataset.attrs["experiment"]: dataset.attrs["data_digest"] for dataset in data.values()
+        },
+        band_digest=_digest([claim["statistic"], claim["options"], criteria]),
+        reason="; ".join(reasons),
+        estimates=measured.estimates,
+        options=claim["options"],
+        notes=[*measured.notes, *notes],
+        details=measured.details,
     )
 
 
@@ -185,79 +133,3 @@ def _digest(decisive: Any) -> str:
     """Digest what decides: the statistic, its options, the criteria with their bands."""
     text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def table_markdown(verdicts: list[dict[str, Any]]) -> str:
-    """Write the verdicts for readers: a table, then a paragraph for each claim."""
-    presets = ", ".join(sorted({verdict["preset"] for verdict in verdicts}))
-    lines = [
-        f"# Claims, measured at size {presets}",
-        "",
-        "A claim is *reproduced* only if the whole interval of each of its quantities lies in its "
-        "band, *not reproduced* if one lies wholly outside, else *undecided*. The bands are ours, "
-        "and were fixed before the runs.",
-        "",
-        *_on_tries(verdicts),
-        "| claim | verdict | quantity | measured [interval] | band | within it | paper |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for verdict in verdicts:
-        for row, criterion in enumerate(verdict["criteria"]):
-            name = whole = paper = ""
-            if row == 0:
-                name, paper = verdict["id"], number_text(verdict["paper_value"])
-                whole = ", ".join(filter(None, [f"**{verdict['verdict']}**", tries_text(verdict)]))
-            lines.append(
-                f"| {name} | {whole} | {criterion['quantity']} | {measured_text(criterion)} | "
-                f"{band_text(criterion['band'])} | {_WITHIN[criterion['verdict']]} | {paper} |"
-            )
-    for verdict in verdicts:
-        lines += ["", f"## {verdict['id']}: {verdict['verdict']}", "", *_paragraphs(verdict)]
-    return "\n".join(lines) + "\n"
-
-
-def _on_tries(verdicts: list[dict[str, Any]]) -> list[str]:
-    if not any(map(tries_text, verdicts)):
-        return []
-    return [
-        "*Try 2* beside a verdict: one complete run of this size did not reproduce the claim, and "
-        "this verdict is of new runs; docs/regime.md says what was changed before them.",
-        "",
-    ]
-
-
-def _paragraphs(verdict: Mapping[str, Any]) -> list[str]:
-    details, options = verdict["details"], verdict["details"]["options"]
-    lines = [f"{verdict['statement']} (paper: {verdict['source']})", ""]
-    if tries := tries_text(verdict):
-        text = f"This is {tries} at this size: docs/regime.md says what was changed before it."
-        lines += [text, ""]
-    for criterion in verdict["criteria"]:
-        failed = details["estimates"].get(criterion["quantity"], {}).get("failed_resamples", 0)
-        note = f"; {failed} of {options['resamples']} resamples failed" if failed else ""
-        lines.append(
-            f"- **{criterion['quantity']}**: {criterion['description']}. "
-            f"{measured_text(criterion)}; band: {band_text(criterion['band'])}{note}."
-        )
-    judged = {criterion["quantity"] for criterion in verdict["criteria"]}
-    for quantity, found in details["estimates"].items():
-        if quantity not in judged:
-            lines.append(f"- {quantity} (not judged): {measured_text(found)}.")
-    if verdict["replicates"]:
-        resamples = options.get("resamples")
-        drawn = f" from {resamples} resamples of the seeds" if resamples else ""
-        lines += [
-            "",
-            f"{verdict['replicates']} replicates, {verdict['censored']} censored, "
-            f"{verdict['diverged']} diverged; intervals at {options['confidence']:.0%}{drawn}.",
-        ]
-    if verdict["missing_blocks"]:
-        lines += ["", f"Missing blocks: {', '.join(verdict['missing_blocks'])}."]
-    if verdict["reason"]:
-        lines += ["", f"Why not decided: {verdict['reason']}."]
-    for note in details["notes"]:
-        lines += ["", f"Note: {note}."]
-    digests = ", ".join(
-        f"{name} {digest[:12]}" for name, digest in sorted(verdict["data_digests"].items())
-    )
-    return [*lines, "", f"Data: {digests or 'none'}. Bands and options: {verdict['band_digest']}."]

@@ -1,22 +1,65 @@
-"""Word verdicts, numbers and bands for readers."""
+"""Write numbers, estimates and bands for readers."""
 
+import math
 import unicodedata
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+
+import numpy as np
+
+from icl.verdicts import Band, Estimate, Verdict
 
 LEAST_P = 1e-4  # p-values below it are bounded by it: Hartigan's table ends at 1e-5
 HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode's categories of what is not seen
-REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
-Band = tuple[float | None, float | None] | list[float | None]
 
 
-def number_text(value: Any) -> str:
-    """Write a number of claims.json for readers."""
-    if value is None:
-        return "not known"
+def number_text(value: str | float | None) -> str:
+    """Write a number for readers of a table; text, as a claim may give in its place, stays."""
     if isinstance(value, str):
-        return {"infinity": "∞", "-infinity": "−∞"}.get(value, value)
+        return value
+    if value is None or math.isnan(value):
+        return "not known"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def count_text(value: float) -> str:
+    """Write a count, thousands in full."""
+    return "∞" if math.isinf(value) else f"{value:,.0f}"
+
+
+def counts_text(values: np.ndarray) -> str:
+    """List distinct counts; where they are many, their ends and their number."""
+    text = [count_text(value) for value in np.unique(values)]
+    return f"{text[0]} to {text[-1]} ({len(text)} values)" if len(text) > 6 else ", ".join(text)
+
+
+def digits_text(value: float, digits: int = 2, most_places: int = 9) -> str:
+    """Write a number to so many significant digits, thousands in full, at most so many decimals."""
+    if math.isnan(value):
+        return "?"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    rounded = float(f"{value:.{digits}g}")
+    places = max(digits - 1 - math.floor(math.log10(abs(rounded))), 0) if rounded else 0
+    return f"{rounded:,.{min(places, most_places)}f}".replace("-", "−")
+
+
+def power_text(value: float) -> str:
+    """Write a number as mathtext in scientific notation; 0 and 1 stay as they are."""
+    if value in (0, 1):
+        return f"{value:g}"
+    exponent = math.floor(math.log10(value) + 1e-9)
+    factor = value / 10**exponent
+    power = f"10^{{{exponent}}}"
+    return f"${power}$" if abs(factor - 1) < 1e-6 else f"${factor:.3g}\\times{power}$"
+
+
+def duration_text(seconds: float) -> str:
+    """Write a duration: 12 s, 3.4 min, 5.6 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def band_text(band: Band) -> str:
@@ -32,25 +75,37 @@ def band_text(band: Band) -> str:
 
 
 def p_text(p: float, written: Callable[[float], str] = number_text) -> str:
-    """Write the p of a test, bounded where it is too small to be told."""
+    """Write the p of a test, as a bound where it is very small."""
     return f"p < {LEAST_P:.4f}" if p < LEAST_P else f"p = {written(p)}"
 
 
-def tries_text(verdict: Mapping[str, Any]) -> str:
+def p_digits_text(p: float) -> str:
+    """Write the p of a test as short as figures have it, or that there is none."""
+    return "p not computable" if math.isnan(p) else p_text(p, lambda p: digits_text(p, 2, 4))
+
+
+def tries_text(verdict: Verdict) -> str:
     """Say which try of a claim a verdict is, "" for the first."""
-    tries = verdict.get("tries", 1)  # verdicts of an old archive have none
-    return f"try {tries}" if tries > 1 else ""
+    return f"try {verdict.tries}" if verdict.tries > 1 else ""
 
 
-def measured_text(criterion: Mapping[str, Any]) -> str:
+def measured_text(estimate: Estimate) -> str:
     """Write an estimate with its interval and unit, or the p of a test, which has neither."""
-    low, high = criterion["interval"]
-    if criterion["value"] is None:
+    if math.isnan(estimate.value):
         return "not computable"
-    if criterion.get("test"):
-        return p_text(criterion["value"])
-    value = f"{number_text(criterion['value'])} [{number_text(low)}, {number_text(high)}]"
-    return f"{value} {criterion['unit']}".rstrip()
+    if estimate.test:
+        return p_text(estimate.value)
+    value, low, high = map(number_text, (estimate.value, estimate.low, estimate.high))
+    return f"{value} [{low}, {high}] {estimate.unit}".rstrip()
+
+
+def estimate_text(estimate: Estimate, digits: int = 2) -> str:
+    """Write an estimate and its interval to so many significant digits, without the unit."""
+    if math.isnan(estimate.value):
+        return "not computable"
+    ends = (estimate.value, estimate.low, estimate.high)
+    value, low, high = (digits_text(number, digits) for number in ends)
+    return value if estimate.test else f"{value} [{low}, {high}]"  # a p has no interval
 
 
 def visible(text: str) -> str:
@@ -59,8 +114,7 @@ def visible(text: str) -> str:
     Control characters, and those that turn the direction of writing, would let text from a file
     look like other text, or start a line of its own.
     """
-    hidden = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
     return "".join(
-        f"\\u{ord(c):04x}" if unicodedata.category(c) in hidden else c
+        f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c
         for c in " ".join(text.split())
     )

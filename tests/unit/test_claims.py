@@ -13,6 +13,8 @@ import test_kinetics_claims
 import yaml
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
+from icl.pages import table
+from icl.verdicts import Verdict
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config/claims.yaml").read_text(encoding="utf-8"))
@@ -24,7 +26,11 @@ def evaluate(name, data, preset="laptop", **options):
     # Where a claim is about several models, each has these data.
     alike = name == "linear_ticl"
     roles = claim["experiments"] if alike else [data.attrs["experiment"]]
-    return claims.evaluate(claim, name, dict.fromkeys(roles, data), preset)
+    return claims.evaluate(claim, name, dict.fromkeys(roles, data), preset).to_json()
+
+
+def markdown(entries):
+    return table.markdown([Verdict.from_json(entry) for entry in entries])
 
 
 def criterion(verdict, quantity):
@@ -237,7 +243,7 @@ def test_more_seeds_of_some_n_join_the_others():
     claim = CONFIG["claims"]["long_tail"]
     claim = {**claim, "experiments": {role: role for role in data}}
     few, verdict = (
-        claims.evaluate(claim, "long_tail", given, "laptop")
+        claims.evaluate(claim, "long_tail", given, "laptop").to_json()
         for given in ({"acquisition": data["acquisition"]}, data)
     )
     rows = verdict["details"]["by_length"]
@@ -260,13 +266,13 @@ def test_too_few_replicates_are_not_computable():
 
 def test_a_missing_experiment_and_missing_blocks_are_named(acquisition):
     claim = CONFIG["claims"]["linear_ticl"]
-    verdict = claims.evaluate(claim, "linear_ticl", {}, "laptop")
+    verdict = claims.evaluate(claim, "linear_ticl", {}, "laptop").to_json()
     assert verdict["verdict"] == UNDECIDED
     assert "no data of acquisition" in verdict["reason"]
     acquisition = acquisition.assign_attrs(missing_blocks='["N64_Kinf_seeds0-3_abc"]')
     verdict = evaluate("linear_ticl", acquisition)
     assert verdict["missing_blocks"] == ["N64_Kinf_seeds0-3_abc"]
-    assert "N64_Kinf_seeds0-3_abc" in claims.table_markdown([verdict])
+    assert "N64_Kinf_seeds0-3_abc" in markdown([verdict])
 
 
 def test_sparse_evaluations_get_a_note(acquisition):
@@ -284,6 +290,7 @@ def test_verdicts_are_plain_complete_and_repeatable(name, transition, acquisitio
     verdict = evaluate(name, data)
     assert json.loads(json.dumps(verdict, allow_nan=False)) == verdict
     assert verdict == evaluate(name, data)
+    assert Verdict.from_json(verdict).to_json() == verdict
     assert verdict["data_digests"] == {role: data.attrs["data_digest"]}
     assert set(verdict) == {
         *("id", "statement", "source", "statistic", "paper_value", "preset", "tries"),
@@ -300,7 +307,7 @@ def test_the_table_tells_what_decided(transition, acquisition):
         evaluate("linear_ticl", acquisition),
         evaluate("abrupt_acquisition", synthetic.transition(threshold=1e9)),
     ]
-    text = claims.table_markdown(verdicts)
+    text = markdown(verdicts)
     assert text.startswith("# Claims, measured at size laptop\n")
     for verdict in verdicts:
         assert f"## {verdict['id']}: {verdict['verdict']}" in text
@@ -313,16 +320,16 @@ def test_a_verdict_says_which_try_it_is(acquisition):
     claim = CONFIG["claims"]["linear_ticl"]
     data = dict.fromkeys(claim["experiments"], acquisition)
     first, third = (
-        claims.evaluate({**claim, **tries}, "linear_ticl", data, "laptop")
+        claims.evaluate({**claim, **tries}, "linear_ticl", data, "laptop").to_json()
         for tries in ({}, {"tries": 3})
     )
     # Nothing else depends on it, the digest of bands and options included.
     assert third == {**first, "tries": 3}
     assert first["tries"] == 1
-    text = claims.table_markdown([third])
+    text = markdown([third])
     assert f"| linear_ticl | **{third['verdict']}**, try 3 | " in text
     assert "This is try 3 at this size: docs/regime.md" in text
-    assert " try " not in claims.table_markdown([first]).lower()
+    assert " try " not in markdown([first]).lower()
 
 
 def test_the_laptop_sizes_tries_are_those_of_its_page():

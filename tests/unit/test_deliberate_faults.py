@@ -1,7 +1,6 @@
 """A verdict is worth something only if a fault that should change it does: tiny runs."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pytest
@@ -59,7 +58,7 @@ def verdict_of(name, **data):
     if "resamples" in options:
         options["resamples"] = 200
     claim = {**CLAIMS[name], "options": options}
-    return json.loads(json.dumps(claims.evaluate(claim, name, data, "smoke")))
+    return claims.evaluate(claim, name, data, "smoke").to_json()
 
 
 def labels_shuffled(monkeypatch):

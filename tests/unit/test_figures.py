@@ -2,6 +2,7 @@ import functools
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +11,9 @@ import synthetic
 import synthetic_outcomes
 import yaml
 from icl import claims, figures
-from icl.figures import annotations, panels, style
+from icl import text as wording
+from icl.figures import panels, style
+from icl.verdicts import Estimate, Verdict
 
 CONFIG = yaml.safe_load(
     (Path(__file__).parents[2] / "config/claims.yaml").read_text(encoding="utf-8")
@@ -38,7 +41,7 @@ def verdict_of(claim_id, data):
     }
     all_data = {role: data[role] if role in data else usual(role) for role in claim["experiments"]}
     verdict = claims.evaluate({**claim, "options": options}, claim_id, all_data, "laptop")
-    return json.loads(json.dumps(verdict, allow_nan=False))
+    return Verdict.from_json(json.loads(json.dumps(verdict.to_json(), allow_nan=False)))
 
 
 def drawn(name, data=None):
@@ -122,10 +125,10 @@ def test_fig2_shows_every_seed_and_the_measured_numbers():
     assert len(curves) == data.sizes["run"]
     text = texts(figure)
     sharp, abrupt = verdicts["sharp_transition"], verdicts["abrupt_acquisition"]
-    assert f"$K^*$ = {annotations.quote(sharp, 'threshold', 3)}" in text
-    assert f"width {annotations.quote(sharp, 'width')} decades" in text
-    assert annotations.quote(sharp, "spearman") in text
-    assert annotations.quote(abrupt, "rise") in text
+    assert f"$K^*$ = {wording.estimate_text(sharp.estimate('threshold'), 3)}" in text
+    assert f"width {wording.estimate_text(sharp.estimate('width'))} decades" in text
+    assert wording.estimate_text(sharp.estimate("spearman")) in text
+    assert wording.estimate_text(abrupt.estimate("rise")) in text
     assert [ax.get_ylabel() for ax in figure.axes[1:4]] == [
         "final ICL accuracy",
         "final IWL accuracy",
@@ -157,23 +160,23 @@ def test_fig6_shows_every_seed_and_censored_ones_as_such():
     data = synthetic.acquisition(seeds=32, censored_after=1.5)
     figure, verdicts = drawn("fig6", data)
     verdict = verdicts["linear_ticl"]
-    assert verdict["censored"] > 0
-    unfinished = sum(row["censored"] for row in verdict["details"]["by_length"])
+    assert verdict.censored > 0
+    unfinished = sum(row["censored"] for row in verdict.details["by_length"])
     assert points(figure, "^", 1) == unfinished
     assert points(figure, "o", 1) == data.sizes["run"] - unfinished
     text = texts(figure)
-    assert f"exponent {annotations.quote(verdict, 'exponent', 3)}" in text
+    assert f"exponent {wording.estimate_text(verdict.estimate('exponent'), 3)}" in text
     assert f"({unfinished}, censored)" in text
-    assert f"{annotations.show(verdict['details']['line']['slope'])} $N$" in text
+    assert f"{wording.digits_text(verdict.details['line']['slope'])} $N$" in text
 
 
 def test_figA4_has_a_panel_for_each_n_with_its_numbers():
     data = synthetic.acquisition(seeds=12)
     figure, verdicts = drawn("figA4", data)
     text = texts(figure)
-    for row in verdicts["long_tail"]["details"]["by_length"]:
+    for row in verdicts["long_tail"].details["by_length"]:
         assert f"$N$ = {row['context_length']} (12 seeds)" in text
-        assert f"ΔAIC {annotations.show(row['aic_advantage'])}" in text
+        assert f"ΔAIC {wording.digits_text(row['aic_advantage'])}" in text
     assert points(figure, "|") == data.sizes["run"]
     heights = [patch.get_height() for ax in figure.axes for patch in ax.patches]
     assert sum(heights) == data.sizes["run"]
@@ -194,7 +197,7 @@ def test_figA4_shows_more_seeds_of_some_n():
 
 def test_figA4_shows_censored_seeds():
     figure, verdicts = drawn("figA4", synthetic.acquisition(seeds=6, censored_after=1.5))
-    assert points(figure, ">") == verdicts["long_tail"]["censored"] > 0
+    assert points(figure, ">") == verdicts["long_tail"].censored > 0
     assert "a seed not acquired by then" in texts(figure)
 
 
@@ -206,13 +209,13 @@ def test_figA4_shows_censored_seeds():
         (-0.0304, 2, "−0.030"),
         (0.999, 2, "1.0"),
         (0, 2, "0"),
-        ("infinity", 2, "∞"),
-        ("-infinity", 2, "−∞"),
-        (None, 2, "?"),
+        (np.inf, 2, "∞"),
+        (-np.inf, 2, "−∞"),
+        (np.nan, 2, "?"),
     ],
 )
 def test_numbers_as_text(value, digits, text):
-    assert annotations.show(value, digits) == text
+    assert wording.digits_text(value, digits) == text
 
 
 @pytest.mark.parametrize("name", ["fig3", "fig8", "figA5", "figA6", "figA7", "figA8"])
@@ -224,7 +227,7 @@ def test_the_other_figures_name_size_and_replicates(name):
 
 def test_figA6_marks_what_never_acquires_and_what_never_fades():
     figure, verdicts = drawn("figA6")
-    rows = verdicts["transience"]["details"]["by_decay"]
+    rows = verdicts["transience"].details["by_decay"]
     assert points(figure, "o") == sum(row["faded"] for row in rows) == 24
     assert points(figure, "x") == sum(row["acquired"] - row["faded"] for row in rows) == 8
     assert points(figure, "+") == sum(row["replicates"] - row["acquired"] for row in rows) == 8
@@ -234,23 +237,25 @@ def test_fig6_shows_thresholds_fractions_and_what_nothing_was_fitted_to():
     figure, verdicts = drawn("fig6")
     text = texts(figure)
     exponent = verdicts["threshold_exponent"]
-    assert f"exponent {annotations.quote(exponent, 'exponent', 3)}" in text
+    assert f"exponent {wording.estimate_text(exponent.estimate('exponent'), 3)}" in text
     assert "nothing fitted" in text
-    assert annotations.quote(verdicts["balanced_failure"], "difference") in text
+    assert wording.estimate_text(verdicts["balanced_failure"].estimate("difference")) in text
     assert "dip test p < 0.0001" in text
     assert "100% of 96 runs as predicted" in text
 
 
 def test_figA7_has_k_star_for_each_n():
     figure, verdicts = drawn("figA7")
-    for row in verdicts["threshold_exponent"]["details"]["by_length"]:
-        assert f"$K^*$ = {annotations.show(row['threshold'], 3)}" in texts(figure)
+    for row in verdicts["threshold_exponent"].details["by_length"]:
+        assert f"$K^*$ = {wording.digits_text(row['threshold'], 3)}" in texts(figure)
 
 
-@pytest.mark.parametrize(("p", "text"), [(0.0, "p < 0.0001"), (0.0123, "p = 0.012"), (None, "not")])
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0, "p < 0.0001"), (0.0123, "p = 0.012"), (np.nan, "not")]
+)
 def test_the_p_of_a_test_as_text(p, text):
-    verdict = {"details": {"estimates": {"p": {"value": p, "interval": [p, p], "test": True}}}}
-    assert text in annotations.p_value(verdict, "p")
+    verdict = SimpleNamespace(estimate={"p": Estimate(p, p, p, test=True)}.get)
+    assert text in wording.p_digits_text(verdict.estimate("p").value)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +285,7 @@ def test_figA7_shows_the_fractions_where_those_are_fitted(monkeypatch):
     verdict = verdict_of("threshold_exponent", {})
     data = {role: usual(role) for role in CONFIG["figures"]["figA7"]["experiments"]}
     figure = figures.load("figA7").draw(data, {"threshold_exponent": verdict})
-    rows = verdict["details"]["by_length"]
+    rows = verdict.details["by_length"]
     assert points(figure, "s") == sum(len(row["n_items"]) for row in rows)
     for ax in figure.axes[: len(rows)]:
         shares = next(line.get_ydata() for line in ax.get_lines() if line.get_marker() == "s")

@@ -26,7 +26,7 @@ CONFIG = yaml.safe_load((ROOT / "config/claims.yaml").read_text(encoding="utf-8"
 def evaluate(name, data, **options):
     claim = CONFIG["claims"][name]
     options = {**claim["options"], **options}
-    return claims.evaluate({**claim, "options": options}, name, data, "laptop")
+    return claims.evaluate({**claim, "options": options}, name, data, "laptop").to_json()
 
 
 def alone(**kwargs):

@@ -3,21 +3,25 @@
 import hashlib
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import synthetic
 import synthetic_kinetics as made
 from icl import figures
-from icl.figures import annotations, fig6d, style
+from icl import text as wording
+from icl.figures import fig6d, style
+from icl.verdicts import Verdict
 from test_figures import points, texts
 from test_kinetics_claims import CONFIG, capacity, evaluate
 
 FIGURES = ["fig5", "fig7", "figA2", "figA3"]
 
 
-def plain(verdict):
-    return json.loads(json.dumps(verdict, allow_nan=False))
+def plain(verdicts):
+    text = json.dumps(verdicts, allow_nan=False)
+    return {name: Verdict.from_json(entry) for name, entry in json.loads(text).items()}
 
 
 def verdicts_of(data, by_length=True):
@@ -27,8 +31,8 @@ def verdicts_of(data, by_length=True):
         "not_capacity": evaluate("not_capacity", {**capacity(), **data}),
     }
     row = {"context_length": 64, "median": 150.0, "interval": [140.0, 170.0]}
-    found["linear_ticl"] = {"details": {"by_length": [row] if by_length else []}}
-    return plain(found)
+    linear = SimpleNamespace(details={"by_length": [row] if by_length else []})
+    return {**plain(found), "linear_ticl": linear}
 
 
 def data_of(name, **kwargs):
@@ -97,10 +101,10 @@ def test_fig5_shows_every_seed_and_the_measured_exponent():
     figure, verdicts = drawn("fig5", data)
     assert points(figure, "o") == sum(d.sizes["run"] for d in data.values())
     text = texts(figure)
-    quoted = annotations.quote(verdicts["memorisation_exponent"], "exponent", 3)
+    quoted = wording.estimate_text(verdicts["memorisation_exponent"].estimate("exponent"), 3)
     assert f"$\\nu$ = {quoted}" in text
-    threshold = verdicts["not_capacity"]["details"]["threshold"]
-    assert f"$K^*$ at $N$ = 64: {annotations.show(threshold, 3)}" in text
+    threshold = verdicts["not_capacity"].details["threshold"]
+    assert f"$K^*$ at $N$ = 64: {wording.digits_text(threshold, 3)}" in text
     low, high = CONFIG["claims"]["memorisation_exponent"]["criteria"][0]["band"]
     assert f"band of $\\nu$: {low:g} to {high:g}" in text
 
@@ -113,7 +117,7 @@ def test_figA2_and_figA3_show_every_run():
         for ax in figure.axes[:panels]:
             assert sum(len(line.get_xdata()) == 160 for line in ax.get_lines()) == runs
     figure, verdicts = drawn("figA2", data)
-    assert annotations.quote(verdicts["seed_invariance"], "variation") in texts(figure)
+    assert wording.estimate_text(verdicts["seed_invariance"].estimate("variation")) in texts(figure)
 
 
 def test_figA3_measures_what_is_left_once_c1_is_small():
@@ -141,7 +145,7 @@ def test_fig6d_shows_both_branches_and_equation_16():
     figure.draw_without_rendering()
     text = texts(figure)
     for name in ("acquired", "faded"):
-        quoted = annotations.quote(verdicts["loss_relation"], f"ratio_{name}")
+        quoted = wording.estimate_text(verdicts["loss_relation"].estimate(f"ratio_{name}"))
         assert f"ICL {name}: {quoted}" in text
     assert "eq. 16" in text
     assert points(figure, "o") > 100

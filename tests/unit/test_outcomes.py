@@ -31,7 +31,7 @@ def options_of(name, **changes):
 def evaluate(name, **data):
     claim = {**CLAIMS[name], "options": options_of(name)}
     roles = {role: data[role] if role in data else ROLES[role]() for role in claim["experiments"]}
-    return claims.evaluate(claim, name, roles, "laptop")
+    return claims.evaluate(claim, name, roles, "laptop").to_json()
 
 
 def within(verdict, quantity):
@@ -366,7 +366,7 @@ def with_a_rule(*, others, **changes):
     claim = {**claim, "options": options}
     roles = {role: ROLES[role]() for role in ("memorisation", "acquisition")}
     return tuple(
-        claims.evaluate(claim, "threshold_exponent", {**roles, **runs}, "laptop")
+        claims.evaluate(claim, "threshold_exponent", {**roles, **runs}, "laptop").to_json()
         for runs in (
             {"thresholds": ended_by_the_rule(whole), "unstopped": others},
             {"thresholds": whole},

@@ -9,12 +9,13 @@ from docutils.utils import SystemMessage
 from icl import text as wording
 from icl.pages import captions, front
 from icl.theory import datasets
+from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate, Verdict
 
 FIGURE = {"title": "T", "experiments": {"acquisition": "acquisition"}, "claims": ["linear_ticl"]}
 
 
-def verdict(**changes):
-    criterion = {
+def criterion(**changes):
+    return {
         "quantity": "exponent",
         "description": "slope",
         "unit": "",
@@ -22,20 +23,31 @@ def verdict(**changes):
         "interval": [1.0, 1.371],
         "band": [0.8, 1.3],
         "verdict": "undecided",
+        **changes,
     }
-    return {
+
+
+def verdict(**changes):
+    entry = {
         "id": "linear_ticl",
         "statement": "linear <in> N",
         "source": "Figure 6 b",
         "paper_value": "linear",
         "verdict": "undecided",
-        "criteria": [criterion],
+        "statistic": "linear_ticl",
+        "preset": "laptop",
+        "criteria": [criterion()],
         "replicates": 64,
         "censored": 3,
         "diverged": 0,
+        "missing_blocks": [],
+        "data_digests": {},
+        "band_digest": "",
+        "reason": "",
         "details": {"estimates": {"exponent": {"value": 1.168, "interval": [1.0, 1.371]}}},
         **changes,
     }
+    return Verdict.from_json(entry)
 
 
 def rendered(template, found=None):
@@ -88,7 +100,7 @@ def test_figures_are_named_and_ordered_as_in_the_paper():
 
 
 def drawing(**changes):
-    return front.interval_drawing({**verdict()["criteria"][0], **changes})
+    return front.interval_drawing(verdict(criteria=[criterion(**changes)]).criteria[0])
 
 
 def numbers(svg, element, *names):
@@ -115,20 +127,20 @@ def test_an_open_band_and_an_open_interval_reach_the_margin():
 
 
 def test_what_users_write_cannot_become_markup():
-    assert "&lt;in&gt;" in front.render("{{ text }}", text=verdict()["statement"])
+    assert "&lt;in&gt;" in front.render("{{ text }}", text=verdict().statement)
 
 
 @pytest.mark.parametrize(("p", "text"), [(0.0, "p < 0.0001"), (0.0032, "p = 0.0032")])
 def test_no_p_is_said_to_be_zero(p, text):
-    assert wording.measured_text({"value": p, "interval": [p, p], "test": True}) == text
+    assert wording.measured_text(Estimate(p, p, p, test=True)) == text
 
 
 def test_tally():
-    kinds = [wording.REPRODUCED, wording.REPRODUCED, wording.UNDECIDED]
-    assert front.tally({"verdict": kind} for kind in kinds) == {
-        wording.REPRODUCED: 2,
-        wording.UNDECIDED: 1,
-        wording.NOT_REPRODUCED: 0,
+    kinds = [REPRODUCED, REPRODUCED, UNDECIDED]
+    assert front.tally(verdict(verdict=kind) for kind in kinds) == {
+        REPRODUCED: 2,
+        UNDECIDED: 1,
+        NOT_REPRODUCED: 0,
     }
 
 
@@ -168,8 +180,8 @@ HOSTILE = [
 @pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
 def test_words_from_files_are_only_words(words):
     """As units, ids and verdicts of an archive's JSON, and as attributes of its theory."""
-    criterion = {**verdict()["criteria"][0], "unit": words, "quantity": words}
-    found = verdict(id=words, verdict=words, criteria=[criterion])
+    judged = criterion(unit=words, quantity=words)
+    found = verdict(id=words, verdict=words, criteria=[judged])
     theory = datasets.landscape({"n_grid": 10, "n_times": 10, "time_max": 1.0}).assign_attrs(
         data_digest=words, missing_blocks="[]", starts=words, **{"evil": words, words: 1}
     )

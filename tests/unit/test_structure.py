@@ -75,6 +75,23 @@ def test_rooms_stand_in_the_order_of_the_design_notes():
     assert wrong == []
 
 
+CLOSED_CURVES = {
+    ("icl.figures.panels", "icl.statistics.fits"): "the logistic that was fitted",
+    ("icl.figures.fig6d", "icl.theory.transience"): "equation 16",
+}
+
+
+def test_figures_draw_and_do_not_measure():
+    """A figure takes numbers from verdicts and measurements; what it may evaluate is a curve."""
+    found = set()
+    for path in (LIBRARY / "figures").glob("*.py"):
+        tree, module = ast.parse(path.read_text(encoding="utf-8")), f"icl.figures.{path.stem}"
+        for name in reach.imports(tree, "icl.figures", SCRIPTS):
+            if room(name) in ("icl.statistics", "icl.theory") and name != room(name):
+                found.add((module, ".".join(name.split(".")[:3])))
+    assert found == set(CLOSED_CURVES)
+
+
 def test_few_modules_stand_beside_the_folders():
     assert len(list(LIBRARY.glob("*.py"))) <= 8
 

@@ -1,5 +1,7 @@
 """The theory's figures draw what their datasets hold."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from icl.figures import fig1, fig4, figA1
@@ -40,7 +42,7 @@ def test_figure_4_shows_every_path():
 
 
 def test_figure_a1_prints_the_fitted_slopes(initial_conditions):
-    verdicts = {"exponential_beta0": {"verdict": "reproduced"}}
+    verdicts = {"exponential_beta0": SimpleNamespace(verdict="reproduced")}
     figure = figA1.draw({"initial_conditions": initial_conditions}, verdicts)
     figure.canvas.draw()
     for slope in initial_conditions.slope.values:

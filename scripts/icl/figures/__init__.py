@@ -1,7 +1,7 @@
 """Figures: one module each, with `draw(data, verdicts) -> Figure`.
 
 `data` maps a role to the collected dataset of the experiment that plays it, `verdicts` a claim's id
-to its entry of claims.json; which roles and claims a figure needs stands in config/claims.yaml. The
+to its `Verdict`; which roles and claims a figure needs stands in config/claims.yaml. The
 module is named as the figure is there.
 """
 

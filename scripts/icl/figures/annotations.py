@@ -1,63 +1,17 @@
-"""Write the words and numbers of figures, from verdicts and the data's own attributes."""
+"""Word the footers of figures: the setting of the data, and what is missing from them."""
 
 import json
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from icl.job import SETTINGS
-from icl.text import p_text
+from icl.text import counts_text
 
 FOOTER_CHARACTERS = {1: 62, 2: 130}  # that fit in a line of the footer
-
-
-def number(value: float | str | None) -> float:
-    """Read a number of claims.json: null is not a number, "infinity" is infinite."""
-    return np.nan if value is None else float(value)
-
-
-def show(value: float | str | None, digits: int = 2, most_places: int = 9) -> str:
-    """Write a number to so many significant digits, thousands in full, at most so many decimals."""
-    value = number(value)
-    if np.isnan(value):
-        return "?"
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    rounded = float(f"{value:.{digits}g}")
-    places = max(digits - 1 - int(np.floor(np.log10(abs(rounded)))), 0) if rounded else 0
-    return f"{rounded:,.{min(places, most_places)}f}".replace("-", "−")
-
-
-def quote(verdict: Mapping[str, Any], quantity: str, digits: int = 2) -> str:
-    """Quote an estimate with its interval, or say that there is none."""
-    found = verdict["details"]["estimates"].get(quantity)
-    if found is None or found["value"] is None:
-        return "not computable"
-    if found.get("test"):  # its p has no interval
-        return show(found["value"], digits)
-    low, high = (show(end, digits) for end in found["interval"])
-    return f"{show(found['value'], digits)} [{low}, {high}]"
-
-
-def p_value(verdict: Mapping[str, Any], quantity: str) -> str:
-    """Quote the p of a test: "p = 0.012", "p < 0.0001" where it is, or that there is none."""
-    found = verdict["details"]["estimates"].get(quantity)
-    if found is None or found["value"] is None:
-        return "p not computable"
-    return p_text(found["value"], lambda p: show(p, 2, 4))
-
-
-def values_text(values: np.ndarray) -> str:
-    """List distinct values; where they are many, their ends and their number."""
-    unique = np.unique(values)
-    text = ["∞" if np.isinf(value) else f"{value:,.0f}" for value in unique]
-    if len(text) > 6:
-        return f"{text[0]} to {text[-1]} ({len(text)} values)"
-    return ", ".join(text)
 
 
 def _facts(dataset: xr.Dataset) -> list[str]:
@@ -77,14 +31,14 @@ def _facts(dataset: xr.Dataset) -> list[str]:
     keys = [cells, *(_ranks(dataset[name].values) for name in SETTINGS if name in dataset.coords)]
     counts = np.unique(np.unique(np.vstack(keys), axis=1, return_counts=True)[1])
     seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    alone, lengths = every("model", "mlp_input"), values_text(dataset["context_length"].values)
+    alone, lengths = every("model", "mlp_input"), counts_text(dataset["context_length"].values)
     attend_to, affine = every("model", "attend_to"), every("model", "layernorm_affine")
     return [
         f"size {dataset.attrs['preset']}",
         *([f"attend_to: {attend_to}"] if attend_to else []),
         *([f"LayerNorm {'with' if affine == 'True' else 'without'} affine"] if affine else []),
         *([f"MLP alone, {alone} items"] if alone else [f"N = {lengths}"]),
-        f"K = {values_text(dataset['n_items'].values)}",
+        f"K = {counts_text(dataset['n_items'].values)}",
         f"D = {every('model', 'item_dim')}",
         f"d = {every('model', 'hidden_dim')}",
         f"rate {every('optimiser', 'learning_rate')}",

@@ -4,7 +4,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import style
+from icl.verdicts import Verdict
 
 ROWS = (
     ("c1", "MLP's $c_1=\\langle\\sigma(-\\phi^+)\\rangle$", (0, 0.54)),
@@ -13,11 +15,8 @@ ROWS = (
 )
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
-    """Draw c1, IWL and ICL against time for the two mechanisms.
-
-    Returns the figure.
-    """
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
+    """Draw c1, IWL and ICL against time for the two mechanisms."""
     kinetics = data["kinetics"].isel(time=slice(1, None))  # time 0 has no place on a log axis
     colours = style.sequence_colours(kinetics.sizes["n_items"])
     figure, axes = style.new_figure(
@@ -25,18 +24,20 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
     )
     for column, mechanism in enumerate(kinetics.mechanism.values):
         chosen = kinetics.sel(mechanism=mechanism)
-        for row, (name, label, limits) in enumerate(ROWS):
+        for row, (name, axis_label, limits) in enumerate(ROWS):
             ax = axes[row, column]
             for colour, n_items in zip(colours, chosen.n_items.values, strict=True):
                 curve = chosen.sel(n_items=n_items)
-                label_k = f"{_items(int(n_items))}: {_integral(float(curve.i_infinity))}"
-                ax.plot(curve.time, curve[name], color=colour, label=label_k)
+                limit = float(curve.i_infinity)
+                limit_text = text.count_text(limit) if np.isfinite(limit) else "infinite"
+                label = f"K = {text.power_text(n_items)}: {limit_text}"
+                ax.plot(curve.time, curve[name], color=colour, label=label)
             ax.axvline(float(kinetics.t_icl), color=style.NEUTRAL, linewidth=0.8, linestyle=":")
             ax.set_ylim(*limits)
             if name != "c1":
                 ax.axhline(0.5, color=style.NEUTRAL, linewidth=0.6, zorder=0)
             if column == 0:
-                ax.set_ylabel(label)
+                ax.set_ylabel(axis_label)
         style.panel_label(axes[0, column], "ab"[column])
         axes[0, column].set_title(f"{mechanism}", fontsize=8)
         axes[2, column].legend(
@@ -58,18 +59,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
         figure,
         f"Flow of eq. 20 with eq. 43: N = {attributes['context_length']},"
         f" $\\beta_0$ = {attributes['beta0']:g}, $\\lambda_w$ = {attributes['weight_decay']:g};"
-        f" MLP law of docs/theory.md.  a: room for {_items(attributes['critical_n_items'])[4:]}"
-        f" items.  b: $\\nu$ = {attributes['memorisation_exponent']:g}",
+        f" MLP law of docs/theory.md.  a: room for"
+        f" {text.power_text(attributes['critical_n_items'])} items."
+        f"  b: $\\nu$ = {attributes['memorisation_exponent']:g}",
     )
     return figure
-
-
-def _items(n_items: int) -> str:
-    exponent = int(np.floor(np.log10(n_items)))
-    factor = n_items / 10**exponent
-    power = f"10^{{{exponent}}}"
-    return f"K = ${power}$" if factor == 1 else f"K = ${factor:g}\\times {power}$"
-
-
-def _integral(value: float) -> str:
-    return f"{value:,.0f}" if np.isfinite(value) else "infinite"

@@ -6,19 +6,17 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
 
 from icl.figures import style
+from icl.verdicts import Verdict
 
 N_LEVELS = 25
 PATH_COLOURS = [style.PALETTE[i] for i in (3, 9, 2, 6)]
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
-    """Draw the landscape with paths of the flow, and the loss along them.
-
-    Returns the figure.
-    """
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
+    """Draw the landscape with paths of the flow, and the loss along them."""
     landscape = data["landscape"]
     figure, (top, along) = style.new_figure(2, 3.0, 1, 2, width_ratios=[1.15, 1])
-    figure.get_layout_engine().set(wspace=0.06)
+    style.arrange(figure, wspace=0.06)
     # Both are cut at the loss of a coin's toss twice over: the corner beyond would take the scale.
     levels = np.linspace(0, 2 * np.log(2), N_LEVELS)
     filled = top.contourf(

@@ -7,11 +7,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, style
 from icl.measurements.memorisation import memorising_runs
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     figure, (top, below) = style.new_figure(
         1, 4.4, 2, 1, sharex=True, height_ratios=(2.6, 1), gridspec_kw={"hspace": 0.04}
@@ -20,7 +22,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     beyond = memorising_runs(data["capacity"])
     _seeds(top, memorising_runs(data["memorisation"]), {"mfc": style.IWL, "mew": 0}, "a seed")
     _seeds(top, beyond, {"mfc": "w", "mew": 0.8}, "a seed, beyond the fit")
-    _power_law(top, verdict["details"])
+    _power_law(top, verdict)
     _threshold(top, verdicts["not_capacity"])
     top.set_xscale("log")
     top.set_yscale("log")
@@ -28,8 +30,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     top.set_ylabel(r"$I_K(\infty)$ (learning rate × step)")
     style.measured(
         top,
-        f"exponent $\\nu$ = {annotations.quote(verdict, 'exponent', 3)}\n"
-        f"curvature {annotations.quote(verdict, 'curvature')}",
+        f"exponent $\\nu$ = {text.estimate_text(verdict.estimate('exponent'), 3)}\n"
+        f"curvature {text.estimate_text(verdict.estimate('curvature'))}",
     )
     top.legend(loc="upper left", **style.OVER_LINES)
     _local_exponents(below, verdict)
@@ -55,35 +57,33 @@ def _seeds(ax: Axes, runs: xr.Dataset, marker: dict[str, Any], label: str) -> No
     ax.plot(x, recorded, "o", ms=3, mec=style.IWL, alpha=0.8, label=label, **marker)
 
 
-def _power_law(ax: Axes, details: dict[str, Any]) -> None:
+def _power_law(ax: Axes, verdict: Verdict) -> None:
     """Draw the mean slope through the mean of the logarithms."""
-    if "exponent" not in details["estimates"]:
+    exponent = verdict.estimate("exponent").value
+    if np.isnan(exponent):
         return
-    exponent = annotations.number(details["estimates"]["exponent"]["value"])
-    prefactor = np.exp(annotations.number(details["log_prefactor"]))
-    items = np.array(details["n_items"], dtype=float)
+    prefactor, items = np.exp(verdict.details["log_prefactor"]), verdict.details["n_items"]
     x = np.geomspace(items[0] / 1.3, items[-1] * 1.3, 50)
-    label = f"{annotations.show(prefactor)} $K^{{{exponent:.2f}}}$"
+    label = f"{text.digits_text(prefactor)} $K^{{{exponent:.2f}}}$"
     ax.plot(x, prefactor * x**exponent, color=style.FIT, lw=1, label=label, zorder=1)
 
 
-def _threshold(ax: Axes, verdict: dict[str, Any]) -> None:
+def _threshold(ax: Axes, verdict: Verdict) -> None:
     """Mark K* of the transformer, where the claim not_capacity found one."""
-    details = verdict["details"]
-    threshold = annotations.number(details.get("threshold"))
+    details = verdict.details
+    threshold = details.get("threshold", np.nan)
     if np.isfinite(threshold):
-        label = f"$K^*$ at $N$ = {details['context_length']}: {annotations.show(threshold, 3)}"
+        label = f"$K^*$ at $N$ = {details['context_length']}: {text.digits_text(threshold, 3)}"
         ax.axvline(threshold, color=style.ICL, lw=1, ls=":", label=label, zorder=0)
 
 
-def _local_exponents(ax: Axes, verdict: dict[str, Any]) -> None:
+def _local_exponents(ax: Axes, verdict: Verdict) -> None:
     """Draw the exponent between neighbouring K, with the band that judges their mean."""
-    low, high = (annotations.number(end) for end in verdict["criteria"][0]["band"])
+    low, high = (np.nan if end is None else end for end in verdict.criteria[0].band)
     ax.axhspan(low, high, color="0.9", lw=0, zorder=0)
-    for row in verdict["details"].get("local_exponents", []):
+    for row in verdict.details.get("local_exponents", []):
         left, right = row["between"]
-        value = annotations.number(row["value"])
-        ends = [annotations.number(end) for end in row["interval"]]
+        value, ends = row["value"], row["interval"]
         ax.plot([left, right], [value, value], color=style.FIT, lw=1.2)
         if np.isfinite(ends).all():
             ax.vlines(np.sqrt(left * right), *ends, color=style.FIT, lw=0.8)

@@ -11,30 +11,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
+from icl import text
 from icl.figures import annotations, fig6c, fig6d, panels, style, times
 from icl.measurements.base import joined
+from icl.verdicts import Verdict
 
 LAYOUT = (("a", "b", "i"), ("a", "b", "c"), ("d", "e", "f"))
 PREDICTION = style.PALETTE[2]
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     figure, axes = style.new_mosaic(LAYOUT, 2, 6.2, height_ratios=(1, 1, 2.1))
     _thresholds(axes["a"], verdicts["threshold_exponent"])
     linear = verdicts["linear_ticl"]
-    options = linear["details"]["options"]
-    times.against_length(
-        axes["b"],
-        data["acquisition"],
-        linear["details"],
-        options["threshold"],
-        options["confidence"],
-    )
+    times.against_length(axes["b"], data["acquisition"], linear.details, linear.options)
     style.measured(
         axes["b"],
-        f"exponent {annotations.quote(linear, 'exponent', 3)}\n"
-        f"$R^2$ of the line {annotations.quote(linear, 'r_squared', 3)}",
+        f"exponent {text.estimate_text(linear.estimate('exponent'), 3)}\n"
+        f"$R^2$ of the line {text.estimate_text(linear.estimate('r_squared'), 3)}",
     )
     fig6c.draw_panel(axes["i"], axes["c"], data, verdicts["bimodality"])
     fig6d.draw_panel(axes["d"], data, verdicts)
@@ -54,15 +49,15 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         "a, squares, with b": joined(data, "memorisation", "capacity"),
         "f, minimal model": data["minimal_transition"],
     }
-    text = annotations.settings(shown, 2, apart)
-    style.footer(figure, text, annotations.gap(data.values(), 2))
+    setting = annotations.settings(shown, 2, apart)
+    style.footer(figure, setting, annotations.gap(data.values(), 2))
     return figure
 
 
-def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
+def _thresholds(ax: Axes, verdict: Verdict) -> None:
     """Draw K* against N, the fitted and the predicted slope, and K* with no fitted constant."""
-    details = verdict["details"]
-    rows = [row for row in details.get("by_length", ()) if row["threshold"] is not None]
+    details = verdict.details
+    rows = [row for row in details.get("by_length", ()) if np.isfinite(row["threshold"])]
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("context length $N$")
@@ -70,7 +65,7 @@ def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
     if not rows:
         style.measured(ax, "no threshold fitted")
         return
-    predicted = [row for row in details["predicted_thresholds"] if row["threshold"] is not None]
+    predicted = [row for row in details["predicted_thresholds"] if np.isfinite(row["threshold"])]
     _points(ax, rows, "o", style.ICL, "measured $K^*$")
     lengths = [row["context_length"] for row in rows + predicted]
     x = np.geomspace(min(lengths) / 1.2, max(lengths) * 1.2, 50)
@@ -79,11 +74,9 @@ def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
         ("power_law", style.FIT, "-", "fitted slope"),
         ("predicted_line", style.ALTERNATIVE_FIT, "--", r"predicted slope $1/\nu$"),
     ):
-        exponent, prefactor = (
-            annotations.number(details[name][key]) for key in ("exponent", "log_prefactor")
-        )
+        exponent, prefactor = (details[name][key] for key in ("exponent", "log_prefactor"))
         if np.isfinite(exponent) and np.isfinite(prefactor):
-            label = f"{words}: {annotations.show(exponent, 3)}"
+            label = f"{words}: {text.digits_text(exponent, 3)}"
             ax.plot(x, np.exp(prefactor) * x**exponent, dashes, color=colour, lw=1, label=label)
     if predicted:
         label = r"$t_{\mathrm{ICL}}=I_{K^*}(\infty)$, nothing fitted"
@@ -96,35 +89,22 @@ def _thresholds(ax: Axes, verdict: dict[str, Any]) -> None:
     ax.legend(loc="upper left", borderaxespad=0.1)
     style.measured(
         ax,
-        f"exponent {annotations.quote(verdict, 'exponent', 3)}\n"
-        f"less $1/\\nu$: {annotations.quote(verdict, 'difference', 2)}",
+        f"exponent {text.estimate_text(verdict.estimate('exponent'), 3)}\n"
+        f"less $1/\\nu$: {text.estimate_text(verdict.estimate('difference'), 2)}",
     )
 
 
 def _points(ax: Axes, rows: list[dict[str, Any]], marker: str, colour: str, label: str) -> None:
-    """Draw K* at each N with its interval, an end that is not known left out."""
-    x = np.array([row["context_length"] for row in rows], dtype=float)
-    y = np.array([annotations.number(row["threshold"]) for row in rows])
-    ends = np.array([[annotations.number(end) for end in row["interval"]] for row in rows])
-    ends = np.where(np.isfinite(ends), ends, y[:, None])
-    ax.errorbar(
-        x,
-        y,
-        yerr=np.abs(ends - y[:, None]).T,
-        fmt=marker,
-        ms=4,
-        capsize=2.5,
-        lw=1,
-        color=colour,
-        mfc=colour if marker == "o" else "w",
-        label=label,
-        zorder=4,
-    )
+    """Draw K* at each N with its interval."""
+    x, y = (np.array([row[key] for row in rows]) for key in ("context_length", "threshold"))
+    ends, fill = [row["interval"] for row in rows], colour if marker == "o" else "w"
+    look = {"ms": 4, "capsize": 2.5, "lw": 1, "color": colour, "mfc": fill, "zorder": 4}
+    panels.with_intervals(ax, x, y, ends, fmt=marker, label=label, **look)
 
 
-def _fractions(ax: Axes, verdict: dict[str, Any]) -> None:
+def _fractions(ax: Axes, verdict: Verdict) -> None:
     """Draw the fraction that acquires against K, on D and on D'."""
-    details = verdict["details"]
+    details = verdict.details
     kinds = (("unbalanced", "$D$", "o", style.ICL), ("balanced", "$D'$", "s", style.IWL))
     values = []
     for name, label, marker, colour in kinds:
@@ -134,13 +114,13 @@ def _fractions(ax: Axes, verdict: dict[str, Any]) -> None:
         _fraction_line(ax, rows, "fraction", "interval", marker, colour, label, shift)
     _fraction_axis(ax, values)
     judged = details.get("n_items")
-    at = "" if judged is None else f" at $K$ = {annotations.number(judged):,.0f}"
-    style.measured(ax, f"$D'$ less $D${at}\n{annotations.quote(verdict, 'difference')}")
+    at = "" if judged is None else f" at $K$ = {text.count_text(judged)}"
+    style.measured(ax, f"$D'$ less $D${at}\n{text.estimate_text(verdict.estimate('difference'))}")
 
 
-def _prediction(ax: Axes, verdict: dict[str, Any]) -> None:
+def _prediction(ax: Axes, verdict: Verdict) -> None:
     """Draw the fraction of minimal models that acquires, measured and predicted seed by seed."""
-    found = verdict["details"].get("prediction")
+    found = verdict.details.get("prediction")
     if found is None:
         _fraction_axis(ax, [])
         style.measured(ax, "minimal model: nothing predicted")
@@ -170,20 +150,10 @@ def _fraction_line(
 ) -> None:
     if not rows:
         return
-    x, y = (np.array([row[key] for row in rows], dtype=float) for key in ("n_items", value))
-    ends = np.array([row[interval] for row in rows], dtype=float)
-    ax.errorbar(
-        x * shift,
-        y,
-        yerr=np.abs(ends - y[:, None]).T,
-        fmt=marker + "-",
-        ms=4,
-        lw=1,
-        elinewidth=0.7,
-        capsize=2,
-        color=colour,
-        label=label,
-    )
+    x, y = (np.array([row[key] for row in rows]) for key in ("n_items", value))
+    look = {"ms": 4, "lw": 1, "elinewidth": 0.7, "capsize": 2, "color": colour, "label": label}
+    ends = [row[interval] for row in rows]
+    panels.with_intervals(ax, x * shift, y, ends, fmt=marker + "-", **look)
 
 
 def _fraction_axis(ax: Axes, values: list[float]) -> None:

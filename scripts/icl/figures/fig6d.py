@@ -1,23 +1,23 @@
 """Panel d of Figure 6: the ICL loss against the IWL loss after acquisition, with equation 16."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from icl.figures import annotations, style
+from icl import text
+from icl.figures import style
 from icl.measurements import losses
 from icl.measurements.base import sorted_runs, undiverged
 from icl.theory import transience
+from icl.verdicts import Verdict
 
 MOST_POINTS = 1500  # of one kind: more only thicken the file
 
 
-def draw_panel(axes: Axes, data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> None:
+def draw_panel(axes: Axes, data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> None:
     """Draw every evaluation after acquisition, and equation 16 on its two branches."""
     verdict = verdicts["loss_relation"]
-    options = verdict["details"]["options"]
+    options = verdict.options
     runs = undiverged(sorted_runs(data["loss"]))
     found = losses.branches(runs, options)
     icl, iwl = runs["icl_loss"].values, runs["iwl_loss"].values
@@ -45,8 +45,8 @@ def _thinned(values: np.ndarray) -> np.ndarray:
 
 def _law(axes: Axes, small: float) -> None:
     """Draw eq. 16 where its loss is small, and what it approximates up to where both are one."""
-    drawn = [end for line in axes.get_lines() for end in (line.get_xdata(), line.get_ydata())]
-    low = min([small / 10, 1e-3, *(values.min() for values in drawn)]) / 1.5
+    lowest = [np.min(line.get_xydata()) for line in axes.get_lines()]
+    low = min([small / 10, 1e-3, *lowest]) / 1.5
     loss = np.geomspace(low, small, 100)
     axes.plot(loss, transience.iwl_loss_after_acquisition(loss), color=style.FIT, label="eq. 16")
     axes.plot(transience.icl_loss_after_fading(loss), loss, color=style.FIT)
@@ -58,8 +58,8 @@ def _law(axes: Axes, small: float) -> None:
     axes.set_ylim(low, 12)
 
 
-def _quoted(verdict: dict[str, Any]) -> list[str]:
+def _quoted(verdict: Verdict) -> list[str]:
     return [
-        f"loss / eq. 16, ICL {name}: {annotations.quote(verdict, f'ratio_{name}')}"
+        f"loss / eq. 16, ICL {name}: {text.estimate_text(verdict.estimate(f'ratio_{name}'))}"
         for name in ("acquired", "faded")
     ]

@@ -1,17 +1,17 @@
 """Figure 7, beyond the paper: items of Zipf's ranks, from I_K(inf) to the transition."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, style
 from icl.measurements import skewed
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     found = skewed.cells(data["memorisation"], data["transition"])
     length = int(data["transition"]["context_length"].values[0])
@@ -23,7 +23,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     _transitions(axes[1], found, colours, t_icl)
     _criterion(axes[2], found, colours, t_icl)
     if np.isfinite(t_icl):
-        label = f"$t_{{\\mathrm{{ICL}}}}$, $K=\\infty$: {annotations.show(t_icl, 3)}"
+        label = f"$t_{{\\mathrm{{ICL}}}}$, $K=\\infty$: {text.digits_text(t_icl, 3)}"
         axes[0].axhspan(*ends, color="0.88", lw=0, zorder=0)
         axes[0].axhline(t_icl, color=style.ICL, lw=1, ls="--", label=label)
     low, high = axes[0].get_ylim()
@@ -37,12 +37,11 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     return figure
 
 
-def _t_icl(verdict: dict[str, Any], length: int) -> tuple[float, list[float]]:
+def _t_icl(verdict: Verdict, length: int) -> tuple[float, list[float]]:
     """Return the median t_ICL at K = infinity and this N, with its interval; NaN if unmeasured."""
-    for row in verdict["details"].get("by_length", []):
+    for row in verdict.details.get("by_length", []):
         if row["context_length"] == length:
-            ends = [annotations.number(end) for end in row["interval"]]
-            return annotations.number(row["median"]), ends
+            return row["median"], row["interval"]
     return np.nan, [np.nan, np.nan]
 
 
@@ -53,14 +52,15 @@ def _memorisation(ax: Axes, found: list[skewed.Cell]) -> None:
     for marker, value in zip("osD^vP*X" * len(values), values, strict=False):
         own = [cell for cell in measured if cell.n_items == value]
         alpha = np.array([cell.exponent for cell in own])
-        middle = np.array([np.exp(np.log(cell.i_infinity).mean()) for cell in own])
+        middle = np.array([cell.mean_integral for cell in own])
         bound = np.array([np.median(cell.tail) for cell in own])
         known = np.isfinite(bound)
         bar = np.stack([np.zeros(known.sum()), bound[known]])
         ax.errorbar(
             alpha[known], middle[known], bar, fmt="none", elinewidth=0.7, ecolor=style.NEUTRAL
         )
-        ax.plot(alpha, middle, f"{marker}-", ms=3.5, color=style.IWL, label=f"$K$ = {value:,.0f}")
+        label = f"$K$ = {text.count_text(value)}"
+        ax.plot(alpha, middle, f"{marker}-", ms=3.5, color=style.IWL, label=label)
         for x, y in zip(alpha[~known], middle[~known], strict=True):
             arrow = {"arrowstyle": "->", "color": style.IWL, "lw": 0.8}
             ax.annotate("", (x, y * 1.25), (x, y), arrowprops=arrow)
@@ -80,14 +80,8 @@ def _transitions(
         if not shown:
             continue
         items = [cell.n_items * 1.03**i for cell in shown]  # equal fractions stay visible
-        ax.plot(
-            items,
-            [cell.acquired.mean() for cell in shown],
-            "o-",
-            ms=3.5,
-            color=colour,
-            label=rf"$\alpha$ = {alpha:g}",
-        )
+        fractions, label = [cell.fraction for cell in shown], rf"$\alpha$ = {alpha:g}"
+        ax.plot(items, fractions, "o-", ms=3.5, color=colour, label=label)
         measured, _ = skewed.threshold(own)
         predicted = skewed.predicted_threshold(own, t_icl)
         lines.append(rf"$\alpha$ = {alpha:g}: {_within(measured)}; {_within(predicted)}")
@@ -106,18 +100,15 @@ def _within(threshold: float) -> str:
         return "below the grid"
     if np.isinf(threshold):
         return "above the grid"
-    return "none" if np.isnan(threshold) else annotations.show(threshold)
+    return "none" if np.isnan(threshold) else text.digits_text(threshold)
 
 
 def _criterion(ax: Axes, found: list[skewed.Cell], colours: dict[float, str], t_icl: float) -> None:
-    """Draw the fraction acquired against I_K(inf)/t_ICL: equation 12 has it rise at 1."""
+    """Draw the fraction acquired against I_K(inf)/t_ICL: by equation 12 it rises at 1."""
     both = [cell for cell in found if len(cell.i_infinity) and len(cell.acquired)]
-    right = 0
     for cell in both:
-        ratio = np.exp(np.log(cell.i_infinity).mean()) / t_icl
-        fraction = cell.acquired.mean()
-        right += bool((fraction > 0.5) == (ratio > 1))
-        ax.plot(ratio, fraction, "o", ms=4, mew=0, alpha=0.85, color=colours[cell.exponent])
+        ratio, colour = cell.mean_integral / t_icl, colours[cell.exponent]
+        ax.plot(ratio, cell.fraction, "o", ms=4, mew=0, alpha=0.85, color=colour)
     ax.axvline(1, color=style.FIT, lw=0.8, ls=":", label="eq. 12")
     ax.set_xscale("log")
     ax.set_ylim(-0.04, 1.04)
@@ -126,5 +117,6 @@ def _criterion(ax: Axes, found: list[skewed.Cell], colours: dict[float, str], t_
     ax.set_ylabel("fraction that acquires ICL")
     ax.margins(x=0.12)
     ax.legend(loc="upper left")
+    right = skewed.on_predicted_side(both, t_icl)
     told = f"{right} of {len(both)}" if np.isfinite(t_icl) and both else "none"
     style.measured(ax, f"cells on eq. 12's side:\n{told}")

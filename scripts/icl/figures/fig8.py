@@ -11,8 +11,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, panels, style
 from icl.measurements.base import joined
+from icl.verdicts import Verdict
 
 MODELS = (
     ("threshold_exponent", "one-layer transformer"),
@@ -20,17 +22,15 @@ MODELS = (
 )
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     figure, axes = style.new_figure(2, 3.0, 1, 2, sharey=True)
     for ax, (claim, title), letter in zip(axes, MODELS, "ab", strict=True):
         verdict = verdicts[claim]
-        _ratios(ax, verdict["details"].get("finite_over_infinite", ()))
-        found = verdict["details"]["estimates"].get("finite_over_infinite")
-        quoted = "not computable" if found is None else found["unit"]
-        style.measured(
-            ax, f"{title}\n{annotations.quote(verdict, 'finite_over_infinite')} {quoted}"
-        )
+        _ratios(ax, verdict.details.get("finite_over_infinite", ()))
+        where = verdict.estimate("finite_over_infinite").unit
+        quoted = text.estimate_text(verdict.estimate("finite_over_infinite"))
+        style.measured(ax, f"{title}\n{quoted} {where}")
         style.panel_label(ax, letter)
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(min(0, low), max(1.2, high))
@@ -44,25 +44,14 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
 
 
 def _ratios(ax: Axes, rows: list[dict[str, Any]]) -> None:
-    known = [row for row in rows if row["ratio"] is not None]
+    known = [row for row in rows if np.isfinite(row["ratio"])]
     lengths = sorted({row["context_length"] for row in known})
     for colour, length in zip(style.sequence_colours(len(lengths)), lengths, strict=True):
         own = [row for row in known if row["context_length"] == length]
-        x, y = (np.array([row[key] for row in own], dtype=float) for key in ("n_items", "ratio"))
-        ends = np.array([[annotations.number(end) for end in row["interval"]] for row in own])
-        ends = np.where(np.isfinite(ends), ends, y[:, None])
-        error = np.abs(ends - y[:, None]).T
-        ax.errorbar(
-            x,
-            y,
-            yerr=error,
-            fmt="o-",
-            ms=3.5,
-            lw=1,
-            capsize=2,
-            color=colour,
-            label=f"$N$ = {length}",
-        )
+        x, y = (np.array([row[key] for row in own]) for key in ("n_items", "ratio"))
+        look = {"fmt": "o-", "ms": 3.5, "lw": 1, "capsize": 2, "color": colour}
+        ends = [row["interval"] for row in own]
+        panels.with_intervals(ax, x, y, ends, label=f"$N$ = {length}", **look)
     ax.axhline(1, color=style.NEUTRAL, lw=0.7, ls=":")
     if known:
         panels.items_axis(ax, np.array([row["n_items"] for row in known], dtype=float))

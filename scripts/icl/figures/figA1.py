@@ -5,13 +5,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from icl.figures import style
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
-    """Draw the integrated t_ICL with both asymptotes, and its histogram for normal beta0.
-
-    Returns the figure.
-    """
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
+    """Draw the integrated t_ICL with both asymptotes, and its histogram for normal beta0."""
     initial = data["initial_conditions"]
     n = initial.attrs["context_length"]
     figure, (curve, histogram) = style.new_figure(2, 3.0, 1, 2)
@@ -20,8 +18,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict]) -> Figure:
     style.panel_label(curve, "a")
     style.panel_label(histogram, "b")
     attributes = initial.attrs
-    verdict = verdicts.get("exponential_beta0", {}).get("verdict")
-    judged = f"  Claim exponential_beta0: {verdict}." if verdict else ""
+    verdict = verdicts.get("exponential_beta0")
+    judged = f"  Claim exponential_beta0: {verdict.verdict}." if verdict else ""
     style.footer(
         figure,
         "Eq. 31 and 32 with $c_1 = c_2 = 1/2$, $w_0 = 0$; $t_{\\rm ICL}/N$ does not depend on N.\n"

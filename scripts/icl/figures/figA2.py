@@ -1,15 +1,15 @@
 """Figure A.2: c1, c2 and c3 of the MLP alone against time, for each K and every seed."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from icl import text
 from icl.figures import annotations, style
 from icl.measurements.memorisation import memorising_runs
+from icl.verdicts import Verdict
 
 PANELS = (
     ("c1", r"$c_1=\langle\sigma(-\phi^+)\rangle$", "log"),
@@ -18,7 +18,7 @@ PANELS = (
 )
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs, verdict = memorising_runs(data["memorisation"]), verdicts["seed_invariance"]
     figure, axes = style.new_figure(2, 3.1, 1, 3)
@@ -29,10 +29,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         ax.set_xlabel("theory time\n(learning rate × step)")
         style.panel_label(ax, letter)
     axes[1].set_ylim(0, 1.02)
-    variation = annotations.quote(verdict, "variation")
+    variation = text.estimate_text(verdict.estimate("variation"))
     style.measured(axes[2], f"variation of $I_K(\\infty)$ over\nseeds: {variation}")
-    text = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
-    legend(figure, runs, style.footer(figure, *text, room_inches=0.22))
+    setting = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
+    legend(figure, runs, style.footer(figure, *setting, room_inches=0.22))
     return figure
 
 
@@ -48,20 +48,10 @@ def curves(ax: Axes, runs: xr.Dataset, name: str) -> None:
 
 
 def legend(figure: Figure, runs: xr.Dataset, height: float) -> None:
-    """Name the colour of each K, in a row above the footer.
-
-    Args:
-        height: of the footer, as a share of the figure's.
-    """
+    """Name the colour of each K, above a footer of that share of the figure's height."""
     values = np.unique(runs["n_items"].values)
     colours = style.sequence_colours(len(values))
-    figure.legend(
-        handles=[
-            Line2D([], [], color=colour, label=f"$K$ = {value:,.0f}")
-            for colour, value in zip(colours, values, strict=True)
-        ],
-        loc="lower center",
-        bbox_to_anchor=(0.5, height),
-        ncols=min(len(values), 10),
-        borderaxespad=0.1,
-    )
+    labels = [f"$K$ = {text.count_text(value)}" for value in values]
+    named = zip(colours, labels, strict=True)
+    handles = [Line2D([], [], color=colour, label=label) for colour, label in named]
+    style.legend_above_footer(figure, handles, height)

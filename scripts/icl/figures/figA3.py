@@ -1,17 +1,16 @@
 """Figure A.3: c1(t) of the MLP alone for each K, and its integral I_K(t)."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from icl.figures import annotations, figA2, style
-from icl.measurements.memorisation import memorising_runs
+from icl.measurements.memorisation import gains_once_small, memorising_runs
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs = memorising_runs(data["memorisation"])
     figure, axes = style.new_figure(2, 3.1, 1, 2)
@@ -26,9 +25,9 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
     for ax, letter in zip(axes, "ab", strict=True):
         ax.set_xlabel("theory time (learning rate × step)")
         style.panel_label(ax, letter)
-    style.measured(axes[1], _gain(runs, verdicts["seed_invariance"]["details"]["options"]["c1"]))
-    text = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
-    figA2.legend(figure, runs, style.footer(figure, *text, room_inches=0.22))
+    style.measured(axes[1], _gain(runs, verdicts["seed_invariance"].options["c1"]))
+    setting = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
+    figA2.legend(figure, runs, style.footer(figure, *setting, room_inches=0.22))
     return figure
 
 
@@ -49,10 +48,7 @@ def _ends(ax: Axes, runs: xr.Dataset) -> None:
 
 def _gain(runs: xr.Dataset, small: float) -> str:
     """Say by how much I_K grows once c1 is small, the median over runs that get there."""
-    c1, i_k = runs["c1"].values, runs["i_k"].values
-    below = (c1 < small).argmax(axis=1)
-    there = np.flatnonzero((c1 < small).any(axis=1))
-    if not len(there):
+    gains = gains_once_small(runs, small)
+    if not len(gains):
         return f"$c_1$ stays above {small:g}"
-    gains = runs["i_recorded"].values[there] / i_k[there, below[there]] - 1
     return f"$I_K$ grows by {np.median(gains):.1%}\nafter $c_1$ < {small:g} (median)"

@@ -1,31 +1,27 @@
 """Figure A.4: the distribution of t_ICL over seeds at each N, with log-normal and normal fits."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, style, times
-from icl.measurements.base import joined
-from icl.statistics import curves
+from icl.measurements.base import acquisition_time, joined
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs, verdict = joined(data, "acquisition", "more_seeds"), verdicts["long_tail"]
-    details = verdict["details"]
-    passage = curves.acquisition_time(
-        runs["icl_accuracy"].values, runs["theory_time"].values, details["options"]["threshold"]
-    )
+    details = verdict.details
+    passage = acquisition_time(runs, verdict.options)
     lengths = runs["context_length"].values
     values = np.unique(lengths)
     columns = 2 if len(values) in (2, 4) else 3
-    rows = -(-len(values) // columns)
-    figure, axes = style.new_figure(2, 1.7 * rows + 0.8, rows, columns, squeeze=False)
+    figure, axes, shown = style.new_grid(len(values), columns, 1.7, 0.8)
     fits = {row["context_length"]: row for row in details.get("by_length", [])}
     missing = {length for length, _ in annotations.missing(runs)}
-    for ax, length in zip(axes.flat, values, strict=False):
+    for ax, length in zip(shown, values, strict=True):
         own = np.flatnonzero(lengths == length)
         times.histogram(ax, passage.time[own], passage.reached[own], fits.get(int(length)))
         censored = int((~passage.reached[own]).sum())
@@ -36,25 +32,17 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         ax.set_title(words + ")", loc="left", fontweight="bold", fontsize=7, color=colour)
     for ax in axes[:, 0]:
         ax.set_ylabel("number of seeds")
-    for ax in axes.flat[max(len(values) - columns, 0) : len(values)]:
+    for ax in shown[-columns:]:
         ax.set_xlabel(times.T_ICL)
-    for ax in axes.flat[len(values) :]:
-        ax.axis("off")
-    skewness = annotations.quote(verdict, "skewness")
-    advantage = annotations.quote(verdict, "aic_advantage")
+    skewness = text.estimate_text(verdict.estimate("skewness"))
+    advantage = text.estimate_text(verdict.estimate("aic_advantage"))
     summary = (
         rf"skewness of $t_{{\mathrm{{ICL}}}}$ over its median, all $N$: {skewness}; "
         f"ΔAIC = AIC of normal − of log-normal, least over $N$: {advantage}"
     )
     figure.suptitle(summary, fontsize=7.5)
-    text = annotations.setting(runs, 2), annotations.gap(runs, 2)
-    top = style.footer(figure, *text, room_inches=0.22)
+    setting = annotations.setting(runs, 2), annotations.gap(runs, 2)
+    top = style.footer(figure, *setting, room_inches=0.22)
     handles = {h.get_label(): h for ax in axes.flat for h in ax.get_legend_handles_labels()[0]}
-    figure.legend(
-        handles=list(handles.values()),
-        loc="lower center",
-        bbox_to_anchor=(0.5, top),
-        ncols=len(handles),
-        borderaxespad=0.1,
-    )
+    style.legend_above_footer(figure, list(handles.values()), top)
     return figure

@@ -1,31 +1,30 @@
 """Figure A.7: the last ICL accuracy against K at each N, with the logistic fits."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from icl import text
 from icl.figures import annotations, panels, style
 from icl.measurements.base import joined
+from icl.verdicts import Verdict
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs = joined(data, "thresholds", "transition")
     verdict = verdicts["threshold_exponent"]
     lengths = runs["context_length"].values
     values = np.unique(lengths)
     columns = 2 if len(values) in (2, 4) else 3
-    rows = -(-len(values) // columns)
-    figure, axes = style.new_figure(2, 1.95 * rows + 0.6, rows, columns, squeeze=False, sharey=True)
-    fits = {row["context_length"]: row for row in verdict["details"].get("by_length", ())}
-    of_fractions = verdict["details"].get("response") == "fraction_acquired"
+    figure, axes, shown = style.new_grid(len(values), columns, 1.95, 0.6, sharey=True)
+    fits = {row["context_length"]: row for row in verdict.details.get("by_length", ())}
+    of_fractions = verdict.details.get("response") == "fraction_acquired"
 
     def share(final: np.ndarray) -> float:
-        return np.mean(final > verdict["details"]["options"]["acquired_above"])
+        return np.mean(final > verdict.options["acquired_above"])
 
-    for ax, length in zip(axes.flat, values, strict=False):
+    for ax, length in zip(shown, values, strict=True):
         own = runs.isel(run=np.flatnonzero(lengths == length))
         panels.finals(ax, own, "icl_accuracy", style.ICL)
         if of_fractions:
@@ -34,8 +33,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         row = fits.get(int(length))
         words = "no transition fitted"
         if row is not None and panels.fitted(ax, row["fit"], row["interval"]):
-            low, high = (annotations.show(end, 3) for end in row["interval"])
-            words = f"$K^*$ = {annotations.show(row['threshold'], 3)} [{low}, {high}]"
+            low, high = (text.digits_text(end, 3) for end in row["interval"])
+            words = f"$K^*$ = {text.digits_text(row['threshold'], 3)} [{low}, {high}]"
         style.measured(ax, words)
         ax.set_title(f"$N$ = {length}", loc="left", fontsize=7.5, fontweight="bold")
         panels.chance(ax)
@@ -45,7 +44,5 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         axes[0, 0].set_ylim(-0.06, 1.06)  # and so that of all others
     for ax in axes[:, 0]:
         ax.set_ylabel(label)
-    for ax in axes.flat[len(values) :]:
-        ax.axis("off")
     style.footer(figure, annotations.setting(runs, 2), annotations.gap(runs, 2))
     return figure

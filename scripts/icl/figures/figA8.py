@@ -1,29 +1,28 @@
 """Figure A.8: training on D' at the K that is judged, a curve for every seed."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from icl import text
 from icl.figures import annotations, panels, style
-from icl.measurements.base import undiverged
-from icl.statistics import curves
+from icl.measurements.base import final, undiverged
+from icl.verdicts import Verdict
 
 HIGHEST_LOSS = 2 * np.log(2)  # shown: a short peak of one seed would flatten all others
 METRICS = (("icl_accuracy", "ICL accuracy"), ("train_loss", "training loss on $D'$ (nat)"))
 
 
-def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Figure:
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     everything = data["balanced"]
-    judged = verdicts["balanced_failure"]["details"].get("n_items")
+    judged = verdicts["balanced_failure"].details.get("n_items")
     n_items = float(everything["n_items"].max() if judged is None else judged)
     chosen = everything.isel(run=np.flatnonzero(everything["n_items"] == n_items))
     runs = undiverged(chosen)
-    options = verdicts["balanced_failure"]["details"]["options"]
-    acquired = curves.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
+    options = verdicts["balanced_failure"].options
+    acquired = final(runs, "icl_accuracy") > options["acquired_above"]
     figure, axes = style.new_figure(2, 3.0, 1, 2)
     for ax, (name, label), letter in zip(axes, METRICS, "ab", strict=True):
         for row in range(runs.sizes["run"]):
@@ -46,6 +45,6 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, dict[str, Any]]) -> Fi
         Line2D([], [], color=style.IWL, label=f"does not ({len(acquired) - number} seeds)"),
     ]
     axes[1].legend(handles=handles, loc="best", **style.OVER_LINES)
-    style.measured(axes[0], f"$D'$, $K$ = {n_items:,.0f}")
+    style.measured(axes[0], f"$D'$, $K$ = {text.count_text(n_items)}")
     style.footer(figure, annotations.setting(chosen, 2), annotations.gap(everything, 2))
     return figure

@@ -1,6 +1,6 @@
 """Panels that several figures have: finals against K, curves in training, fading."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl.figures import annotations, style
+from icl.measurements.base import final
 from icl.record import StopReason
-from icl.statistics import curves, fits
+from icl.statistics import fits
 
 TIME = "theory time (rate × step)"
 ACCURACY_RANGE = (0.42, 1.04)
@@ -28,16 +29,16 @@ def chance(ax: Axes) -> None:
 
 def finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
     """Show every seed's last accuracy against K, spread a little in log K."""
-    final = curves.last_value(runs[name].values)
+    last = final(runs, name)
     n_items, diverged = runs["n_items"].values, runs["stop_reason"].values == StopReason.DIVERGED
     values = np.unique(n_items)
     spread = 0.18 * np.diff(np.log(values)).min() if len(values) > 1 else 0.02
     for value in values:
         own = np.flatnonzero((n_items == value) & ~diverged)
         x = value * np.exp(style.jitter(len(own), spread))
-        ax.plot(x, final[own], "o", ms=2.6, mew=0, alpha=0.75, color=colour)
+        ax.plot(x, last[own], "o", ms=2.6, mew=0, alpha=0.75, color=colour)
     if diverged.any():
-        ax.plot(n_items[diverged], final[diverged], "x", ms=4, color=style.GAP, label="diverged")
+        ax.plot(n_items[diverged], last[diverged], "x", ms=4, color=style.GAP, label="diverged")
         ax.legend(loc="center left")
     for _, value in annotations.missing(runs):
         ax.axvline(value, color=style.GAP, lw=3, alpha=0.25, zorder=0)
@@ -66,22 +67,24 @@ def over_seeds(
     runs: xr.Dataset, name: str, of: Callable[[np.ndarray], float] = np.median
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each K and the median, or something else, over its seeds of the last accuracy."""
-    final = curves.last_value(runs[name].values)
-    kept = (runs["stop_reason"].values != StopReason.DIVERGED) & np.isfinite(final)
-    n_items, final = runs["n_items"].values[kept], final[kept]
+    last = final(runs, name)
+    kept = (runs["stop_reason"].values != StopReason.DIVERGED) & np.isfinite(last)
+    n_items, last = runs["n_items"].values[kept], last[kept]
     values = np.unique(n_items)
-    return values, np.array([of(final[n_items == value]) for value in values])
+    return values, np.array([of(last[n_items == value]) for value in values])
 
 
-def fitted(ax: Axes, fit: dict[str, Any] | None, interval: list[Any]) -> bool:
+def fitted(
+    ax: Axes, fit: dict[str, float] | None, interval: tuple[float, float] | list[float]
+) -> bool:
     """Draw a fitted logistic and the interval of its midpoint; tell whether there is one."""
-    if fit is None or fit["midpoint"] is None:
+    if fit is None or np.isnan(fit["midpoint"]):
         return False
     limits = ax.get_xlim()
-    log_items = np.linspace(*np.log10(limits), 300)
-    curve = fits.logistic(log_items, **{k: annotations.number(v) for k, v in fit.items()})
+    log_items = np.linspace(np.log10(limits[0]), np.log10(limits[1]), 300)
+    curve = fits.logistic(log_items, **fit)
     ax.plot(10**log_items, curve, color=style.FIT, lw=1)
-    low, high = (annotations.number(x) for x in interval)
+    low, high = interval
     ax.axvspan(max(low, limits[0]), min(high, limits[1]), color="0.88", lw=0, zorder=0)
     ax.set_xlim(*limits)
     return True
@@ -120,16 +123,6 @@ def rise(ax: Axes, details: dict[str, Any], quoted: str) -> None:
     style.measured(ax, f"{span}, over $t_{{\\mathrm{{ICL}}}}$\n{quoted}")
 
 
-def decay_label(value: float) -> str:
-    """Write a weight decay: 0, or as 2·10^-3."""
-    if value in (0, 1):
-        return f"{value:g}"
-    exponent = int(np.floor(np.log10(value) + 1e-9))
-    factor = value / 10**exponent
-    power = f"10^{{{exponent}}}"
-    return f"${power}$" if abs(factor - 1) < 1e-6 else f"${factor:.3g}\\times{power}$"
-
-
 def fading(
     ax: Axes,
     runs: xr.Dataset,
@@ -163,6 +156,14 @@ def fading(
     ax.legend(
         loc="upper left", ncols=2, title=title, handlelength=1.3, columnspacing=0.7, borderaxespad=0
     )
+
+
+def with_intervals(
+    ax: Axes, x: np.ndarray, y: np.ndarray, ends: Sequence[Sequence[float]], **look: Any
+) -> None:
+    """Draw values with their intervals; an end that is not known is left out."""
+    known = np.where(np.isfinite(ends), ends, y[:, None])
+    ax.errorbar(x, y, yerr=np.abs(known - y[:, None]).T, **look)
 
 
 def censored_marker(label: str) -> Line2D:

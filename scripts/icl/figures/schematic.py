@@ -1,6 +1,7 @@
 """The task and the model as a drawing (Figure 2 a)."""
 
 import json
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,8 +24,8 @@ def draw(ax: Axes, runs: xr.Dataset) -> None:
     ax.set_aspect("equal")
     items = np.random.default_rng(4).random((6, CELLS))  # patterns to tell items apart
     labels = [1, -1, -1, 1, 1, -1]
-    middle = {"ha": "center", "va": "center"}
-    text, small = {"fontsize": 7, **middle}, {"fontsize": 6.5, **middle}
+    text: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "center"}
+    small = {**text, "fontsize": 6.5}
     ax.text(2.7, 5.75, r"$K$ items with labels", **text)
     for i in range(4):
         _token(ax, 0.5 + 1.05 * i, 3.1, items[i], labels[i])
@@ -96,5 +97,5 @@ def _label(ax: Axes, x: float, y: float, label: int) -> None:
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    style_of = {"arrowstyle": "-|>", "mutation_scale": 7, "lw": 0.9, "color": "0.3"}
-    ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **style_of))
+    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 7, "lw": 0.9, "color": "0.3"}
+    ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **look))

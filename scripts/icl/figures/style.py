@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import seaborn
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl.store.files import replacing
@@ -78,13 +80,8 @@ def new_figure(
 ) -> tuple[Figure, Any]:
     """Make a themed figure as wide as one or two columns of a page, and its axes.
 
-    Returns the figure and what `Figure.subplots` returns.
-
     Args:
-        width_columns: 1 or 2.
-        height_inches: height, the footer included.
-        rows: rows of panels.
-        columns: columns of panels.
+        height_inches: the footer included.
         **subplots: what `Figure.subplots` takes (sharey, squeeze, width_ratios, ...).
     """
     apply()
@@ -92,22 +89,44 @@ def new_figure(
     return figure, figure.subplots(rows, columns, **subplots)
 
 
+def new_grid(
+    panels: int, columns: int, panel_inches: float, room_inches: float, **subplots: Any
+) -> tuple[Figure, Any, list[Axes]]:
+    """Make a figure two columns wide with so many panels, and switch the axes beyond them off.
+
+    Returns the figure, all axes (rows, columns), and those of the panels in reading order.
+
+    Args:
+        panel_inches: height of a panel.
+        room_inches: height of the footer and the rest.
+    """
+    rows = -(-panels // columns)
+    height = panel_inches * rows + room_inches
+    figure, axes = new_figure(2, height, rows, columns, squeeze=False, **subplots)
+    for ax in axes.flat[panels:]:
+        ax.axis("off")
+    return figure, axes, list(axes.flat[:panels])
+
+
 def new_mosaic(
     layout: Sequence[Sequence[str]], width_columns: int, height_inches: float, **mosaic: Any
 ) -> tuple[Figure, dict[str, Axes]]:
     """Make a themed figure whose panels have names and may span rows or columns.
 
-    Returns the figure and its axes by name.
-
     Args:
-        layout: names of panels, as `Figure.subplot_mosaic` takes them.
-        width_columns: 1 or 2.
-        height_inches: height, the footer included.
-        **mosaic: what `Figure.subplot_mosaic` takes.
+        layout: names of panels, as `Figure.subplot_mosaic` takes them, with `mosaic`.
+        height_inches: the footer included.
     """
     apply()
     figure = Figure(figsize=(COLUMN_INCHES[width_columns], height_inches), layout="constrained")
     return figure, figure.subplot_mosaic([list(row) for row in layout], **mosaic)
+
+
+def arrange(figure: Figure, **layout: Any) -> None:
+    """Change the constrained layout of a figure: `rect`, `wspace`, ..."""
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(**layout)
 
 
 def panel_label(ax: Axes, letter: str) -> None:
@@ -122,6 +141,12 @@ def panel_label(ax: Axes, letter: str) -> None:
         fontsize=10,
         va="bottom",
     )
+
+
+def note(ax: Axes, text: str, x: float, y: float, size: float = 6) -> None:
+    """Write in the panel's corner that is nearest to (x, y), shares of its width and height."""
+    across, along = "left" if x < 0.5 else "right", "bottom" if y < 0.5 else "top"
+    ax.text(x, y, text, transform=ax.transAxes, ha=across, va=along, fontsize=size)
 
 
 def measured(ax: Axes, text: str) -> None:
@@ -145,12 +170,28 @@ def footer(figure: Figure, text: str, gap: str = "", room_inches: float = 0.0) -
     lines = text.count("\n") + 1
     top = (lines + (gap.count("\n") + 1 if gap else 0) + 0.6) * height
     bottom = top + room_inches / figure.get_figheight()
-    figure.get_layout_engine().set(rect=(0, bottom, 1, 1 - bottom))
-    common = {"ha": "center", "va": "bottom", "fontsize": _FOOTER_POINTS, "linespacing": 1.3}
+    arrange(figure, rect=(0, bottom, 1, 1 - bottom))
+    common: dict[str, Any] = {
+        "ha": "center",
+        "va": "bottom",
+        "fontsize": _FOOTER_POINTS,
+        "linespacing": 1.3,
+    }
     figure.text(0.5, 0.3 * height, text, color=NEUTRAL, **common)
     if gap:
         figure.text(0.5, (lines + 0.3) * height, gap, color=GAP, fontweight="bold", **common)
     return top
+
+
+def legend_above_footer(figure: Figure, handles: Sequence[Artist], height: float) -> None:
+    """Put a legend of all panels in a row above the footer, whose share of the height is given."""
+    figure.legend(
+        handles=handles,
+        loc="lower center",
+        bbox_to_anchor=(0.5, height),
+        ncols=min(len(handles), 10),
+        borderaxespad=0.1,
+    )
 
 
 def sequence_colours(n: int) -> list[str]:
@@ -186,8 +227,6 @@ def save(
     """Write a figure as PDF and PNG; equal figures give equal bytes (no date is written).
 
     Args:
-        pdf_path: vector version.
-        png_path: raster version.
         metadata: text to embed; Title, Author, Subject and Keywords go into both files, other keys
             into the PNG alone (PDF knows no others).
     """

@@ -8,25 +8,23 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
+from icl import text
 from icl.figures import annotations, panels, style
-from icl.statistics import curves
+from icl.measurements.base import acquisition_time
 
 T_ICL = r"$t_{\mathrm{ICL}}$ (learning rate × step)"
 
 
 def against_length(
-    ax: Axes, runs: xr.Dataset, details: dict[str, Any], threshold: float, level: float
+    ax: Axes, runs: xr.Dataset, details: dict[str, Any], options: dict[str, Any]
 ) -> None:
     """Draw every seed's t_ICL against N, the medians, the straight line and the power law.
 
     Args:
         details: `by_length`, `line` and `power_law` of linear_ticl, or nothing.
-        threshold: of acquisition.
-        level: of the medians' intervals.
+        options: of linear_ticl.
     """
-    passage = curves.acquisition_time(
-        runs["icl_accuracy"].values, runs["theory_time"].values, threshold
-    )
+    passage = acquisition_time(runs, options)
     lengths = runs["context_length"].values
     values = np.unique(lengths)
     spread = 0.16 * np.diff(values).min() if len(values) > 1 else 1.0
@@ -46,7 +44,7 @@ def against_length(
         handles.append(panels.censored_marker(label))
     ax.set_xlim(0, values[-1] * 1.08)
     ax.set_ylim(0, np.nanmax(passage.time) * 1.05)
-    _medians_and_fits(ax, details, level)
+    _medians_and_fits(ax, details, options["confidence"])
     for length, _ in annotations.missing(runs):
         ax.axvline(length, color=style.GAP, lw=3, alpha=0.25, zorder=0)
     ax.set_xlabel("context length $N$")
@@ -64,8 +62,8 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
     rows = details.get("by_length")
     if rows is None:
         return
-    median = np.array([annotations.number(row["median"]) for row in rows])
-    ends = np.array([[annotations.number(x) for x in row["interval"]] for row in rows])
+    median = np.array([row["median"] for row in rows])
+    ends = np.array([row["interval"] for row in rows])
     shown = np.isfinite(median)
     top = ax.get_ylim()[1]
     error = np.abs(np.clip(ends, 0, top) - np.clip(median, 0, top)[:, None]).T
@@ -82,21 +80,14 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
         label=f"median, {level:.0%} interval",
         zorder=4,
     )
-    slope, intercept, exponent, log_prefactor = (
-        annotations.number(details[kind][key])
-        for kind, key in (
-            ("line", "slope"),
-            ("line", "intercept"),
-            ("power_law", "exponent"),
-            ("power_law", "log_prefactor"),
-        )
-    )
+    slope, intercept = details["line"]["slope"], details["line"]["intercept"]
+    exponent, log_prefactor = (details["power_law"][key] for key in ("exponent", "log_prefactor"))
     if not np.isfinite(slope):
         return
     x = np.linspace(ax.get_xlim()[0] + 1e-9, ax.get_xlim()[1], 200)
     sign = "+" if intercept >= 0 else "−"
     equation = (
-        f"{annotations.show(slope)} $N$ {sign} {annotations.show(abs(intercept), most_places=2)}"
+        f"{text.digits_text(slope)} $N$ {sign} {text.digits_text(abs(intercept), most_places=2)}"
     )
     ax.plot(x, slope * x + intercept, color=style.FIT, lw=1, label=f"straight line: {equation}")
     ax.plot(
@@ -128,16 +119,16 @@ def histogram(
     top = top or np.nanmax(times) * 1.1 or 1.0
     ax.set_xlim(0, top)
     edges = np.linspace(0, top, 16)
-    counts, *_ = ax.hist(events, bins=edges, color=style.ICL, alpha=0.45, lw=0)
-    ax.set_ylim(0, 1.5 * max(counts.max(), 1))  # room for the numbers
+    counts, *_ = ax.hist(events, bins=edges.tolist(), color=style.ICL, alpha=0.45, lw=0)
+    ax.set_ylim(0, 1.5 * max(np.max(counts), 1))  # room for the numbers
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    marks = {"ls": "", "mew": 0.7, "clip_on": False, "transform": ax.get_xaxis_transform()}
-    # A mark that may leave the axes must not move them: an empty one would, to nowhere.
-    marks["in_layout"] = False
+    # Marks may leave the axes and must not move them: an empty one would move them to nowhere.
+    marks: dict[str, Any] = {"ls": "", "mew": 0.7, "clip_on": False, "in_layout": False}
+    marks["transform"] = ax.get_xaxis_transform()
     zero = np.zeros(len(times))
     ax.plot(events, zero[reached], marker="|", ms=7, color=style.ICL, label="a seed", **marks)
     if not reached.all():
-        own = {"marker": ">", "ms": 4, "mfc": "w", "color": style.GAP}
+        own: dict[str, Any] = {"marker": ">", "ms": 4, "mfc": "w", "color": style.GAP}
         label = "a seed not acquired by then"
         ax.plot(times[~reached], zero[~reached] + 0.04, label=label, **own, **marks)
     if fit is not None:
@@ -145,27 +136,20 @@ def histogram(
 
 
 def _fits(ax: Axes, fit: dict[str, Any], x: np.ndarray, scale: float) -> None:
-    normal = {key: annotations.number(value) for key, value in fit["normal"].items()}
-    log_normal = {key: annotations.number(value) for key, value in fit["log_normal"].items()}
-    curves = (
-        (
-            stats.lognorm(log_normal["log_sd"], scale=np.exp(log_normal["log_mean"])),
-            "log-normal",
-            style.FIT,
-            "-",
-        ),
+    normal, log_normal = fit["normal"], fit["log_normal"]
+    spread, scale_of = log_normal["log_sd"], np.exp(log_normal["log_mean"])
+    densities = (
+        (stats.lognorm(spread, scale=scale_of), "log-normal", style.FIT, "-"),
         (stats.norm(normal["mean"], normal["sd"]), "normal", style.ALTERNATIVE_FIT, "--"),
     )
-    for distribution, label, colour, dashes in curves:
+    for distribution, label, colour, dashes in densities:
         ax.plot(x, scale * distribution.pdf(x), color=colour, lw=1, ls=dashes, label=label)
-    low, high = (annotations.show(end) for end in fit["aic_advantage_interval"])
-    ax.text(
+    low, high = (text.digits_text(end) for end in fit["aic_advantage_interval"])
+    style.note(
+        ax,
+        f"skewness {text.digits_text(fit['skewness'], most_places=2)}\n"
+        f"ΔAIC {text.digits_text(fit['aic_advantage'])} [{low}, {high}]",
         0.98,
         0.97,
-        f"skewness {annotations.show(fit['skewness'], most_places=2)}\n"
-        f"ΔAIC {annotations.show(fit['aic_advantage'])} [{low}, {high}]",
-        transform=ax.transAxes,
-        ha="right",
-        va="top",
-        fontsize=6.5,
+        6.5,
     )

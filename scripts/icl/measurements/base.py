@@ -13,6 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from icl.job import SETTINGS, Stop
 from icl.record import StopReason, passing
 from icl.statistics import curves
+from icl.verdicts import UNKNOWN as UNKNOWN  # for all measurements
+from icl.verdicts import Estimate as Estimate
 
 
 class NotComputableError(Exception):
@@ -37,21 +39,6 @@ def statistic(
     """
     del roles, quantities, options, optional  # for the reader of the source, and for `declarations`
     return lambda function: function
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its interval."""
-
-    value: float  # NaN where it could not be computed
-    low: float
-    high: float
-    unit: str = ""  # in words; "" for a pure number
-    failed: int = 0  # bootstrap resamples without a value, which count against both ends
-    test: bool = False  # whether it is the p of a test, which has no interval
-
-
-UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -168,6 +155,11 @@ def acquisition_time(runs: xr.Dataset, options: Mapping[str, Any]) -> curves.Pas
     """Find when each run acquires ICL, its t_ICL in theory time, by the option `threshold`."""
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
     return curves.acquisition_time(accuracy, clock, options["threshold"])
+
+
+def final(runs: xr.Dataset, name: str) -> np.ndarray:
+    """Take each run's last value of a metric, NaN if it has none: (R,)."""
+    return curves.last_value(runs[name].values)
 
 
 def stopped(dataset: xr.Dataset) -> np.ndarray:

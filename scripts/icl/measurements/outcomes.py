@@ -1,5 +1,6 @@
 """Measure whether runs acquire ICL at all: near K*, on D' and at the saddle of D'."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from icl.measurements.base import (
     acquisition_time,
     count_diverged,
     estimate,
+    infinite_only,
     require_unstopped,
     sorted_runs,
     statistic,
     undiverged,
 )
 from icl.statistics import curves, hypotheses
+from icl.theory.memorisation import MemorisationRecord
 
 
 def acquired_share(runs: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, ...]:
@@ -46,6 +49,58 @@ def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, A
         }
         for value, count, number in zip(values, counts, acquired, strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class Race:
+    """I_K(t) of the MLP alone, and when it has each seed acquire ICL."""
+
+    n_items: float  # K of the MLP alone
+    curves: list[tuple[np.ndarray, np.ndarray]]  # theory time and I_K of each seed
+    total: float  # I_K at the end of the records, mean over seeds
+    seeds: int  # run at K = infinity
+    t_icl: np.ndarray  # (S,) there, ascending, of those that acquire ICL
+    predicted: np.ndarray  # (S,) the time at which I_K equals that, infinite if it never does
+
+
+def predicted_race(
+    memorisation: xr.Dataset,
+    acquisition: xr.Dataset,
+    n_items: float,
+    length: int,
+    budget: float,
+    options: dict[str, Any],
+) -> Race:
+    """Predict when seeds acquire ICL at one N and K, by I_K(t) = t_ICL(K = infinity) (eq. 10).
+
+    I_K is that of the MLP alone at the nearest K that was run; its first seed predicts.
+
+    Args:
+        budget: the theory time at which the curves end.
+    """
+    alone = undiverged(memorisation)
+    values = np.unique(alone["n_items"].values)
+    nearest = values[np.abs(np.log(values / n_items)).argmin()]
+    records, drawn = [], []
+    for row in np.flatnonzero(alone["n_items"].values == nearest):
+        time, c1 = alone["theory_time"].values[row], alone["c1"].values[row]
+        seen = np.isfinite(time) & np.isfinite(c1)
+        records.append(MemorisationRecord(time[seen], np.clip(c1[seen], 0, 1)))
+        clock = np.linspace(0, min(budget, time[seen][-1]), 200)
+        drawn.append((clock, records[-1].integral(clock)))
+    totals = [float(record.integral(record.time[-1])) for record in records]
+    infinite = infinite_only(undiverged(acquisition))
+    own = infinite.isel(run=np.flatnonzero(infinite["context_length"] == length))
+    passage = acquisition_time(own, options)
+    t_icl = np.sort(passage.time[passage.reached])
+    return Race(
+        n_items=float(nearest),
+        curves=drawn,
+        total=float(np.mean(totals)),
+        seeds=own.sizes["run"],
+        t_icl=t_icl,
+        predicted=records[0].acquisition_time(t_icl, beyond="inf"),
+    )
 
 
 @statistic(

@@ -23,6 +23,16 @@ class Cell:
     tail: np.ndarray  # (S,) the bound on what those leave out; infinite where none is known
     acquired: np.ndarray  # (R,) whether each transformer ended with ICL
 
+    @property
+    def mean_integral(self) -> float:
+        """The geometric mean of I_K(inf) over seeds."""
+        return float(np.exp(np.log(self.i_infinity).mean()))
+
+    @property
+    def fraction(self) -> float:
+        """The fraction of transformers that acquired ICL."""
+        return float(self.acquired.mean())
+
 
 def cells(memorisation: xr.Dataset, transition: xr.Dataset) -> list[Cell]:
     """Arrange runs of the MLP alone, and of the transformer at one N, by alpha and K, ordered."""
@@ -57,7 +67,7 @@ def threshold(found: list[Cell]) -> tuple[float, tuple[float, float]]:
     items = np.array([cell.n_items for cell in found])
     if len(items) < 3:
         return np.nan, (np.nan, np.nan)
-    fraction = np.array([cell.acquired.mean() for cell in found])
+    fraction = np.array([cell.fraction for cell in found])
     weights = np.array([len(cell.acquired) for cell in found], dtype=float)
     fit = fits.fit_logistic(np.log10(items), fraction[None], weights, 0.0, (1.0, 1.0))
     middle = float(10 ** fit.midpoint[0])
@@ -76,7 +86,7 @@ def predicted_threshold(found: list[Cell], t_icl: float) -> float:
     if not found or not np.isfinite(t_icl):
         return np.nan
     items = np.array([cell.n_items for cell in found])
-    measured = np.array([np.exp(np.log(cell.i_infinity).mean()) for cell in found])
+    measured = np.array([cell.mean_integral for cell in found])
     if t_icl < measured[0]:
         return 0.0
     if t_icl > measured.max():
@@ -84,3 +94,8 @@ def predicted_threshold(found: list[Cell], t_icl: float) -> float:
     if (np.diff(measured) <= 0).any():
         return np.nan
     return float(10 ** critical_diversity(np.log([t_icl]), items, np.log([measured]))[0])
+
+
+def on_predicted_side(found: list[Cell], t_icl: float) -> int:
+    """Count the cells where most runs acquire ICL if and only if I_K(inf) > t_ICL (eq. 12)."""
+    return sum((cell.fraction > 0.5) == (cell.mean_integral > t_icl) for cell in found)

@@ -1,7 +1,7 @@
 """Captions: what workflow/report/<figure>.rst says, its numbers filled in from files.
 
 A caption is a jinja2 template in reStructuredText. It may use `preset`, `quote(claim, quantity)`
-(the estimate with its interval), `verdict(claim)`, `claims` (the entries of claims.json by id),
+(the estimate with its interval), `verdict(claim)`, `claims` (the verdicts by id),
 `figure` (its entry of config/claims.yaml) and `data` (a role's dataset). Below what the template
 says stand, for every figure, the verdicts that it quotes and the data that it is drawn from.
 """
@@ -18,8 +18,9 @@ import xarray as xr
 from icl import text
 from icl.figures import annotations
 from icl.theory import datasets
+from icl.verdicts import Verdict
 
-Verdicts = Mapping[str, Mapping[str, Any]]
+Verdicts = Mapping[str, Verdict]
 
 
 def render(
@@ -53,9 +54,9 @@ def render(
         figure=figure,
         data=data,
         claims=verdicts,
-        verdict=lambda claim: verdicts[claim]["verdict"],
-        quote=lambda claim, quantity, digits=3: annotations.quote(
-            verdicts[claim], quantity, digits
+        verdict=lambda claim: verdicts[claim].verdict,
+        quote=lambda claim, quantity, digits=3: text.estimate_text(
+            verdicts[claim].estimate(quantity), digits
         ),
         # As Snakemake itself gives them to captions.
         snakemake=SimpleNamespace(
@@ -71,21 +72,21 @@ def render(
     return "\n\n".join(parts) + "\n"
 
 
-def _judged(verdict: Mapping[str, Any]) -> str:
+def _judged(verdict: Verdict) -> str:
     """Return a list item: a claim's verdict, and each criterion with its interval and band."""
     criteria = "; ".join(
-        f"{escape(criterion['quantity'])} {escape(text.measured_text(criterion))}, "
-        f"band {escape(text.band_text(criterion['band']))}"
-        for criterion in verdict["criteria"]
+        f"{escape(criterion.quantity)} {escape(text.measured_text(criterion.estimate))}, "
+        f"band {escape(text.band_text(criterion.band))}"
+        for criterion in verdict.criteria
     )
     counts = ""
-    if verdict["replicates"]:
+    if verdict.replicates:
         counts = (
-            f" {verdict['replicates']:d} replicates, {verdict['censored']:d} censored, "
-            f"{verdict['diverged']:d} diverged."
+            f" {verdict.replicates:d} replicates, {verdict.censored:d} censored, "
+            f"{verdict.diverged:d} diverged."
         )
     tries = f" ({said})" if (said := text.tries_text(verdict)) else ""
-    claim, found = code(verdict["id"]), escape(verdict["verdict"])
+    claim, found = code(verdict.id), escape(verdict.verdict)
     return f"- {claim}, *{found}*{tries}: {criteria}.{counts}"
 
 

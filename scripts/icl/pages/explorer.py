@@ -13,6 +13,7 @@ import numpy as np
 import plotly.offline
 import xarray as xr
 
+from icl import text
 from icl.figures import style
 from icl.models import MODELS
 from icl.record import StopReason
@@ -47,8 +48,8 @@ def page(template: str, datasets: Mapping[str, xr.Dataset], size: str) -> str:
         "colours": style.sequence_colours(COLOURS),
         "experiments": [describe(dataset, points) for dataset in datasets.values()],
     }
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return template.replace("@PLOTLY@", plotly.offline.get_plotlyjs()).replace("@DATA@", text)
+    written = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return template.replace("@PLOTLY@", plotly.offline.get_plotlyjs()).replace("@DATA@", written)
 
 
 def curves_of(dataset: xr.Dataset) -> list[str]:
@@ -151,18 +152,10 @@ def _choices(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
             continue
         out[name] = {
             "title": titles.get(name, name.replace("_", " ")),
-            "values": [_label(value) for value in values.tolist()],
+            "values": [text.number_text(value) for value in values.tolist()],
             "of_run": of_run.tolist(),
         }
     return out
-
-
-def _label(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if np.isinf(value):
-        return "∞"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
 
 
 def _jobs_of_runs(dataset: xr.Dataset) -> tuple[list[list[str]], list[int]]:

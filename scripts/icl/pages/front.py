@@ -17,7 +17,7 @@ import xarray as xr
 from markupsafe import Markup
 
 from icl import text
-from icl.figures import annotations
+from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Criterion, Verdict
 
 PIXELS_PER_INCH = 125  # at which figures are shown; files have more
 FILE_PIXELS_PER_INCH = 250  # of icl.figures.style
@@ -44,15 +44,15 @@ def render(template: str, **content: Any) -> str:
         "band": text.band_text,
         "number": text.number_text,
         "tries": text.tries_text,
-        "hours": hours,
+        "hours": text.duration_text,
         "breakable": breakable,
     }
     return environment.from_string(template).render(**content)
 
 
-def measured(criterion: Mapping[str, Any]) -> str:
+def measured(criterion: Criterion) -> str:
     """Write an estimate whose value and interval stay in one line, whatever its unit."""
-    numbers, bracket, unit = text.measured_text(criterion).partition("]")
+    numbers, bracket, unit = text.measured_text(criterion.estimate).partition("]")
     return numbers.replace(" ", "\N{NO-BREAK SPACE}") + bracket + unit
 
 
@@ -91,14 +91,13 @@ def picture(path: str | Path) -> dict[str, Any]:
     }
 
 
-def interval_drawing(criterion: Mapping[str, Any]) -> Markup:
+def interval_drawing(criterion: Criterion) -> Markup:
     """Draw an estimate with its interval over its band, as SVG; nothing if it has no value.
 
     The band is shaded; an end without a limit, and an interval without an end, reach the margin.
     """
-    value = annotations.number(criterion["value"])
-    low, high = map(annotations.number, criterion["interval"])
-    lowest, highest = criterion["band"]
+    value, low, high = (getattr(criterion.estimate, name) for name in ("value", "low", "high"))
+    lowest, highest = criterion.band
     marks = [x for x in (value, low, high, lowest, highest) if x is not None and math.isfinite(x)]
     if not math.isfinite(value) or not marks:
         return Markup("")
@@ -118,8 +117,8 @@ def interval_drawing(criterion: Mapping[str, Any]) -> Markup:
         '<title>{title}</title><rect class="band" x="{x}" y="1" width="{bw}" height="{bh}"/>'
         '<line x1="{a}" x2="{b}" y1="{m}" y2="{m}"/><circle cx="{c}" cy="{m}" r="3.6"/></svg>'
     ).format(
-        kind=criterion["verdict"].replace(" ", "-"),
-        title=f"{text.measured_text(criterion)}; band: {text.band_text(criterion['band'])}",
+        kind=criterion.verdict.replace(" ", "-"),
+        title=f"{text.measured_text(criterion.estimate)}; band: {text.band_text(criterion.band)}",
         w=width,
         h=height,
         bh=height - 2,
@@ -139,12 +138,12 @@ def experiment_row(dataset: xr.Dataset) -> dict[str, Any]:
     return {
         "name": dataset.attrs["experiment"],
         "title": dataset.attrs["title"].partition(": ")[2],
-        "context_length": annotations.values_text(dataset["context_length"].values),
-        "n_items": annotations.values_text(dataset["n_items"].values),
+        "context_length": text.counts_text(dataset["context_length"].values),
+        "n_items": text.counts_text(dataset["n_items"].values),
         "runs": dataset.sizes["run"],
         "jobs": len(jobs),
         "missing": len(json.loads(dataset.attrs["missing_blocks"])),
-        "steps": annotations.values_text(np.array([job["steps"] for job in jobs], dtype=float)),
+        "steps": text.counts_text(np.array([job["steps"] for job in jobs], dtype=float)),
         "stop": ", ".join(sorted({job["stop"]["when"] for job in jobs})),
         "seconds": sum(run.get("wall_seconds", 0.0) for run in runs),
         "device": ", ".join(sorted({str(run.get("device", "unknown")) for run in runs})),
@@ -197,15 +196,8 @@ def _memory(record: Mapping[str, str]) -> float:
         return 0.0
 
 
-def hours(seconds: float) -> str:
-    """Write a duration: 12 s, 3.4 min, 5.6 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def tally(verdicts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def tally(verdicts: Iterable[Verdict]) -> dict[str, int]:
     """Count claims by verdict."""
-    found = [verdict["verdict"] for verdict in verdicts]
-    kinds = (text.REPRODUCED, text.UNDECIDED, text.NOT_REPRODUCED)
+    found = [verdict.verdict for verdict in verdicts]
+    kinds = (REPRODUCED, UNDECIDED, NOT_REPRODUCED)
     return {kind: found.count(kind) for kind in kinds}

@@ -18,6 +18,7 @@ from scipy.stats import binomtest
 
 from icl import claims
 from icl.job import SETTINGS
+from icl.verdicts import restored
 
 FACTORS = (1, 2, 4, 8)  # times as many seeds as now
 WANTED = 0.95
@@ -93,7 +94,7 @@ def power(
     Args:
         runs: fresh runs for each number of seeds.
     """
-    now = claims.evaluate(claim, claim_id, data, preset)["verdict"]
+    now = claims.evaluate(claim, claim_id, data, preset).verdict
     quick = {**claim, "options": {**claim["options"], **TESTED}}
     digest = hashlib.sha256(claim_id.encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest[:8]))
@@ -104,7 +105,7 @@ def power(
     shares, needed = {}, inf
     for factor in FACTORS:
         judged = Counter(
-            claims.evaluate(quick, claim_id, redraw(data, factor, generator), preset)["verdict"]
+            claims.evaluate(quick, claim_id, redraw(data, factor, generator), preset).verdict
             for _ in range(runs)
         )
         shares[factor] = {verdict: count / runs for verdict, count in sorted(judged.items())}
@@ -130,8 +131,8 @@ def table(measured: Iterable[Mapping[str, Any]]) -> str:
     ]
     for entry in measured:
         low, high = entry["interval"]
-        needed = entry["needed"]
-        if needed == "infinity":
+        needed = restored(entry["needed"])
+        if needed == inf:
             needed = f"more than {FACTORS[-1] * entry['seeds']}"
         lines.append(
             f"| {entry['claim']} | {entry['verdict']} | {entry['repeats']:.2f} "

@@ -1,0 +1,81 @@
+"""The verdicts as a Markdown table with a paragraph for each claim: claims.md."""
+
+from icl.text import band_text, measured_text, number_text, tries_text
+from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Verdict
+
+_WITHIN = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided"}
+
+
+def markdown(verdicts: list[Verdict]) -> str:
+    """Write the verdicts for readers: a table, then a paragraph for each claim."""
+    presets = ", ".join(sorted({verdict.preset for verdict in verdicts}))
+    lines = [
+        f"# Claims, measured at size {presets}",
+        "",
+        "A claim is *reproduced* only if the whole interval of each of its quantities lies in its "
+        "band, *not reproduced* if one lies wholly outside, else *undecided*. The bands are ours, "
+        "and were fixed before the runs.",
+        "",
+        *_on_tries(verdicts),
+        "| claim | verdict | quantity | measured [interval] | band | within it | paper |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for verdict in verdicts:
+        for row, criterion in enumerate(verdict.criteria):
+            name = whole = paper = ""
+            if row == 0:
+                name, paper = verdict.id, number_text(verdict.paper_value)
+                whole = ", ".join(filter(None, [f"**{verdict.verdict}**", tries_text(verdict)]))
+            cells = [name, whole, criterion.quantity, measured_text(criterion.estimate)]
+            cells += [band_text(criterion.band), _WITHIN[criterion.verdict], paper]
+            lines.append(f"| {' | '.join(cells)} |")
+    for verdict in verdicts:
+        lines += ["", f"## {verdict.id}: {verdict.verdict}", "", *_paragraphs(verdict)]
+    return "\n".join(lines) + "\n"
+
+
+def _on_tries(verdicts: list[Verdict]) -> list[str]:
+    if not any(map(tries_text, verdicts)):
+        return []
+    return [
+        "*Try 2* beside a verdict: one complete run of this size did not reproduce the claim, and "
+        "this verdict is of new runs; docs/regime.md says what was changed before them.",
+        "",
+    ]
+
+
+def _paragraphs(verdict: Verdict) -> list[str]:
+    options = verdict.options
+    lines = [f"{verdict.statement} (paper: {verdict.source})", ""]
+    if tries := tries_text(verdict):
+        text = f"This is {tries} at this size: docs/regime.md says what was changed before it."
+        lines += [text, ""]
+    for criterion in verdict.criteria:
+        failed = verdict.estimate(criterion.quantity).failed
+        note = f"; {failed} of {options['resamples']} resamples failed" if failed else ""
+        lines.append(
+            f"- **{criterion.quantity}**: {criterion.description}. "
+            f"{measured_text(criterion.estimate)}; band: {band_text(criterion.band)}{note}."
+        )
+    judged = {criterion.quantity for criterion in verdict.criteria}
+    for quantity, found in verdict.estimates.items():
+        if quantity not in judged:
+            lines.append(f"- {quantity} (not judged): {measured_text(found)}.")
+    if verdict.replicates:
+        resamples = options.get("resamples")
+        drawn = f" from {resamples} resamples of the seeds" if resamples else ""
+        lines += [
+            "",
+            f"{verdict.replicates} replicates, {verdict.censored} censored, "
+            f"{verdict.diverged} diverged; intervals at {options['confidence']:.0%}{drawn}.",
+        ]
+    if verdict.missing_blocks:
+        lines += ["", f"Missing blocks: {', '.join(verdict.missing_blocks)}."]
+    if verdict.reason:
+        lines += ["", f"Why not decided: {verdict.reason}."]
+    for note in verdict.notes:
+        lines += ["", f"Note: {note}."]
+    digests = ", ".join(
+        f"{name} {digest[:12]}" for name, digest in sorted(verdict.data_digests.items())
+    )
+    return [*lines, "", f"Data: {digests or 'none'}. Bands and options: {verdict.band_digest}."]
