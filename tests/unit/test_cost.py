@@ -4,10 +4,9 @@ from dataclasses import replace
 from math import inf
 
 import pytest
+from example_jobs import CASES, job, make_job
 from icl.experiment.cost import cost, largest
 from icl.planning import gpu
-from test_config import job
-from test_models import CASES, make_job
 
 
 def test_one_layer():

@@ -2,11 +2,10 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 import torch
-import yaml
+from committed import CLAIMS
 from icl import claims
 from icl.claims import REPRODUCED
 from icl.engine import steps, training
@@ -14,7 +13,6 @@ from icl.experiment.grid import expand
 from icl.models.one_layer import network as one_layer
 from icl.store import artifacts
 
-CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config/claims.yaml").read_text())["claims"]
 SETTINGS = {
     "model": {
         "name": "one_layer",

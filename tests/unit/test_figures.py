@@ -1,20 +1,17 @@
 import functools
 import hashlib
 import json
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import synthetic
 import synthetic_outcomes
-import yaml
+from committed import CONFIG
+from drawing import points, texts
 from icl import claims, figures
 from icl.figures import annotations, panels, style
 
-CONFIG = yaml.safe_load(
-    (Path(__file__).parents[2] / "config/claims.yaml").read_text(encoding="utf-8")
-)
 FIGURES = ["fig2", "fig6", "figA4"]
 
 
@@ -55,19 +52,6 @@ def drawn(name, data=None):
     figure = figures.load(name).draw(all_data, verdicts)
     figure.draw_without_rendering()
     return figure, verdicts
-
-
-def texts(figure):
-    """Everything written on a figure, spaces made plain."""
-    found = [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]
-    return " | ".join(found).replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ")
-
-
-def points(figure, marker, *panels):
-    """Count the markers of one kind on a figure or on some of its panels, legends aside."""
-    axes = [figure.axes[panel] for panel in panels] if panels else figure.axes
-    lines = [line for ax in axes for line in ax.get_lines() if line.get_marker() == marker]
-    return sum(len(line.get_xdata()) for line in lines)
 
 
 def data_for(name, **kwargs):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import synthetic
 import synthetic_kinetics as made
+from committed import CONFIG, evaluate
+from drawing import points, texts
 from icl import figures
 from icl.figures import annotations, fig6d, style
-from test_figures import points, texts
-from test_kinetics_claims import CONFIG, capacity, evaluate
 
 FIGURES = ["fig5", "fig7", "figA2", "figA3"]
 
@@ -24,7 +24,7 @@ def verdicts_of(data, by_length=True):
     found = {
         "memorisation_exponent": evaluate("memorisation_exponent", data),
         "seed_invariance": evaluate("seed_invariance", data),
-        "not_capacity": evaluate("not_capacity", {**capacity(), **data}),
+        "not_capacity": evaluate("not_capacity", {**made.capacity(), **data}),
     }
     row = {"context_length": 64, "median": 150.0, "interval": [140.0, 170.0]}
     found["linear_ticl"] = {"details": {"by_length": [row] if by_length else []}}
