@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from icl.engine import training
+from icl.experiment.grid import expand
 from icl.statistics import curves
 
 SEEDS = {"first": 60200, "count": 8}  # of no claim
@@ -53,7 +54,7 @@ def main() -> None:
             "grid": grid,
         }
         medians = []
-        for job in grid.expand(preset["defaults"], experiment):
+        for job in expand(preset["defaults"], experiment):
             record = training.train(job)
             time = np.tile(rate * record.steps, (len(job.seeds), 1))
             found = curves.acquisition_time(record.metrics["icl_accuracy"], time, level)

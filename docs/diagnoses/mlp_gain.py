@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from icl.engine import training
+from icl.experiment.grid import expand
 from icl.models import fast
 from icl.models.layers import MLP, mlp, mlp_outputs
 from icl.models.one_layer import fast as fused_one_layer
@@ -109,7 +110,7 @@ def main() -> None:
         experiment = {**acquisition, "seeds": seeds, "block_size": n, "grid": grid}
         resamples = np.random.default_rng(0).integers(n, size=(5000, n))
         level = curves.expanded_level(0.95, n)
-        jobs = grid.expand(preset["defaults"], experiment)
+        jobs = expand(preset["defaults"], experiment)
         times, gains = zip(*(measure(job, away) for job in jobs), strict=True)
         logs = np.log2(times)  # (N, R); N doubles
         cells = [str(n), *(f"{2**mean:.0f}" for mean in logs.mean(1))]

@@ -225,3 +225,28 @@ def skewed(*, alphas=(0.0, 0.5, 1.0), items=(500, 1000, 2000), t_icl=100.0, seed
 def _joined(parts, experiment):
     joined = xr.concat(parts, dim="run", combine_attrs="override")
     return joined.assign_attrs(experiment=experiment)
+
+
+def alone(**kwargs):
+    return {"memorisation": memorisation(**kwargs)}
+
+
+def capacity(threshold=1000, **kwargs):
+    return {
+        "memorisation": memorisation(**kwargs),
+        "capacity": memorisation(experiment="capacity", items=(9000,), seeds=4, **kwargs),
+        "transition": synthetic.transition(threshold=threshold, width=0.1),
+    }
+
+
+# For each claim data that reproduce it.
+CASES = {
+    "memorisation_exponent": alone,
+    "not_capacity": capacity,
+    "seed_invariance": lambda: alone(shared=0.0),
+    "loss_relation": lambda: {"loss": losses()},
+    "iwl_slowdown": minimal_and_alone,
+    "lambert_tracking": lambda: {"minimal": tracking()},
+    "independence": minimal_and_alone,
+    "order_parameters": lambda: {"order_parameters": heads()},
+}

@@ -8,23 +8,10 @@ import subprocess
 import numpy as np
 import pytest
 import xarray as xr
+from example_jobs import DEFAULTS, experiment, job_and_record
 from icl.experiment.grid import expand
 from icl.job import SETTINGS
-from icl.models.metrics import METRICS
-from icl.record import Record, StopReason
 from icl.store import artifacts, files
-from test_config import DEFAULTS, experiment
-
-
-def job_and_record(n_items=16, context_length=4, every=10):
-    grid = {"context_length": context_length, "n_items": n_items, "evaluation": {"every": every}}
-    job = expand(DEFAULTS, experiment(grid))[0]
-    steps = np.asarray(job.evaluation.at(job.steps))
-    random = np.random.default_rng(n_items if isinstance(n_items, int) else 0)
-    metrics = {name: random.random((2, len(steps))) for name in METRICS}
-    metrics["icl_accuracy"][1, 3:] = np.nan
-    reason = np.asarray([StopReason.LAST_STEP, StopReason.ACQUIRED], dtype=np.int8)
-    return job, Record(steps, metrics, np.asarray([100, 2 * every]), reason)
 
 
 @pytest.fixture

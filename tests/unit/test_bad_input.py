@@ -1,9 +1,9 @@
 """What a model or a task cannot do is refused by name before any job."""
 
 import pytest
+from committed import LAPTOP_FILES as FILES
 from icl.experiment.validation import Sources, check
 from icl.job import ConfigError
-from test_validation import FILES
 
 MINIMAL = {
     "name": "minimal",

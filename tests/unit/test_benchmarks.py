@@ -16,8 +16,8 @@ import jobs
 import report
 import store
 import throughput
+from example_jobs import job
 from icl.experiment.cost import cost
-from test_config import job
 
 TOY = throughput.Size(context_length=4, n_items=32, hidden_dim=16, n_replicates=2)
 

@@ -8,12 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_jobs import EVERY, JOB, alone, with_order_parameters
 from icl.engine import checkpoint, training
 from icl.engine.checkpoint import Checkpoints, Interrupted, decode, encode
 from icl.job import Stop
 from icl.store import artifacts
-from test_runs import EVERY, alone, with_order_parameters
-from test_training import JOB
 
 # Two of three replicates leave before the end, one after another.
 STOPPING = replace(
@@ -198,7 +197,7 @@ def test_a_signal_saves_and_ends_in_failure(number, tmp_path):
 
 def test_it_ends_when_the_process_that_started_it_does(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path, JOB)
-    monkeypatch.setattr(os, "getppid", lambda: 1)
+    monkeypatch.setattr(os, "getppid", lambda: checkpoints._parent + 1)
     with pytest.raises(Interrupted, match="the process that started it after step 1"):
         training.train(JOB, checkpoints=checkpoints)
     assert newest(tmp_path).name == "000000000001.checkpoint"

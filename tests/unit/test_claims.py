@@ -3,21 +3,19 @@ import math
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import synthetic
+import synthetic_kinetics
 import synthetic_outcomes
-import test_kinetics_claims
 import yaml
+from checkout import ROOT
+from committed import CONFIG
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
 from icl.pages import table
 from icl.verdicts import Verdict
-
-ROOT = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((ROOT / "config/claims.yaml").read_text(encoding="utf-8"))
 
 
 def evaluate(name, data, preset="laptop", **options):
@@ -361,7 +359,7 @@ def test_analysis_and_figures_do_not_import_torch():
     subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT / "scripts")})
 
 
-HERE = set(measurements.declared()) - {"exponential_beta0", *test_kinetics_claims.CASES}
+HERE = set(measurements.declared()) - {"exponential_beta0", *synthetic_kinetics.CASES}
 
 
 @pytest.mark.parametrize("name", sorted(HERE))

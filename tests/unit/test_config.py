@@ -7,6 +7,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from example_jobs import DEFAULTS, experiment, job
 from icl.experiment import grid
 from icl.experiment.validation import load_yaml
 from icl.job import (
@@ -20,36 +21,6 @@ from icl.job import (
 )
 
 CONFIG = Path(__file__).parents[2] / "config"
-
-DEFAULTS = {
-    "model": {
-        "name": "one_layer",
-        "item_dim": 7,
-        "hidden_dim": 16,
-        "attend_to": "context",
-        "layernorm_affine": False,
-    },
-    "task": {"item_labels": "random", "redrawn_items": 64},
-    "optimiser": {
-        "learning_rate": 0.1,
-        "batch_size": 16,
-        "weight_decay": {"attention": 0.0, "mlp": 0.0},
-    },
-    "evaluation": {
-        "schedule": "linear",
-        "every": 10,
-        "sequences": {"icl": 50, "iwl": 50, "train": 50},
-        "novel_items": 64,
-    },
-    "stop": {"when": "never"},
-    "seeds": {"first": 0, "count": 4},
-    "steps": 100,
-    "block_size": 2,
-}
-
-
-def experiment(*grid, **settings):
-    return {"description": "a test", "grid": list(grid), **settings}
 
 
 def test_a_grid_expands_to_blocks_of_seeds():
@@ -105,10 +76,6 @@ def test_grid_entry_wins_over_experiment_over_defaults():
     )
     assert [entry["evaluation"]["every"] for entry in entries] == [5, 20]
     assert entries[0]["evaluation"]["novel_items"] == 64
-
-
-def job(**settings):
-    return grid.expand(DEFAULTS, experiment({"context_length": 4, "n_items": 16}, **settings))[0]
 
 
 @pytest.mark.parametrize(
@@ -193,8 +160,8 @@ def test_what_the_extended_size_shares_with_the_laptop_s_is_the_same_jobs():
 def test_other_copies_of_the_target_are_as_few_at_every_n(experiment):
     """Where t_ICL is fitted against N, K = infinity redraws 64 N items."""
     preset = load_yaml(CONFIG / "laptop.yaml")
-    for job in grid.expand(preset["defaults"], preset["experiments"][experiment]):
-        assert job.task.redrawn_items == 64 * job.context_length
+    for listed in grid.expand(preset["defaults"], preset["experiments"][experiment]):
+        assert listed.task.redrawn_items == 64 * listed.context_length
 
 
 def test_merge_replaces_lists_and_merges_mappings():

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from example_jobs import CASES, job, make_job
 from icl.experiment.cost import cost, largest
-from test_config import job
-from test_models import CASES, make_job
 
 
 def test_one_layer():

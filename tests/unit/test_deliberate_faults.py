@@ -1,11 +1,10 @@
 """A verdict is worth something only if a fault that should change it does: tiny runs."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 import torch
-import yaml
+from committed import CLAIMS
 from icl import claims
 from icl.claims import REPRODUCED
 from icl.engine import steps, training
@@ -13,7 +12,6 @@ from icl.experiment.grid import expand
 from icl.models.one_layer import network as one_layer
 from icl.store import artifacts
 
-CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config/claims.yaml").read_text())["claims"]
 SETTINGS = {
     "model": {
         "name": "one_layer",

@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from example_jobs import CASES, TASKS, make_job
 from icl.engine import steps, training
 from icl.job import Model
-from test_models import CASES, make_job
-from test_sampling import TASKS
 from torch.utils._python_dispatch import TorchDispatchMode
 
 META = torch.device("meta")

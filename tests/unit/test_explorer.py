@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import synthetic
 import xarray as xr
+from example_jobs import job_and_record
 from icl.figures import style
 from icl.pages import explorer
 from icl.store import artifacts
 from matplotlib.colors import to_rgb
-from test_artifacts import job_and_record
 
 TEMPLATE = Path(__file__).parents[2] / "workflow/report/explorer.html"
 FACTS = {"git_revision": "abc", "git_dirty": 1, "device": "cpu", "wall_seconds": 3.0}

@@ -1,7 +1,6 @@
 import functools
 import hashlib
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -9,15 +8,13 @@ import numpy as np
 import pytest
 import synthetic
 import synthetic_outcomes
-import yaml
+from committed import CONFIG
+from drawing import points, texts
 from icl import claims, figures
 from icl import text as wording
 from icl.figures import panels, style
 from icl.verdicts import Estimate, Verdict
 
-CONFIG = yaml.safe_load(
-    (Path(__file__).parents[2] / "config/claims.yaml").read_text(encoding="utf-8")
-)
 FIGURES = ["fig2", "fig6", "figA4"]
 
 
@@ -58,19 +55,6 @@ def drawn(name, data=None):
     figure = figures.load(name).draw(all_data, verdicts)
     figure.draw_without_rendering()
     return figure, verdicts
-
-
-def texts(figure):
-    """Everything written on a figure, spaces made plain."""
-    found = [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]
-    return " | ".join(found).replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ")
-
-
-def points(figure, marker, *panels):
-    """Count the markers of one kind on a figure or on some of its panels, legends aside."""
-    axes = [figure.axes[panel] for panel in panels] if panels else figure.axes
-    lines = [line for ax in axes for line in ax.get_lines() if line.get_marker() == marker]
-    return sum(len(line.get_xdata()) for line in lines)
 
 
 def data_for(name, **kwargs):

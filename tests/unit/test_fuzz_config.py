@@ -4,15 +4,14 @@ import copy
 import re
 
 import pytest
+from committed import SMOKE
+from committed import SMOKE_FILES as FILES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from icl.experiment.cost import cost
 from icl.experiment.validation import Sources, check, load_yaml
 from icl.job import ConfigError
-from test_validation import ROOT
 
-FILES = [str(ROOT / "config" / name) for name in ("smoke.yaml", "theory.yaml", "claims.yaml")]
-SMOKE = {key: value for path in FILES for key, value in load_yaml(path).items()}
 SOURCES = Sources(FILES)
 
 

@@ -1,7 +1,5 @@
 """Claims on memorisation and the minimal model, on synthetic data of known answer."""
 
-from pathlib import Path
-
 import coverage_kinetics as coverage
 import numpy as np
 import pytest
@@ -9,8 +7,9 @@ import synthetic
 import synthetic_kinetics as made
 import torch
 import xarray as xr
-import yaml
-from icl import claims, measurements
+from checkout import ROOT
+from committed import CONFIG, evaluate
+from icl import measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from icl.experiment.grid import expand
 from icl.experiment.validation import load_yaml
@@ -18,47 +17,15 @@ from icl.measurements import losses, memorisation, minimal, skewed
 from icl.models.loading import network
 from icl.task.sampling import TrainingData
 from icl.task.streams import Purpose
-
-ROOT = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((ROOT / "config/claims.yaml").read_text(encoding="utf-8"))
-
-
-def evaluate(name, data, **options):
-    claim = CONFIG["claims"][name]
-    options = {**claim["options"], **options}
-    return claims.evaluate({**claim, "options": options}, name, data, "laptop").to_json()
-
-
-def alone(**kwargs):
-    return {"memorisation": made.memorisation(**kwargs)}
+from synthetic_kinetics import CASES, alone, capacity
 
 
 def found(verdict, quantity):
     return verdict["details"]["estimates"][quantity]["value"]
 
 
-CASES = {
-    "memorisation_exponent": lambda: alone(),
-    "not_capacity": lambda: capacity(),
-    "seed_invariance": lambda: alone(shared=0.0),
-    "loss_relation": lambda: {"loss": made.losses()},
-    "iwl_slowdown": made.minimal_and_alone,
-    "lambert_tracking": lambda: {"minimal": made.tracking()},
-    "independence": made.minimal_and_alone,
-    "order_parameters": lambda: {"order_parameters": made.heads()},
-}
-
-
 def without_decay():
     return {"minimal": made.tracking().assign_coords(w_decay=("run", np.zeros(8)))}
-
-
-def capacity(threshold=1000, **kwargs):
-    return {
-        "memorisation": made.memorisation(**kwargs),
-        "capacity": made.memorisation(experiment="capacity", items=(9000,), seeds=4, **kwargs),
-        "transition": synthetic.transition(threshold=threshold, width=0.1),
-    }
 
 
 @pytest.mark.parametrize("name", CASES)

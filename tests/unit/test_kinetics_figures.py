@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import synthetic
 import synthetic_kinetics as made
+from committed import CONFIG, evaluate
+from drawing import points, texts
 from icl import figures
 from icl import text as wording
 from icl.figures import fig6d, style
 from icl.verdicts import Verdict
-from test_figures import points, texts
-from test_kinetics_claims import CONFIG, capacity, evaluate
 
 FIGURES = ["fig5", "fig7", "figA2", "figA3"]
 
@@ -28,7 +28,7 @@ def verdicts_of(data, by_length=True):
     found = {
         "memorisation_exponent": evaluate("memorisation_exponent", data),
         "seed_invariance": evaluate("seed_invariance", data),
-        "not_capacity": evaluate("not_capacity", {**capacity(), **data}),
+        "not_capacity": evaluate("not_capacity", {**made.capacity(), **data}),
     }
     row = {"context_length": 64, "median": 150.0, "interval": [140.0, 170.0]}
     linear = SimpleNamespace(details={"by_length": [row] if by_length else []})

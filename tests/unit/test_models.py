@@ -1,22 +1,14 @@
 """Each model's loss and gradients against its independent transcription, in float64."""
 
-import functools
-
 import numpy as np
 import pytest
-import reference_minimal
-import reference_two_layer
 import torch
+from example_jobs import CASES, make_job
 from icl.engine import steps
 from icl.job import (
-    Evaluation,
-    EvaluationSequences,
-    Job,
     Model,
     Normal,
     Optimiser,
-    Stop,
-    Task,
     WeightDecay,
 )
 from icl.models.loading import network
@@ -26,40 +18,9 @@ from icl.task import draws
 from icl.task.draws import Dataset, Sequences
 from icl.task.streams import Purpose
 
-SCALARS = {"initial_beta": Normal(0.1, 0.5), "initial_w": Normal(0.0, 0.0)}
-TWO_LAYER = reference_two_layer.logit
-CASES = {
-    "minimal": (SCALARS, reference_minimal.minimal_logit),
-    "mlp-raw": ({"mlp_input": "raw"}, reference_minimal.raw_mlp_logit),
-    "mlp-normalised": ({"mlp_input": "normalised"}, reference_minimal.normalised_mlp_logit),
-    **{
-        f"two_layer-{attend_to}-{'affine' if affine else 'plain'}": (
-            {"attend_to": attend_to, "layernorm_affine": affine},
-            functools.partial(TWO_LAYER, attend_to=attend_to),
-        )
-        for attend_to in ("context", "context_and_self")
-        for affine in (False, True)
-    },
-}
 # item_dim, hidden_dim, context_length, n_items, batch_size, n_replicates
 SIZES = [(3, 4, 4, 6, 2, 2), (4, 3, 1, 4, 3, 1)]
 DIFFERENCE = 1e-6
-
-
-def make_job(case, sizes=(5, 16, 8, 16, 32, 2), **settings):
-    item_dim, hidden_dim, length, n_items, batch_size, n_replicates = sizes
-    defaults = {
-        "model": Model(case.split("-")[0], item_dim, hidden_dim, **CASES[case][0]),
-        "task": Task("random", 32),
-        "optimiser": Optimiser(0.1, batch_size, WeightDecay(0.0, 0.0)),
-        "evaluation": Evaluation("linear", 10, None, EvaluationSequences(50, 50, 50), 32),
-        "stop": Stop("never", None, None, None),
-        "steps": 20,
-        "context_length": length,
-        "n_items": n_items,
-        "seeds": tuple(range(n_replicates)),
-    }
-    return Job(**{**defaults, **settings})
 
 
 @pytest.fixture(scope="module", params=SIZES, ids=str)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from example_jobs import make_job
 from icl.engine import memorised, order_parameters, training
 from icl.job import Model, Task
 from icl.models.loading import network
@@ -14,7 +15,6 @@ from icl.task import draws
 from icl.task.streams import Purpose
 from icl.theory import landscape
 from reference import token
-from test_models import make_job
 
 SEEDS = torch.tensor([3, 4])
 DIM = 5

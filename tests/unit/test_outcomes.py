@@ -1,7 +1,6 @@
 """Thresholds, fading and outcomes on data whose answers are known."""
 
 import json
-from pathlib import Path
 
 import coverage_outcomes as coverage
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import synthetic
 import synthetic_outcomes
 import xarray as xr
-import yaml
+from committed import CLAIMS
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
 from icl.measurements import acquisition, fading, finite_k, intervals, memorisation, thresholds
@@ -17,8 +16,6 @@ from icl.measurements.base import Draw, NotComputableError, joined, resampled
 from icl.record import StopReason
 from icl.statistics import curves, hypotheses
 from synthetic_outcomes import NU, ROLES
-
-CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "config/claims.yaml").read_text())["claims"]
 
 
 def options_of(name, **changes):

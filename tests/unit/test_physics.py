@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from example_jobs import make_job
 from icl.engine import steps
 from icl.job import Optimiser, WeightDecay
 from icl.models.minimal import network as minimal
@@ -9,7 +10,6 @@ from icl.task import sampling, streams
 from icl.task.draws import Dataset, Sequences
 from icl.task.streams import Purpose
 from icl.theory.acquisition import t_icl_integrated
-from test_models import make_job
 
 LENGTH, BATCH, RATE, ACCURACY = 64, 128, 0.5, 0.95
 BETA0 = np.array([-0.5, 0.0, 0.5, 1.0])

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from example_jobs import job
 from icl.experiment.cost import cost
 from icl.job import Evaluation, EvaluationSequences
 from icl.planning import plan
-from test_config import job
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import numpy as np
 import synthetic
 import xarray as xr
+from committed import CONFIG
 from icl.planning import power
 from icl.theory import datasets
-from test_claims import CONFIG
 
 SYNTHETIC = {"experiment": "initial_conditions", "missing_blocks": "[]", "data_digest": "0"}
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from checkout import ROOT
+from example_jobs import job
 from icl.planning import progress
-from test_config import job
 
 LINE = "2026-01-01 00:00:00,0 INFO icl: done={} total=100 left=4\n"
 NOW = 1e9

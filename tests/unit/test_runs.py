@@ -8,25 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from example_jobs import CASES, EVERY, TASKS, alone, make_job, with_order_parameters
 from icl.engine import steps, training
 from icl.job import Model, Optimiser, Stop, WeightDecay
 from icl.models import metrics
 from icl.models.one_layer import HEAD, SELF
 from icl.record import StopReason
 from icl.store import artifacts
-from test_models import CASES, make_job
-from test_sampling import TASKS
 
 GOLDEN = Path(__file__).with_name("golden_models.json")
-
-
-def with_order_parameters(job):
-    return replace(job, evaluation=replace(job.evaluation, order_parameters=True))
-
-
-def alone(job):
-    """A job of the MLP alone, as the configuration makes it: it reads no novel items."""
-    return replace(job, evaluation=replace(job.evaluation, novel_items=0))
 
 
 @pytest.mark.parametrize(
@@ -96,15 +86,6 @@ def test_memorisation_ignores_icl_until_it_is_acquired():
     curves = [training.train(job).metrics["c1"] for job in (whole, mlp)]
     np.testing.assert_allclose(*curves, rtol=0.05)
     assert not np.array_equal(*curves)
-
-
-EVERY = {
-    **{case: make_job(case) for case in CASES},
-    **{
-        f"minimal-{name}": make_job("minimal", task=task, n_items=n_items)
-        for name, (task, n_items) in TASKS.items()
-    },
-}
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -2,17 +2,16 @@
 
 from dataclasses import replace
 from itertools import combinations
-from math import inf
 
 import numpy as np
 import pytest
 import torch
+from example_jobs import TASKS, make_job
 from icl.job import Task
 from icl.task import draws, sampling, streams
 from icl.task.sampling import ByLabel, TrainingData
 from icl.task.streams import Purpose
 from scipy import stats
-from test_models import make_job
 
 SEEDS = torch.tensor([5, 6, 7])
 N_ITEMS, LENGTH, BATCH = 40, 6, 20_000
@@ -153,16 +152,6 @@ def test_redrawn_sequences(context_labels):
 
 
 # The whole. --------------------------------------------------------------------------------------
-
-TASKS = {
-    "standard": (Task("random", 32), 64),
-    "balanced": (Task("random", 32, "balanced"), 64),
-    "zipf": (Task("random", 32, zipf_exponent=1.0), 64),
-    "infinite": (Task("random", 64), inf),
-    "infinite-balanced": (Task("random", 64, "balanced"), inf),
-    "sequence": (Task("random", 32, redraw="sequence"), inf),
-    "sequence-balanced": (Task("random", 32, "balanced", redraw="sequence"), inf),
-}
 
 
 def data_of(name, seeds):

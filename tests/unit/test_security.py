@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from icl.experiment.validation import Sources, check, load_yaml
+from checkout import ROOT
+from committed import SMOKE
+from committed import SMOKE_FILES as FILES
+from icl.experiment.validation import Sources, check
 from icl.job import ConfigError
-from test_validation import ROOT
 
-FILES = [str(ROOT / "config" / name) for name in ("smoke.yaml", "theory.yaml", "claims.yaml")]
-SMOKE = {key: value for path in FILES for key, value in load_yaml(path).items()}
 PYTHON = sorted((ROOT / "scripts").rglob("*.py"))
 SNAKEFILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
 CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "torch.load"}

@@ -115,3 +115,14 @@ def test_nothing_outside_its_room_asks_for_a_model_s_name():
         if asked.search(line)
     ]
     assert found == []
+
+
+def test_what_tests_share_is_in_no_test_module():
+    """One test's file can then change, or go, without another's."""
+    borrowed = re.compile(r"^\s*(?:from|import) test_\w+", re.MULTILINE)
+    assert borrowed.search("import numpy\nfrom test_models import make_job")
+    paths = [
+        path for folder in ("tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")
+    ]
+    assert len(paths) > 50
+    assert [path.name for path in paths if borrowed.search(path.read_text(encoding="utf-8"))] == []

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 import synthetic
+from example_jobs import job_and_record
 from icl.figures import style
 from icl.store import artifacts, provenance, trace
-from test_artifacts import job_and_record
 
 FACTS = {
     "git_revision": "abc123",

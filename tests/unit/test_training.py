@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from example_jobs import JOB
 from icl.engine import steps, training
-from icl.job import Evaluation, EvaluationSequences, Job, Model, Optimiser, Stop, Task, WeightDecay
+from icl.job import Evaluation, EvaluationSequences, Stop
 from icl.models.loading import network
 from icl.models.metrics import METRICS
 from icl.record import StopReason
@@ -19,19 +20,6 @@ from icl.task import draws
 
 GOLDEN = Path(__file__).with_name("golden.json")
 NEVER = Stop("never", None, None, None)
-
-# Small, and it acquires ICL within 200 steps at K = infinity.
-JOB = Job(
-    model=Model("one_layer", 13, 32, "context", False),
-    task=Task("random", 128),
-    optimiser=Optimiser(0.3, 64, WeightDecay(1e-6, 1e-6)),
-    evaluation=Evaluation("linear", 50, None, EvaluationSequences(1000, 500, 100), 200),
-    stop=NEVER,
-    steps=400,
-    context_length=4,
-    n_items=inf,
-    seeds=(3, 4),
-)
 FINITE = replace(JOB, n_items=32, steps=200, optimiser=replace(JOB.optimiser, learning_rate=0.1))
 
 

@@ -4,12 +4,11 @@ import copy
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
+from committed import LAPTOP_FILES as FILES
 from icl.experiment.grid import merge
 from icl.experiment.validation import Sources, check, load_yaml
 from icl.job import ConfigError
-
-ROOT = Path(__file__).resolve().parents[2]
-FILES = [ROOT / f"config/{name}.yaml" for name in ("theory", "claims", "laptop")]
 
 
 @pytest.fixture(scope="module")

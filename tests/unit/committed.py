@@ -1,0 +1,18 @@
+"""The committed configuration, and claims judged as it says."""
+
+import yaml
+from checkout import ROOT
+from icl import claims
+from icl.experiment.validation import load_yaml
+
+CONFIG = yaml.safe_load((ROOT / "config/claims.yaml").read_text(encoding="utf-8"))
+CLAIMS = CONFIG["claims"]
+LAPTOP_FILES = [ROOT / f"config/{name}.yaml" for name in ("theory", "claims", "laptop")]
+SMOKE_FILES = [ROOT / f"config/{name}.yaml" for name in ("smoke", "theory", "claims")]
+SMOKE = {key: value for path in SMOKE_FILES for key, value in load_yaml(path).items()}
+
+
+def evaluate(name, data, **options):
+    claim = CLAIMS[name]
+    options = {**claim["options"], **options}
+    return claims.evaluate({**claim, "options": options}, name, data, "laptop").to_json()
