@@ -1,5 +1,6 @@
 """The frame of every entry script: a log in its rule's log file, and the progress of training."""
 
+import json
 import logging
 import sys
 import time
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-LINE_INTERVAL = 30.0  # seconds between the lines of a log
+LINE_INTERVAL = 30.0  # seconds between two lines of progress in a log
+_PROGRESS = " INFO icl: progress "  # stands before JSON in a line of a log
 
 
 @contextmanager
@@ -33,29 +35,40 @@ def logged(path: str, mode: str = "w") -> Iterator[logging.Logger]:
 
 
 @contextmanager
-def progress(total: int, description: str, log: logging.Logger) -> Iterator[Callable]:
+def progress(
+    total: int, description: str, log: logging.Logger
+) -> Iterator[Callable[[int, int], None]]:
     """Show the progress of training: a bar on a terminal, a line at intervals in the log.
 
-    Yields:
-        A function of the steps done and the replicates left.
+    Yields a function of the steps done and the replicates left.
     """
     last = 0.0
-    with tqdm(
+    bar = tqdm(
         total=total,
         desc=description,
         unit="step",
         leave=False,
         dynamic_ncols=True,
         disable=not sys.stderr.isatty(),
-    ) as bar:
+    )
 
-        def report(done: int, left: int) -> None:
-            nonlocal last
-            bar.update(done - bar.n)
-            bar.set_postfix(replicates=left, refresh=False)
-            now = time.monotonic()
-            if now - last >= LINE_INTERVAL or done == total:
-                last = now
-                log.info("done=%d total=%d left=%d", done, total, left)  # status.py reads it
+    def report(done: int, left: int) -> None:
+        nonlocal last
+        bar.update(done - bar.n)
+        bar.set_postfix(replicates=left, refresh=False)
+        now = time.monotonic()
+        if now - last >= LINE_INTERVAL or done == total:
+            last = now
+            log.info("progress %s", json.dumps({"done": done, "total": total, "left": left}))
 
+    with bar:
         yield report
+
+
+def share_done(log: str) -> float:
+    """Read the share of the steps that is done off a log's text; 0 before the first report."""
+    lines = [line for line in log.splitlines() if _PROGRESS in line and line.endswith("}")]
+    if not lines:
+        return 0.0
+    counts = json.loads(lines[-1].split(_PROGRESS)[1])
+    return counts["done"] / counts["total"]

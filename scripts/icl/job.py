@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from math import inf, log
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 # Part of every job's identity. Raise it whenever a change of the code changes a run's numbers
 # (the golden trajectory in tests/unit/ fails then), so that old artifacts are not taken for new.
@@ -58,19 +58,12 @@ class Task:
 
 @dataclass(frozen=True)
 class WeightDecay:
-    """L2 regularisation as in SGD, lambda * parameter added to the gradient, by group.
+    """L2 regularisation as in SGD, lambda * parameter added to the gradient, by group."""
 
-    Attributes:
-        attention: of Q, K, V and the affine, or of beta and w.
-        mlp: of every MLP.
-        beta: of the minimal model's beta, if not that of the attention.
-        w: of the minimal model's w, if not that of the attention.
-    """
-
-    attention: float
-    mlp: float
-    beta: float | None = None
-    w: float | None = None
+    attention: float  # of Q, K, V and the affine, or of beta and w
+    mlp: float  # of every MLP
+    beta: float | None = None  # of the minimal model; None: as the attention
+    w: float | None = None  # likewise
 
     def of(self, group: str) -> float:
         """Return the decay of a group of parameters: attention, mlp, beta or w."""
@@ -112,7 +105,7 @@ class Evaluation:
 
         Linear: every `every` steps. Geometric: from `every` on, `per_decade` to a factor of ten.
         """
-        if self.schedule == "linear":
+        if self.schedule == "linear" or self.per_decade is None:
             return (*range(0, steps, self.every), steps)
         n = int(self.per_decade * log(max(steps / self.every, 1), 10)) + 1
         grown = {round(self.every * 10 ** (i / self.per_decade)) for i in range(n)}
@@ -132,11 +125,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Job:
-    """One training job: a block of seeds at one (N, K), and all that determines its numbers.
-
-    Attributes:
-        n_items: K, `inf` where the dataset is redrawn.
-    """
+    """One training job: a block of seeds at one (N, K), and all that determines its numbers."""
 
     model: Model
     task: Task
@@ -144,8 +133,8 @@ class Job:
     evaluation: Evaluation
     stop: Stop
     steps: int
-    context_length: int
-    n_items: int | float
+    context_length: int  # N
+    n_items: int | float  # K; `inf` where the dataset is redrawn
     seeds: tuple[int, ...]
 
     def identity(self) -> dict[str, Any]:
@@ -168,13 +157,15 @@ class Job:
     @property
     def dataset_size(self) -> int:
         """Items of the dataset at any one time."""
-        return self.task.redrawn_items if self.is_redrawn else self.n_items
+        return self.task.redrawn_items if self.is_redrawn else int(self.n_items)
 
     @property
     def name(self) -> str:
         """The stem of the artifact's file; see `job_name`."""
         return job_name(self.identity())
 
+
+Built = TypeVar("Built")
 
 # What may differ between the runs of an experiment besides N, K and the seed: name -> long name.
 SETTINGS = {
@@ -226,27 +217,23 @@ def _settings(instance: Any) -> dict[str, Any]:
     return out
 
 
-def build(cls: type, values: dict[str, Any]) -> Any:
+def build(cls: type[Built], values: dict[str, Any]) -> Built:
     """Build a dataclass from a mapping, its own dataclass fields likewise."""
     arguments = {}
-    for field in fields(cls):
+    for field in fields(cls):  # type: ignore[arg-type]  # no annotation says "a dataclass"
         if field.name not in values:
             continue  # it has a default, or the constructor complains
         value = values[field.name]
         kinds = (field.type, *get_args(field.type))
         if float in kinds and int not in kinds and value is not None:
             value = float(value)  # 1 and 1.0 are one setting
-        nested = [kind for kind in kinds if is_dataclass(kind)]
+        nested = [kind for kind in kinds if isinstance(kind, type) and is_dataclass(kind)]
         arguments[field.name] = build(nested[0], value) if nested and value is not None else value
     return cls(**arguments)
 
 
 def job_from_identity(identity: dict[str, Any]) -> Job:
-    """Rebuild a job from its identity.
-
-    Raises:
-        ConfigError: if the identity is another numerics version's.
-    """
+    """Rebuild a job from its identity; refuse that of another numerics version."""
     if identity["numerics"] != NUMERICS_VERSION:
         raise ConfigError(f"numerics {identity['numerics']} is not this code's: {NUMERICS_VERSION}")
     return Job.from_identity(identity)

@@ -26,9 +26,9 @@ class StopReason(IntEnum):
 
 
 def passing(stop: Stop, measured: Mapping[str, np.ndarray]) -> dict[StopReason, np.ndarray]:
-    """Return, for each reason that a stop rule knows, which measured values, of any shape, pass.
+    """Find which measured values, of any shape, pass for each reason that a stop rule knows.
 
-    What passes for both at once stops as the last, acquired.
+    A replicate that passes for both at once stops as the last, acquired.
     """
     passed = {}
     if stop.when in ("memorised", "decided"):
@@ -43,18 +43,10 @@ def passing(stop: Stop, measured: Mapping[str, np.ndarray]) -> dict[StopReason, 
 
 @dataclass(frozen=True)
 class Record:
-    """The measurements of a job.
+    """The measurements of a job."""
 
-    Attributes:
-        steps: (T,) int64, the SGD steps done at each evaluation.
-        metrics: name -> (R, T) float64, NaN where a replicate had stopped.
-        stop_step: (R,) int64, the step of each replicate's last evaluation.
-        stop_reason: (R,) int8, a `StopReason`.
-        summaries: name -> (R,) float64, of `SUMMARIES`.
-    """
-
-    steps: np.ndarray
-    metrics: dict[str, np.ndarray]
-    stop_step: np.ndarray
-    stop_reason: np.ndarray
-    summaries: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: np.ndarray  # (T,) int64, SGD steps done at each evaluation
+    metrics: dict[str, np.ndarray]  # name -> (R, T) float64, NaN once a replicate has stopped
+    stop_step: np.ndarray  # (R,) int64, of each replicate's last evaluation
+    stop_reason: np.ndarray  # (R,) int8, a `StopReason`
+    summaries: dict[str, np.ndarray] = field(default_factory=dict)  # of `SUMMARIES`: (R,) float64

@@ -95,10 +95,24 @@ def test_progress_is_logged_at_intervals_and_at_the_end(caplog, clock, monkeypat
         clock(1)
         report(100, 5)
     assert [record.getMessage() for record in caplog.records] == [
-        "done=0 total=100 left=8",
-        "done=20 total=100 left=7",
-        "done=100 total=100 left=5",
+        'progress {"done": 0, "total": 100, "left": 8}',
+        'progress {"done": 20, "total": 100, "left": 7}',
+        'progress {"done": 100, "total": 100, "left": 5}',
     ]
+
+
+def test_the_share_done_is_read_back_from_a_log(path, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal(False))
+    monkeypatch.setattr(entry, "LINE_INTERVAL", 0.0)
+    with entry.logged(path) as log, entry.progress(100, "N=4", log) as report:
+        assert entry.share_done(path.read_text()) == 0
+        report(20, 8)
+        report(60, 7)
+        assert entry.share_done(path.read_text()) == 0.6
+        log.info("wrote %s", path)
+    assert entry.share_done(path.read_text()) == 0.6
+    cut_short = '2026 INFO icl: progress {"done": 70, "tot'
+    assert entry.share_done(path.read_text() + cut_short) == 0.6
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -10,8 +10,12 @@ from checkout import ROOT
 from example_jobs import job
 from icl.planning import progress
 
-LINE = "2026-01-01 00:00:00,0 INFO icl: done={} total=100 left=4\n"
 NOW = 1e9
+
+
+def line(done):
+    """A line as `icl.entry.progress` logs it; its own test holds the two together."""
+    return f'2026-01-01 00:00:00,0 INFO icl: progress {{"done": {done}, "total": 100, "left": 4}}\n'
 
 
 class Results:
@@ -26,7 +30,7 @@ class Results:
 
     def finish(self, name, seconds):
         self.write("train", name, ".nc", "")
-        self.write("logs/train", name, ".log", LINE.format(100))
+        self.write("logs/train", name, ".log", line(100))
         self.write("benchmarks/train", name, ".tsv", f"s\th:m:s\n{seconds}\t0\n")
 
 
@@ -52,7 +56,7 @@ def test_nothing_has_begun(results):
 
 def test_done_running_and_waiting(results):
     results.finish(NAMES[0], 3600)
-    results.write("logs/train", NAMES[1], ".log", LINE.format(0) + LINE.format(50))
+    results.write("logs/train", NAMES[1], ".log", line(0) + line(50))
     some = found(results)
     assert some.done == [NAMES[0]]
     assert some.running == {NAMES[1]: 0.5}
@@ -62,12 +66,12 @@ def test_done_running_and_waiting(results):
 
 
 def test_a_log_that_no_longer_grows_or_ends_in_an_error_is_of_a_stopped_job(results):
-    results.write("logs/train", NAMES[0], ".log", LINE.format(50), age=7200)
-    trace = LINE.format(50) + "2026 ERROR icl: failed\nTraceback\nValueError: no\n"
+    results.write("logs/train", NAMES[0], ".log", line(50), age=7200)
+    trace = line(50) + "2026 ERROR icl: failed\nTraceback\nValueError: no\n"
     results.write("logs/train", NAMES[1], ".log", trace)
-    results.write("logs/train", NAMES[2], ".log", trace + LINE.format(60))  # resumed
+    results.write("logs/train", NAMES[2], ".log", trace + line(60))  # resumed
     why = "2026 WARNING icl.engine.checkpoint: interrupted by SIGINT after step 51\n"
-    results.write("logs/train", NAMES[3], ".log", LINE.format(50) + why)
+    results.write("logs/train", NAMES[3], ".log", line(50) + why)
     some = found(results)
     assert some.stopped == [*NAMES[:2], NAMES[3]]
     assert some.running == {NAMES[2]: 0.6}
@@ -82,18 +86,16 @@ def test_another_experiments_rate_serves_where_there_is_none(results):
 def test_the_table(results, monkeypatch):
     monkeypatch.setattr(progress.time, "time", lambda: NOW)
     results.finish(NAMES[0], 3600)
-    results.write("logs/train", NAMES[1], ".log", LINE.format(50))
+    results.write("logs/train", NAMES[1], ".log", line(50))
     text = progress.table({"e": JOBS}, results.path)
-    row = next(line for line in text.splitlines() if line.startswith("e "))
+    row = next(row for row in text.splitlines() if row.startswith("e "))
     assert row.split()[-9:] == ["38%", "1", "1", "0", "2", "1.0", "h", "2.5", "h"]
     assert f"running: e {NAMES[1]}, 50% of its steps" in text
 
 
 def test_times_below_an_hour_are_in_minutes(results):
     results.finish(NAMES[0], 90)
-    row = next(
-        line for line in progress.table({"e": JOBS}, results.path).splitlines() if "█" in line
-    )
+    row = next(row for row in progress.table({"e": JOBS}, results.path).splitlines() if "█" in row)
     assert row.split()[-4:] == ["2", "min", "4", "min"]
 
 

@@ -19,7 +19,7 @@ def repository(tmp_path, monkeypatch):
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-q", "-m", "first")
-    monkeypatch.setattr(provenance, "__file__", str(module))
+    monkeypatch.setattr(provenance, "ROOT", module.resolve().parents[3])
     return tmp_path
 
 
@@ -62,7 +62,7 @@ def test_code_without_a_repository_says_so(repository):
 def test_a_copy_inside_another_repository_does_not_take_its_commit(repository, monkeypatch):
     copy = repository / "copy/scripts/icl/store/provenance.py"
     copy.parent.mkdir(parents=True)
-    monkeypatch.setattr(provenance, "__file__", str(copy))
+    monkeypatch.setattr(provenance, "ROOT", copy.resolve().parents[3])
     assert provenance.gather()["git_revision"] == "unknown"
 
 

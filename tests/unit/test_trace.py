@@ -124,7 +124,7 @@ def test_a_difference_is_recorded_and_bounded(tmp_path, monkeypatch):
     git("init", "-q")
     git("add", "-A")
     git("commit", "-qm", "one")
-    monkeypatch.setattr(provenance, "__file__", str(code))
+    monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
     clean = provenance.gather()
     assert clean["git_dirty"] == 0
     assert "git_diff" not in clean

@@ -1,10 +1,9 @@
-"""Checkpoints: a job that was interrupted goes on from its last one, to the same bits.
+"""Checkpoints: an interrupted job goes on from its last one, to the same bits.
 
-Random streams are stateless, so parameters, steps done, the record so far and the stop rule's
-memory are all there is to save (`training.Run.state`). A checkpoint is one file: a line that says
-what it is, the SHA-256 of the rest, and an npz archive of plain arrays. It is read whole, checked,
-and only then taken apart, without unpickling. The last two are kept, so that a damaged one costs
-minutes. They outlive the job, until Snakemake counts it as done (`remove`).
+`training.Run.state` says what is saved; random streams are stateless, so nothing else is needed. A
+checkpoint is one file: a line that names the format, the SHA-256 of the rest, and an npz archive of
+plain arrays. It is checked before it is unpacked, without unpickling. The last two are kept, so
+that a damaged one costs minutes. They outlive the job, until its experiment is collected.
 """
 
 import hashlib
@@ -46,10 +45,7 @@ class Interrupted(SystemExit):
 
 
 def folder_of(artifact: str | os.PathLike) -> Path:
-    """Say where the checkpoints of a job lie: results/x/train/e/j.nc -> results/x/checkpoints/e/j.
-
-    Relative to the artifact, so that results that are moved take them along.
-    """
+    """Name a job's folder of checkpoints: results/x/train/e/j.nc -> results/x/checkpoints/e/j."""
     artifact = Path(artifact)
     return artifact.parents[2] / "checkpoints" / artifact.parent.name / artifact.stem
 
@@ -71,7 +67,8 @@ def encode(state: State, header: Mapping[str, Any]) -> memoryview:
     """Pack a state into the bytes of a checkpoint."""
     buffer = io.BytesIO(bytes(_START))
     buffer.seek(_START)
-    np.savez(buffer, **{_HEADER: np.asarray(json.dumps(header))}, **state)
+    arrays: dict[str, Any] = {_HEADER: np.asarray(json.dumps(header)), **state}
+    np.savez(buffer, **arrays)
     data = buffer.getbuffer()  # no copy: a state may be large
     data[:_START] = _first_line(data[_START:])
     return data
@@ -82,11 +79,7 @@ def _first_line(payload: memoryview) -> bytes:
 
 
 def decode(data: bytes) -> tuple[State, dict[str, Any]]:
-    """Check and unpack the bytes of a checkpoint.
-
-    Raises:
-        CheckpointError: if they are not one, or not all of one.
-    """
+    """Check and unpack the bytes of a checkpoint; refuse with `CheckpointError`."""
     if not data.startswith(_MAGIC):
         raise CheckpointError("it is empty, damaged or no checkpoint")
     payload = memoryview(data)[_START:]
@@ -100,30 +93,33 @@ def decode(data: bytes) -> tuple[State, dict[str, Any]]:
 class Checkpoints:
     """The checkpoints of one job: saved every few minutes and when a signal asks to end.
 
-    Used as a context manager, which is when signals are listened to.
+    As a context manager, it handles signals.
+
+    Args:
+        folder: `folder_of` the job.
+        minutes: between two checkpoints; 0: one at every step.
+        facts: JSON-able facts of this attempt, kept with the numbers that it makes.
 
     Attributes:
-        attempts: what is known of each run of the job that led here, and its first step.
+        attempts: the facts and the first step of each attempt at the job, the last one's last.
     """
 
     def __init__(
-        self, folder: str | os.PathLike, job: Job, minutes: float = MINUTES, facts=None
+        self,
+        folder: str | os.PathLike,
+        job: Job,
+        minutes: float = MINUTES,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Prepare to resume a job or start it.
-
-        Args:
-            folder: where its checkpoints lie; `folder_of`.
-            minutes: between two of them; 0: at every step.
-            facts: JSON-able facts of this attempt, kept with the numbers that it makes.
-        """
         self.folder, self.identity = Path(folder), job.identity()
         self.interval = 60 * minutes
-        self.attempts = [{"from_step": 0, **(facts or {})}]
+        self.attempts: list[dict[str, Any]] = [{"from_step": 0, **(facts or {})}]
         self.saved, self.seconds_saving = 0, 0.0
         self._before, self._start = 0.0, time.monotonic()
         self._next = self._start + self.interval
         self._good: set[Path] = set()  # the newest that is known to be whole
-        self._signal, self._parent = None, os.getppid()
+        self._signal: str | None = None
+        self._parent = os.getppid()
 
     def __enter__(self) -> "Checkpoints":
         self._handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
@@ -138,15 +134,13 @@ class Checkpoints:
 
     @property
     def seconds(self) -> float:
-        """Seconds spent on the job, those of the attempts that led here included."""
+        """Seconds spent on the job, in earlier attempts too."""
         return self._before + time.monotonic() - self._start
 
     def resume(self, restore: Callable[[State], None]) -> None:
         """Restore the newest state that is whole and this job's, if there is one.
 
-        Args:
-            restore: takes a state; raises ValueError, before it changes anything, if it is of other
-                shapes than this code's.
+        `restore` raises ValueError, before it changes anything, if the state's shapes are wrong.
         """
         refused = 0
         for path in sorted(self.folder.glob(f"*{SUFFIX}"), reverse=True):
@@ -176,11 +170,7 @@ class Checkpoints:
         raise CheckpointError(f"it is of another job, {job_name(identity)}")
 
     def after_step(self, step: int, state: Callable[[], State]) -> None:
-        """Save the state if it is time to; to be called after every step.
-
-        Raises:
-            Interrupted: if the process was asked to end, once the state is saved.
-        """
+        """Save the state if it is time to; raise `Interrupted` if the process was asked to end."""
         why = self._signal
         if os.getppid() != self._parent:
             why = "the end of the process that started it"
@@ -197,25 +187,15 @@ class Checkpoints:
             raise Interrupted(message)
 
     def save(self, step: int, state: State, final: bool = False) -> bool:
-        """Save a state, and drop all but the one before; say whether that worked.
+        """Save a state, drop all but the one before (`final`: that too); say if it worked.
 
-        A disk that is full or broken does not end a training that needs none: it is logged.
-
-        Args:
-            step: how many steps it is after.
-            state: plain arrays by name.
-            final: that nothing is left to train, so that no other is needed.
+        A full or broken disk is logged, and the training goes on: it needs no checkpoint.
         """
         start = time.monotonic()
         path = self.folder / f"{step:012d}{SUFFIX}"
-        header = {
-            "job": self.identity,
-            "step": step,
-            "seconds": self.seconds,
-            "attempts": self.attempts,
-        }
+        facts = {"step": step, "seconds": self.seconds, "attempts": self.attempts}
         try:
-            files.write_bytes(encode(state, header), path)
+            files.write_bytes(encode(state, {"job": self.identity, **facts}), path)
             keep = {path} if final else {path, *self._good}
             for other in set(self.folder.glob(f"*{SUFFIX}")) - keep:
                 other.unlink(missing_ok=True)

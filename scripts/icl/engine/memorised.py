@@ -17,10 +17,6 @@ def summarise(time: np.ndarray, c1: np.ndarray) -> dict[str, np.ndarray]:
     evaluation changes the integral by three times its error; the whole change is reported. The
     bound on the tail is infinite if the record's end is too short or sparse: it takes 8 evaluations
     in each half of the last decade. Source: equation 10; `MemorisationRecord.decide`.
-
-    Args:
-        time: (T,), theory time from 0.
-        c1: (R, T), NaN where a replicate had stopped.
     """
     out = {name: np.full(len(c1), np.nan) for name in ("i_recorded", "i_error", "i_tail_bound")}
     for row, curve in enumerate(c1):

@@ -12,17 +12,10 @@ Measured = dict[str, torch.Tensor]
 def of_items(
     item_logits, parameters: Parameters, tables, model: Model, probabilities: torch.Tensor | None
 ) -> Measured:
-    """Average over all items: c1, c2 and c3 of eq. 29, 30 and 15; accuracy and loss.
+    """Average over all items: c1, c2 and c3 of eq. 29, 30 and 15; accuracy and loss, (R,) each.
 
-    Returns each metric: (R,) float64.
-
-    Args:
-        item_logits: the model's.
-        parameters: of the model.
-        tables: of the dataset.
-        model: its configuration.
-        probabilities: (K,), how likely each item is in training, where they are not all alike. They
-            weigh c1, c2 and c3, which stand for the training loss; accuracy and loss are of items.
+    `probabilities` (K,) say how likely each item is in training; None: all are alike. They weigh
+    c1, c2 and c3, which stand for the training loss; accuracy and loss are means over items.
     """
     n_replicates, n_items = tables.labels.shape
     sums: Measured = {}

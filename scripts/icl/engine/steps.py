@@ -3,28 +3,31 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from icl.job import Job, Model
 from icl.models import MODELS, fast, loading
 from icl.models.layers import Parameters
-from icl.task.draws import Dataset, Sequences
+from icl.task.draws import Dataset, Sequences, Tables
 
-Step = Callable[[Parameters, object, Sequences], None]
+# (parameters, tables, sequences); the tables are those that the same code embedded.
+Step = Callable[[Parameters, Any, Sequences], None]
+Logits = Callable[[Parameters, Any, Sequences, Model], Tensor]
+ItemLogits = Callable[[Parameters, Any, Tensor, Model], Tensor]
 SEQUENCES_OF_PLAIN_PASS = 250  # at once: bounds the memory of a forward pass
 
 
 def loss_and_gradients(
-    job: Job, parameters: Parameters, tables, sequences: Sequences
-) -> tuple[torch.Tensor, Parameters]:
-    """Compute each replicate's mean loss, and its gradients, by automatic differentiation.
+    job: Job, parameters: Parameters, tables: Tables, sequences: Sequences
+) -> tuple[Tensor, Parameters]:
+    """Compute each replicate's mean loss (R,) and its gradients by automatic differentiation.
 
-    The losses are summed over replicates before they are differentiated, so that gradients do not
-    mix: no replicate's loss depends on another's parameters.
-
-    Returns the losses (R,) and the gradients, shaped as the parameters.
+    No replicate's loss depends on another's parameters, so the gradients of the sum of the losses
+    are those of each.
     """
     model = loading.network(job.model.name)
     leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
@@ -35,80 +38,69 @@ def loss_and_gradients(
     return losses.detach(), dict(zip(leaves, gradients, strict=True))
 
 
-def autograd_step(job: Job) -> Step:
-    """Make the step that runs everywhere: gradients by autograd, then plain SGD."""
+def _autograd_step(job: Job, parameters: Parameters, tables: Tables, sequences: Sequences) -> None:
+    """Do a step of plain SGD, with gradients by autograd."""
     groups = loading.network(job.model.name).GROUPS
     rate, decay = job.optimiser.learning_rate, job.optimiser.weight_decay
-
-    def step(parameters: Parameters, tables, sequences: Sequences) -> None:
-        _, gradients = loss_and_gradients(job, parameters, tables, sequences)
-        for name, parameter in parameters.items():
-            parameter.mul_(1 - rate * decay.of(groups[name]))
-            parameter.add_(gradients[name], alpha=-rate)
-
-    return step
+    _, gradients = loss_and_gradients(job, parameters, tables, sequences)
+    for name, parameter in parameters.items():
+        parameter.mul_(1 - rate * decay.of(groups[name]))
+        parameter.add_(gradients[name], alpha=-rate)
 
 
-def in_parts(logits: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """Make a forward pass over any number of sequences, some at once."""
-
-    def of_all(parameters: Parameters, tables, sequences: Sequences, model: Model) -> torch.Tensor:
-        parts = zip(
-            sequences.context.split(SEQUENCES_OF_PLAIN_PASS, dim=1),
-            sequences.target.split(SEQUENCES_OF_PLAIN_PASS, dim=1),
-            strict=True,
-        )
-        found = [logits(parameters, tables, Sequences(*part), model) for part in parts]
-        return torch.cat(found, dim=1)
-
-    return of_all
+def _in_parts(
+    logits: Logits, parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
+) -> Tensor:
+    """Compute a forward pass, some sequences at once."""
+    parts = zip(
+        sequences.context.split(SEQUENCES_OF_PLAIN_PASS, dim=1),
+        sequences.target.split(SEQUENCES_OF_PLAIN_PASS, dim=1),
+        strict=True,
+    )
+    return torch.cat([logits(parameters, tables, Sequences(*p), model) for p in parts], dim=1)
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """The functions that compute a job on its device.
+    """The functions that compute a job on its device."""
 
-    Attributes:
-        embed: dataset -> tables, as the model's own `embed`.
-        step: one step of SGD, in place.
-        logits: the forward pass, as the model's own `logits`, on any number of sequences.
-        item_logits: as the model's own, if it has any.
-        redraw: (seeds, step) -> tables of `draws.redrawn_dataset`, good until the next are drawn;
-            None: embed that dataset.
-        unpack: tables -> those of the model's own `embed`.
-    """
-
-    embed: Callable[[Dataset], object]
-    step: Step
-    logits: Callable[..., torch.Tensor]
-    item_logits: Callable[..., torch.Tensor] | None
-    redraw: Callable[[torch.Tensor, int], object] | None = None
-    unpack: Callable[[object], object] = lambda tables: tables
+    embed: Callable[[Dataset], Tables]  # as the model's own, but for the form of the tables
+    step: Step  # in place
+    logits: Logits  # as the model's own, on any number of sequences
+    item_logits: ItemLogits | None  # as the model's own, if it has any
+    # (seeds, step) -> tables of `draws.redrawn_dataset`, which the next draw overwrites
+    redraw: Callable[[Tensor, int], Tables] | None = None
+    unpack: Callable[[Any], Any] = lambda tables: tables  # to those of the model's own `embed`
 
 
 def plain(job: Job) -> Arithmetic:
     """Compute by the model's own forward pass and autograd: every model, every device."""
     model = loading.network(job.model.name)
-    logits = in_parts(model.logits)
-    return Arithmetic(model.embed, autograd_step(job), logits, getattr(model, "item_logits", None))
+    return Arithmetic(
+        embed=model.embed,
+        step=partial(_autograd_step, job),
+        logits=partial(_in_parts, model.logits),
+        item_logits=getattr(model, "item_logits", None),
+    )
 
 
 def _fast(job: Job) -> Arithmetic:
     """Compute by compiled loops and hand-written gradients, on a CPU."""
     code = loading.fast(job.model.name)
     parts = fast.InParts(partial(code.Step, job))
-
-    def item_logits(parameters: Parameters, tables, index: torch.Tensor, model: Model):
-        return of_items(parameters, tables, Sequences(index[..., None], index.contiguous()), model)
-
-    of_items = None
+    item_logits = None
     if hasattr(code, "ItemStep"):
         of_items = fast.InParts(partial(code.ItemStep, job))
+
+        def item_logits(p: Parameters, tables: fast.Rows, index: Tensor, model: Model) -> Tensor:
+            items = Sequences(index[..., None], index.contiguous())
+            return of_items(p, tables, items, model)
+
     return Arithmetic(
         embed=partial(fast.embed, pack=code.pack),
         step=parts.train,
         logits=parts,
-        item_logits=item_logits if of_items else None,
+        item_logits=item_logits,
         redraw=fast.Redraw(job, code.pack),
         unpack=partial(code.unpack, item_dim=job.model.item_dim),
     )

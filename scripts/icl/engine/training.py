@@ -29,11 +29,9 @@ class DeviceError(RuntimeError):
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turn "auto", "cpu" or "cuda" into a device.
+    """Turn "auto", "cpu" or "cuda" into a device; refuse "cuda" where there is none.
 
-    Raises:
-        DeviceError: if "cuda" is asked for where there is none, so that a GPU allocation never
-            trains on its CPU.
+    So a GPU allocation never trains on its CPU.
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
@@ -54,7 +52,7 @@ class Ensemble:
         self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
         self.parameters = self.network.initialise(self.seeds, job.model)
         self.data = TrainingData(job, self.seeds, self.arithmetic.embed, self.arithmetic.redraw)
-        self.novel = None
+        self.novel: draws.Tables | None = None
         if job.evaluation.novel_items:
             n, dim = job.evaluation.novel_items, job.model.item_dim
             novel = draws.novel_dataset(self.seeds, n, dim, job.task)
@@ -66,7 +64,9 @@ class Ensemble:
         batch = self.data.batch(self.seeds, Purpose.TRAINING, step, batch_size)
         self.arithmetic.step(self.parameters, *batch)
 
-    def _accuracy_and_loss(self, tables, sequences):
+    def _accuracy_and_loss(
+        self, tables: draws.Tables, sequences: draws.Sequences
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Average over sequences: accuracy (R,) and binary cross-entropy (R,)."""
         logits = self.arithmetic.logits(self.parameters, tables, sequences, self.job.model)
         margin = tables.labels.gather(1, sequences.target) * logits
@@ -84,6 +84,7 @@ class Ensemble:
             self.seeds, Purpose.EVALUATE_IWL, step, n.iwl, length, self.job.dataset_size
         )
         training = self.data.batch(self.seeds, Purpose.EVALUATE_TRAIN, step, n.train)
+        assert self.novel is not None  # validation asks for novel items where a model has ICL
         icl_accuracy, icl_loss = self._accuracy_and_loss(self.novel, novel)
         iwl_accuracy, iwl_loss = self._accuracy_and_loss(self.data.tables, without_copy)
         _, train_loss = self._accuracy_and_loss(*training)
@@ -248,16 +249,12 @@ def train(
 ) -> Record:
     """Train the replicates of a job and record their evaluations.
 
-    Returns the record. A replicate that stops leaves the batch; one whose losses are not finite is
-    recorded as diverged, with NaN from that evaluation on. The same bits, however often the job was
-    interrupted and resumed.
+    A replicate that stops leaves the batch; one whose losses are not finite is recorded as
+    diverged, with NaN from that evaluation on. With `checkpoints`, the job goes on from the last,
+    to the same bits, and raises `Interrupted` if a signal asks the process to end.
 
     Args:
         on_progress: called at each evaluation with the steps done and the replicates left.
-        checkpoints: where to go on from, and where to save what an interruption must not lose.
-
-    Raises:
-        Interrupted: if a signal asked the process to end; see `checkpoint`.
     """
     run = Run(job, torch.device(device))
     if checkpoints:

@@ -1,19 +1,18 @@
 """Report how far a size has come, from the files that its jobs leave; nothing is locked."""
 
 import csv
-import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from icl import entry
 from icl.experiment.cost import cost
 from icl.job import Job
 
 # A running job writes a line every 30 s, or at every evaluation if those are rarer.
 SILENT_SECONDS = 600
 _LAST_WORDS = (" ERROR icl: failed", " WARNING icl.engine.checkpoint: interrupted by")
-_STEPS = re.compile(r" done=(\d+) total=(\d+) left=\d+$", re.MULTILINE)  # from icl.entry
 
 
 @dataclass
@@ -53,19 +52,23 @@ def of_experiment(name: str, jobs: Iterable[Job], results: Path, now: float) -> 
                 found.operations_timed += operations
         elif not log.is_file():
             found.waiting.append(job.name)
-        elif now - log.stat().st_mtime > SILENT_SECONDS or _ended(log):
+        elif now - log.stat().st_mtime > SILENT_SECONDS or _ended(_text(log)):
             found.stopped.append(job.name)
         else:
-            found.running[job.name] = share = _share(log)
+            found.running[job.name] = share = entry.share_done(_text(log))
             found.operations_done += share * operations
     return found
 
 
-def _ended(log: Path) -> bool:
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")
+
+
+def _ended(log: str) -> bool:
     """Tell whether a log's last attempt failed or was interrupted: only the reason follows."""
-    last = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    ends = [i for i, line in enumerate(last) if any(words in line for words in _LAST_WORDS)]
-    return bool(ends) and not any(" INFO " in line for line in last[ends[-1] :])
+    lines = log.splitlines()
+    ends = [i for i, line in enumerate(lines) if any(words in line for words in _LAST_WORDS)]
+    return bool(ends) and not any(" INFO " in line for line in lines[ends[-1] :])
 
 
 def _seconds(benchmark: Path) -> float | None:
@@ -74,12 +77,6 @@ def _seconds(benchmark: Path) -> float | None:
         return None
     with benchmark.open(encoding="utf-8") as lines:
         return sum(float(row["s"]) for row in csv.DictReader(lines, delimiter="\t"))
-
-
-def _share(log: Path) -> float:
-    """Read the share of a job's steps that is done, 0 before the first line."""
-    lines = _STEPS.findall(log.read_text(encoding="utf-8", errors="replace"))
-    return int(lines[-1][0]) / int(lines[-1][1]) if lines else 0.0
 
 
 def hours_left(found: Progress, everything: Iterable[Progress]) -> float | None:

@@ -34,15 +34,11 @@ class ArchiveError(files.DamagedError):
 
 
 def pack(folder: str, members: Mapping[str, Path | bytes], path: str | Path) -> None:
-    """Write an archive whose checksums `sha256sum --check` reads.
+    """Write an archive whose checksums `sha256sum --check` reads; refuse a damaged file.
 
     Args:
         folder: what every entry lies below, as seen from the root of a checkout.
         members: names within the folder -> a file to read, or contents.
-
-    Raises:
-        WriteError: if the file system refuses.
-        DamagedError: if a file that it is to hold does not match its own digest.
     """
     checksums = ""
     with (
@@ -129,11 +125,9 @@ def _checked(archive: zipfile.ZipFile, path: str | Path) -> dict[str, bytes]:
                 f"{path}: member {member.filename!r} is not of the size it announces"
             )
     sums = "/".join([*folders.pop(), CHECKSUMS])
-    listed = dict(
-        reversed(line.split("  ", 1))
-        for line in contents.get(sums, b"").decode(errors="replace").splitlines()
-        if "  " in line
-    )
+    lines = contents.get(sums, b"").decode(errors="replace").splitlines()
+    pairs = [line.split("  ", 1) for line in lines if "  " in line]
+    listed = {name: digest for digest, name in pairs}
     if missing := sorted(set(listed) - set(names)):
         raise ArchiveError(f"{path}: lacks {missing[0]!r}, which its checksums list")
     for name, data in contents.items():
@@ -162,16 +156,7 @@ def _fault(member: zipfile.ZipInfo) -> str:
 
 
 def about(folder: str, size: str, commit: str, versions: str) -> str:
-    """Say what an archive holds and how figures are drawn from it.
-
-    Returns Markdown.
-
-    Args:
-        folder: of the results.
-        size: its name.
-        commit: that packed it.
-        versions: of the packages that packed it.
-    """
+    """Say in Markdown what an archive of a results folder holds and how to draw its figures."""
     return f"""# icl-race, size {size}
 
 Packed at commit {commit} with {versions}.

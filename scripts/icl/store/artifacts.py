@@ -1,9 +1,9 @@
 """netCDF in and out: one file per job, one per experiment, each of which proves itself complete.
 
-Each carries a digest of its contents, which every reader
-checks: a file that opens but was cut short, edited or mixed up is refused by name. After its last
-byte comes a digest of all of them, checked before the file is opened: with one bit of its structure
-changed, HDF5 may never return. (Other readers of netCDF do not look past its end.)
+Each carries a digest of its contents, which every reader checks: a file that opens but was cut
+short, edited or mixed up is refused by name. Behind the end of the netCDF data stands a digest of
+its bytes, checked before HDF5 opens them: with one bit of their structure changed, HDF5 may never
+return. (Other readers of netCDF do not look past the end.)
 """
 
 import hashlib
@@ -23,8 +23,6 @@ from icl.store import files
 
 FORMAT_VERSION = 2  # 1 had no digest after its end
 STAMP = files.STAMP
-
-
 _SEAL = b"\nsha256 of all before: "
 _SEAL_SIZE = len(_SEAL) + 64
 
@@ -39,7 +37,7 @@ def data_digest(dataset: xr.Dataset) -> str:
     Returns 64 hexadecimal digits, over every variable's name, dimensions and values.
     """
     sha = hashlib.sha256()
-    for name in sorted(dataset.variables):
+    for name in sorted(dataset.variables, key=str):
         variable = dataset.variables[name]
         values = np.ascontiguousarray(variable.values)
         sha.update(f"{name} {list(variable.dims)} {list(values.shape)}\n".encode())
@@ -68,11 +66,7 @@ def _plain(value: Any) -> Any:
 
 
 def write(dataset: xr.Dataset, path: str | os.PathLike) -> None:
-    """Write a dataset, stamped with the digest of its contents, all or nothing.
-
-    Raises:
-        WriteError: if the file system refuses; the old file is still there then.
-    """
+    """Write a dataset, stamped with the digest of its contents, all or nothing."""
     stamped = dataset.assign_attrs(artifact_format=FORMAT_VERSION, data_digest=data_digest(dataset))
     stamped.attrs[STAMP] = content_digest(stamped)
     encoding = {
@@ -89,9 +83,8 @@ def read(path: str | os.PathLike) -> xr.Dataset:
     """Read a dataset into memory and check that it is complete and unchanged.
 
     Raises:
-        ArtifactError: if it is missing, truncated, unstamped, or its contents do not match its
-            digest; the message names the file and what to do.
-        OSError: if it is there and may not, or cannot, be read.
+        ArtifactError: if it is not; the message names the file and what to do.
+        OSError: if the file system refuses to read it.
     """
     if not Path(path).is_file():
         raise ArtifactError(f"{path}: there is no such file")
@@ -118,11 +111,7 @@ def read(path: str | os.PathLike) -> xr.Dataset:
 
 
 def read_job(path: str | os.PathLike) -> xr.Dataset:
-    """Read a job's artifact, which must be the one that its file's name says.
-
-    Raises:
-        ArtifactError: if it is damaged, or another job's.
-    """
+    """Read a job's artifact; refuse one that is damaged, or not of the job that names its file."""
     dataset = read(path)
     held = job_name(json.loads(dataset.attrs["job"])) if "job" in dataset.attrs else "of none"
     if held != Path(path).stem:
@@ -155,17 +144,16 @@ def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[st
         held = {job_name(identity) for identity in json.loads(dataset.attrs["jobs"])}
         foreign = sorted(held - set(jobs[name]))
         lacking = sorted(set(jobs[name]) - held - set(json.loads(dataset.attrs["missing_blocks"])))
+        fault = ""
         if foreign:
+            fault = f"hold {len(foreign)} of {len(held)} jobs that are not this configuration's"
+        elif lacking:
+            n_jobs = len(set(jobs[name]))
+            fault = f"lack {len(lacking)} of this configuration's {n_jobs} jobs"
+        if fault:
             raise ArtifactError(
-                f"{name}: the collected data hold {len(foreign)} of {len(held)} jobs that are not "
-                f"this configuration's, {foreign[0]} among them; use the configuration they were "
-                "made with, or remove the collected file and train"
-            )
-        if lacking:
-            raise ArtifactError(
-                f"{name}: the collected data lack {len(lacking)} of this configuration's "
-                f"{len(set(jobs[name]))} jobs, {lacking[0]} among them; use the configuration they "
-                "were made with, or remove the collected file and train"
+                f"{name}: the collected data {fault}, {(foreign or lacking)[0]} among them; use "
+                "the configuration they were made with, or remove the collected file and train"
             )
     return datasets
 
@@ -179,57 +167,33 @@ def by_role(
 
 
 def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.Dataset:
-    """Arrange a job's record as a self-describing dataset.
+    """Arrange a job's record as a self-describing dataset over `seed` and `step`.
 
-    Returns a dataset over `seed` and `step`, with N and K as scalar coordinates.
-
-    Args:
-        record: what the job measured.
-        job: the job it is of.
-        provenance: attributes that say where the numbers come from.
+    Its attributes are the job's identity and `provenance`: where the numbers come from.
     """
-    n_items = float(job.n_items)
-    rate = job.optimiser.learning_rate
+    times = job.optimiser.learning_rate * record.steps
+    k_name = "items in the dataset, K (inf: redrawn at every step)"
     coordinates = {
-        "seed": (
-            "seed",
-            np.asarray(job.seeds),
-            {"long_name": "seed of the replicate", "units": "1"},
-        ),
-        "step": ("step", record.steps, {"long_name": "SGD steps done", "units": "1"}),
-        "theory_time": (
-            "step",
-            rate * record.steps,
-            {"long_name": "theory time: learning rate x step", "units": "1"},
-        ),
-        "context_length": ((), job.context_length, {"long_name": "context length N", "units": "1"}),
-        "n_items": (
-            (),
-            n_items,
-            {"long_name": "items in the dataset, K (inf: redrawn at every step)", "units": "1"},
-        ),
+        "seed": _variable("seed", np.asarray(job.seeds), "seed of the replicate"),
+        "step": _variable("step", record.steps, "SGD steps done"),
+        "theory_time": _variable("step", times, "theory time: learning rate x step"),
+        "context_length": _variable((), job.context_length, "context length N"),
+        "n_items": _variable((), float(job.n_items), k_name),
     }
     long_names = metrics_of(job)
-    variables = {
-        name: (("seed", "step"), values, {"long_name": long_names[name], "units": unit_of(name)})
-        for name, values in record.metrics.items()
-    }
+    variables = {}
+    for name, values in record.metrics.items():
+        units = "nat" if name.endswith("loss") else "1"
+        variables[name] = _variable(("seed", "step"), values, long_names[name], units=units)
     for name, values in record.summaries.items():
-        variables[name] = ("seed", values, {"long_name": SUMMARIES[name], "units": "1"})
-    variables["stop_step"] = (
-        "seed",
-        record.stop_step,
-        {"long_name": "step of the last evaluation", "units": "1"},
-    )
-    variables["stop_reason"] = (
+        variables[name] = _variable("seed", values, SUMMARIES[name])
+    variables["stop_step"] = _variable("seed", record.stop_step, "step of the last evaluation")
+    variables["stop_reason"] = _variable(
         "seed",
         record.stop_reason,
-        {
-            "long_name": "why the record ends",
-            "units": "1",
-            "flag_values": np.asarray([r.value for r in StopReason], dtype=np.int8),
-            "flag_meanings": " ".join(r.name.lower() for r in StopReason),
-        },
+        "why the record ends",
+        flag_values=np.asarray([reason.value for reason in StopReason], dtype=np.int8),
+        flag_meanings=" ".join(reason.name.lower() for reason in StopReason),
     )
     attributes = {
         "title": f"icl-race training job {job.name}",
@@ -239,40 +203,33 @@ def job_dataset(record: Record, job: Job, provenance: Mapping[str, Any]) -> xr.D
     return xr.Dataset(variables, coordinates, attributes)
 
 
-def unit_of(metric: str) -> str:
-    """Return the unit of a metric: losses are in nats, all else is a pure number."""
-    return "nat" if metric.endswith("loss") else "1"
+def _variable(
+    dimensions: str | tuple[str, ...], values: Any, long_name: str, units: str = "1", **more: Any
+) -> xr.Variable:
+    return xr.Variable(dimensions, values, {"long_name": long_name, "units": units, **more})
 
 
 def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr.Dataset:
-    """Join the jobs of an experiment into one dataset over `run` and `evaluation`.
+    """Join jobs of an experiment, at least one, into a dataset over `run` and `evaluation`.
 
     Grids are ragged (N, K, seeds and schedules differ), so a run has its N, K, seed and each of
     `SETTINGS` as coordinates and evaluations are numbered; `step` is (run, evaluation), NaN past
-    a run's own.
-
-    Returns the joined dataset, which keeps every job's identity and provenance in JSON attributes.
-
-    Args:
-        datasets: of `job_dataset`, at least one.
-        attributes: attributes of the result.
+    a run's own. Every job's identity and provenance are kept in JSON attributes.
     """
-    parts, jobs, provenance, diffs = [], [], [], {}
+    parts, jobs, provenance = [], [], []
+    diffs: dict[str, str] = {}
     for dataset in datasets:
         by_run = {"seed": "run", "step": "evaluation"}
         part = dataset.reset_index(["seed", "step"]).reset_coords().rename_dims(by_run)
-        per_run = {name: part[name].expand_dims(run=part.sizes["run"]) for name in _SCALAR}
-        per_run |= {
-            name: part[name].astype(float).expand_dims(run=part.sizes["run"])
-            for name in _PER_EVALUATION
-        }
-        per_run["evaluation"] = np.arange(part.sizes["evaluation"])
+        n_runs = part.sizes["run"]
+        per_run: dict[str, Any] = {"evaluation": np.arange(part.sizes["evaluation"])}
+        for name in _SCALAR:
+            per_run[name] = part[name].expand_dims(run=n_runs)
+        for name in _PER_EVALUATION:
+            per_run[name] = part[name].astype(float).expand_dims(run=n_runs)
         identity = json.loads(dataset.attrs["job"])
-        settings = settings_of(Job.from_identity(identity))
-        per_run |= {
-            name: ("run", np.full(part.sizes["run"], settings[name]), _described(name))
-            for name in SETTINGS
-        }
+        for name, value in settings_of(Job.from_identity(identity)).items():
+            per_run[name] = ("run", np.full(n_runs, value), _described(name))
         parts.append(part.assign(per_run))
         jobs.append(identity)
         facts = {k: _plain(v) for k, v in dataset.attrs.items() if k not in ("job", "title")}

@@ -17,8 +17,6 @@ from typing import Any
 _HOST = re.sub(r"\W", "_", socket.gethostname())[:40]
 _PART = re.compile(r"\..+\.(?P<host>\w+)-(?P<pid>\d+)\.part")
 ABANDONED = 24 * 3600.0  # seconds after which another machine's temporary file is nobody's
-
-
 STAMP = "content_digest"
 REMEDY = "restore it from a copy, or delete it and let its rule make it anew"
 
@@ -39,10 +37,9 @@ def write_json(data: dict[str, Any], path: str | os.PathLike) -> None:
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Read a mapping that `write_json` wrote, stamp and all, or a list of such.
+    """Read a mapping that `write_json` wrote, with its stamp, or a list of such mappings.
 
-    Raises:
-        DamagedError: if it is missing, cut short, or its contents do not match its digest.
+    A file that is missing, cut short or changed is refused with `DamagedError`.
     """
     try:
         read = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -119,8 +116,8 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # another user's
-        return True
+    except PermissionError:  # it is another user's
+        pass
     return True
 
 

@@ -21,10 +21,9 @@ PACKAGES = (
     "matplotlib",
     "snakemake",
 )
-
-
 # What of the checkout can change a number or a picture.
 CODE = ("scripts", "workflow", "config", "Snakefile")
+ROOT = Path(__file__).resolve().parents[3]  # of the checkout
 LONGEST_DIFF = 20_000  # characters of a diff that are kept
 
 
@@ -32,7 +31,7 @@ def _git(*arguments: str) -> str:
     try:
         result = subprocess.run(
             ("git", *arguments),
-            cwd=Path(__file__).resolve().parents[3],  # what pathspecs are relative to
+            cwd=ROOT,  # what pathspecs are relative to
             capture_output=True,
             text=True,
             check=True,
@@ -45,9 +44,8 @@ def _git(*arguments: str) -> str:
 
 def _revision() -> dict[str, str | int]:
     """Say which commit runs; -1 for dirty where the code is not in a checkout of its own."""
-    root = Path(__file__).resolve().parents[3]
     top = _git("rev-parse", "--show-toplevel")
-    if not top or Path(top).resolve() != root:
+    if not top or Path(top).resolve() != ROOT:
         return {"git_revision": "unknown", "git_dirty": -1}
     revision = {"git_revision": _git("rev-parse", "HEAD")}
     changed = _git("status", "--porcelain", "--", *CODE)
@@ -70,13 +68,7 @@ def _cut(diff: str) -> str:
 
 
 def gather(**extra: str | float) -> dict[str, str | float | int]:
-    """Collect the facts that a reader needs to trace an artifact.
-
-    Returns flat attributes, numbers and strings.
-
-    Args:
-        **extra: facts that the caller knows: rule, wildcards, device, wall_seconds.
-    """
+    """Collect the facts that a reader needs to trace an artifact, and those the caller knows."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -93,14 +85,7 @@ def gather(**extra: str | float) -> dict[str, str | float | int]:
 
 
 def summary(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Sum up where a dataset comes from, in a few lines however many jobs it holds.
-
-    Returns JSON-able facts: digest of the data, jobs, the commits, diffs, versions, platforms and
-    devices they ran with, when, and their wall time.
-
-    Args:
-        attributes: of a collected experiment, a training artifact or a theory dataset.
-    """
+    """Sum up, as JSON-able facts, where a dataset comes from, however many jobs it holds."""
     runs = json.loads(attributes["provenance"]) if "provenance" in attributes else [attributes]
 
     def distinct(key: str) -> list[str]:

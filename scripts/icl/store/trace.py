@@ -24,10 +24,10 @@ def metadata(path: Path) -> dict[str, str]:
     """
     try:
         if path.suffix == ".pdf":
-            found = pypdf.PdfReader(path).metadata or {}
+            found: Mapping[str, Any] = pypdf.PdfReader(path).metadata or {}
             return {key.lstrip("/"): str(value) for key, value in found.items()}
         with PIL.Image.open(path) as image:
-            return {key: str(value) for key, value in image.info.items()}
+            return {str(key): str(value) for key, value in image.info.items()}
     except (OSError, pypdf.errors.PyPdfError) as error:
         raise TraceError(f"{path}: cannot be read ({error})") from error
 

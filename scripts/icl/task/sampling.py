@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from icl.job import Job
 from icl.kernels import loops
 from icl.task import draws, streams
-from icl.task.draws import Dataset, Sequences
+from icl.task.draws import Dataset, Sequences, Tables
 from icl.task.streams import Purpose
 
 
@@ -21,17 +22,17 @@ from icl.task.streams import Purpose
 class ByLabel:
     """Items sorted by label."""
 
-    items: torch.Tensor  # (R, K) int64: those labelled +1, then those labelled -1
-    n_positive: torch.Tensor  # (R,) int64: how many are labelled +1
+    items: Tensor  # (R, K) int64: those labelled +1, then those labelled -1
+    n_positive: Tensor  # (R,) int64: how many are labelled +1
 
     @classmethod
-    def of(cls, labels: torch.Tensor) -> "ByLabel":
+    def of(cls, labels: Tensor) -> "ByLabel":
         """Sort items by their labels (R, K)."""
         negative = (labels < 0).to(torch.uint8)
         return cls(negative.argsort(dim=1, stable=True), (labels > 0).sum(dim=1))
 
 
-def balanced_positions(words: torch.Tensor) -> torch.Tensor:
+def balanced_positions(words: Tensor) -> Tensor:
     """Choose half of each row's positions at random: words (..., N) -> bool."""
     half = words.shape[-1] // 2
     largest = words.topk(half, dim=-1, sorted=False).indices  # half as long as sorting
@@ -39,22 +40,16 @@ def balanced_positions(words: torch.Tensor) -> torch.Tensor:
 
 
 def draw_balanced_sequences(
-    seeds: torch.Tensor,
-    purpose: Purpose,
-    step: int,
-    batch_size: int,
-    context_length: int,
-    by_label: ByLabel,
+    seeds: Tensor, purpose: Purpose, step: int, batch_size: int, n: int, by_label: ByLabel
 ) -> Sequences:
     """Draw sequences of D': those of D on condition that N/2 context tokens carry each label."""
-    n = context_length
     words = streams.bits(seeds, purpose, step, batch_size * (2 * n + 1))
     words = words.view(-1, batch_size, 2 * n + 1)
     arrange = arrange_balanced_on_cpu if seeds.device.type == "cpu" else arrange_balanced
     return arrange(words, by_label)
 
 
-def arrange_balanced_on_cpu(words: torch.Tensor, by_label: ByLabel) -> Sequences:
+def arrange_balanced_on_cpu(words: Tensor, by_label: ByLabel) -> Sequences:
     """Arrange sequences as `arrange_balanced` does, by a compiled loop."""
     shape = (*words.shape[:2], words.shape[-1] // 2)
     context = torch.empty(shape, dtype=torch.int64)
@@ -64,7 +59,7 @@ def arrange_balanced_on_cpu(words: torch.Tensor, by_label: ByLabel) -> Sequences
     return Sequences(context, target)
 
 
-def arrange_balanced(words: torch.Tensor, by_label: ByLabel) -> Sequences:
+def arrange_balanced(words: Tensor, by_label: ByLabel) -> Sequences:
     """Turn words (R, B, 2 N + 1) into sequences of D', by tensor operations on any device."""
     n = words.shape[-1] // 2
     chosen, arranged, last = words.split((n, n, 1), dim=-1)
@@ -76,7 +71,7 @@ def arrange_balanced(words: torch.Tensor, by_label: ByLabel) -> Sequences:
     return Sequences(context, context.gather(-1, (last * n) >> 32).squeeze(-1))
 
 
-def zipf_cumulative(n_items: int, exponent: float, device: torch.device) -> torch.Tensor:
+def zipf_cumulative(n_items: int, exponent: float, device: torch.device) -> Tensor:
     """Compute the cumulative probabilities of items as likely as k^-alpha: (K,) float64."""
     ranks = torch.arange(1, n_items + 1, dtype=torch.float64, device=device)
     cumulative = ranks.pow(-exponent).cumsum(0)
@@ -84,18 +79,12 @@ def zipf_cumulative(n_items: int, exponent: float, device: torch.device) -> torc
 
 
 def draw_ranked_sequences(
-    seeds: torch.Tensor,
-    purpose: Purpose,
-    step: int,
-    batch_size: int,
-    context_length: int,
-    cumulative: torch.Tensor,
+    seeds: Tensor, purpose: Purpose, step: int, batch_size: int, n: int, cumulative: Tensor
 ) -> Sequences:
     """Draw sequences of items that are not equally likely; the target is one of the context's.
 
     Item k has rank k + 1: items are exchangeable, so it does not matter which is frequent.
     """
-    n = context_length
     words = streams.bits(seeds, purpose, step, batch_size * (n + 1)).view(-1, batch_size, n + 1)
     chosen, last = words.split((n, 1), dim=-1)
     unit = (chosen.double() + 0.5) / 2.0**32
@@ -104,16 +93,16 @@ def draw_ranked_sequences(
 
 
 def redrawn_sequences(
-    seeds: torch.Tensor,
+    seeds: Tensor,
     purpose: Purpose,
     step: int,
     batch_size: int,
-    context_length: int,
+    n: int,
     item_dim: int,
     balanced: bool,
 ) -> tuple[Dataset, Sequences]:
     """Draw B N items, and sequences that share none; labels are fair coins or N/2 of each."""
-    n, n_items = context_length, batch_size * context_length
+    n_items = batch_size * n
     purposes = (Purpose.REDRAWN_ITEMS, Purpose.REDRAWN_LABELS)
     dataset = draws.draw_dataset(seeds, purposes, step, n_items, item_dim, "random")
     if balanced:
@@ -130,33 +119,34 @@ class TrainingData:
     """The training data of a job's replicates.
 
     `tables` are of the dataset D; at K = infinity, of items never trained on, on which IWL is
-    evaluated. `n_items` says how many there are.
+    evaluated.
     """
 
     def __init__(
         self,
         job: Job,
-        seeds: torch.Tensor,
-        embed: Callable[[Dataset], object],
-        redraw: Callable[[torch.Tensor, int], object] | None = None,
+        seeds: Tensor,
+        embed: Callable[[Dataset], Tables],
+        redraw: Callable[[Tensor, int], Tables] | None = None,
     ):
         self.job, self.embed, self.redraw = job, embed, redraw or self._redraw
         draw = draws.unseen_dataset if job.is_redrawn else draws.training_dataset
         self.tables = self.embed(draw(seeds, job.dataset_size, job.model.item_dim, job.task))
-        self.by_label, self.cumulative = None, None
+        self.by_label: ByLabel | None = None
+        self.cumulative: Tensor | None = None
         if not job.is_redrawn and job.task.context_labels == "balanced":
             self.by_label = ByLabel.of(self.tables.labels)
         if job.task.zipf_exponent > 0:
             exponent = job.task.zipf_exponent
             self.cumulative = zipf_cumulative(job.dataset_size, exponent, seeds.device)
 
-    def _redraw(self, seeds: torch.Tensor, step: int) -> object:
+    def _redraw(self, seeds: Tensor, step: int) -> Tables:
         dataset = draws.redrawn_dataset(seeds, step, self.job.model.item_dim, self.job.task)
         return self.embed(dataset)
 
     def batch(
-        self, seeds: torch.Tensor, purpose: Purpose, step: int, batch_size: int
-    ) -> tuple[object, Sequences]:
+        self, seeds: Tensor, purpose: Purpose, step: int, batch_size: int
+    ) -> tuple[Tables, Sequences]:
         """Draw the sequences of a step, and the tables that they index."""
         job, task = self.job, self.job.task
         sizes = (seeds, purpose, step, batch_size, job.context_length)
@@ -174,13 +164,13 @@ class TrainingData:
             return tables, draw_ranked_sequences(*sizes, self.cumulative)
         return tables, draws.draw_sequences(*sizes, job.dataset_size)
 
-    def probabilities(self) -> torch.Tensor | None:
+    def probabilities(self) -> Tensor | None:
         """Return each item's probability as a target, (K,) float64; None if all are alike."""
         if self.cumulative is None:
             return None
         return self.cumulative.diff(prepend=self.cumulative.new_zeros(1))
 
-    def keep(self, rows: torch.Tensor) -> None:
+    def keep(self, rows: Tensor) -> None:
         """Keep the replicates in rows."""
         self.tables = self.tables.select(rows)
         if self.by_label is not None:

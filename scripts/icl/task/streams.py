@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from icl.kernels import philox
 from icl.kernels.philox import MASK, MULTIPLIER_0, MULTIPLIER_1, ROUNDS, WEYL_0, WEYL_1
@@ -36,14 +37,14 @@ class Purpose(IntEnum):
     INITIAL_W = 14
 
 
-def _words(seeds: torch.Tensor, purpose: int, step: int, n: int) -> np.ndarray:
+def _words(seeds: Tensor, purpose: int, step: int, n: int) -> np.ndarray:
     """Draw at least n words for each seed on a CPU: (R, n rounded up to four), uint32."""
     out = np.empty((len(seeds), -(-n // 4) * 4), dtype=np.uint32)
     philox.fill_words(seeds.numpy(), int(purpose), step, out)
     return out
 
 
-def _philox_tensor(seeds, purpose, step, n_blocks):
+def _philox_tensor(seeds: Tensor, purpose: int, step: int, n_blocks: int) -> Tensor:
     """Draw the words of `philox.fill_words` by tensor operations on the seeds' device."""
     shape = (len(seeds), n_blocks)
     c0 = torch.arange(n_blocks, device=seeds.device).expand(shape)
@@ -58,7 +59,7 @@ def _philox_tensor(seeds, purpose, step, n_blocks):
     return torch.stack((c0, c1, c2, c3), dim=-1).flatten(1)
 
 
-def bits(seeds: torch.Tensor, purpose: Purpose, step: int, n: int) -> torch.Tensor:
+def bits(seeds: Tensor, purpose: Purpose, step: int, n: int) -> Tensor:
     """Draw n 32-bit words for each seed (R,), int64 from 0 on: (R, n) int64 in [0, 2^32).
 
     The step is any index below 2^32 that tells draws of one purpose apart.
@@ -69,25 +70,19 @@ def bits(seeds: torch.Tensor, purpose: Purpose, step: int, n: int) -> torch.Tens
 
 
 def integers(
-    seeds: torch.Tensor, purpose: Purpose, step: int, shape: tuple[int, ...], high: int
-) -> torch.Tensor:
+    seeds: Tensor, purpose: Purpose, step: int, shape: tuple[int, ...], high: int
+) -> Tensor:
     """Draw integers uniform on [0, high), with a bias under high / 2^32: (R, *shape) int64."""
     words = bits(seeds, purpose, step, prod(shape))
     return ((words * high) >> 32).view(-1, *shape)
 
 
 def integer_rows(
-    seeds: torch.Tensor,
-    purpose: Purpose,
-    step: int,
-    shape: tuple[int, int],
-    high: int,
-    high_last: int,
-) -> tuple[torch.Tensor, torch.Tensor]:
+    seeds: Tensor, purpose: Purpose, step: int, shape: tuple[int, int], high: int, high_last: int
+) -> tuple[Tensor, Tensor]:
     """Draw rows of integers uniform on [0, high), and one more for each row on [0, high_last).
 
-    Returns:
-        (R, *shape) and (R, shape[0]), int64.
+    Returns (R, *shape) and (R, shape[0]), int64.
     """
     n_rows, n_columns = shape
     n = n_rows * (n_columns + 1)
@@ -100,7 +95,7 @@ def integer_rows(
     return (words[..., :-1] * high) >> 32, (words[..., -1] * high_last) >> 32
 
 
-def wrap(numbers: torch.Tensor, high: int) -> torch.Tensor:
+def wrap(numbers: Tensor, high: int) -> Tensor:
     """Take integers in [0, 2 high) modulo high; on a CPU in place, for % takes far longer."""
     if numbers.device.type != "cpu":
         return numbers % high
@@ -108,17 +103,13 @@ def wrap(numbers: torch.Tensor, high: int) -> torch.Tensor:
     return numbers
 
 
-def uniform(
-    seeds: torch.Tensor, purpose: Purpose, step: int, shape: tuple[int, ...]
-) -> torch.Tensor:
+def uniform(seeds: Tensor, purpose: Purpose, step: int, shape: tuple[int, ...]) -> Tensor:
     """Draw numbers uniform on the open unit interval, to rounding: (R, *shape) float32."""
     words = bits(seeds, purpose, step, prod(shape))
     return ((words.float() + 0.5) / 2.0**32).view(-1, *shape)
 
 
-def normal(
-    seeds: torch.Tensor, purpose: Purpose, step: int, shape: tuple[int, ...]
-) -> torch.Tensor:
+def normal(seeds: Tensor, purpose: Purpose, step: int, shape: tuple[int, ...]) -> Tensor:
     """Draw standard normal numbers, by Box and Muller's transform: (R, *shape) float32."""
     n = prod(shape)
     n_pairs = -(-n // 2)
@@ -132,9 +123,9 @@ def normal(
 
 
 class NormalRows:
-    """Draws on a CPU what `normal` draws, one replicate at a time, in kept buffers.
+    """Draws what `normal` draws on a CPU, one replicate at a time, into buffers that it keeps.
 
-    For draws so large that allocating them would take longer than filling them.
+    It is for draws so large that allocating them would take longer than filling them.
     """
 
     def __init__(self, n: int):
@@ -143,14 +134,14 @@ class NormalRows:
         self.words = np.empty((1, -(-n_even // 4) * 4), dtype=np.uint32)
         self.numbers = np.empty((1, n_even), dtype=np.float32)
 
-    def draw(self, seed: torch.Tensor, purpose: Purpose, step: int) -> torch.Tensor:
+    def draw(self, seed: Tensor, purpose: Purpose, step: int) -> Tensor:
         """Draw for one seed (1,): (n,) float32, overwritten by the next draw."""
         philox.fill_words(seed.numpy(), int(purpose), step, self.words)
         philox.fill_normal(self.words, self.numbers)
         return torch.from_numpy(self.numbers[0, : self.n])
 
 
-def _normal_tensor(pairs: torch.Tensor) -> torch.Tensor:
+def _normal_tensor(pairs: Tensor) -> Tensor:
     """Transform uniform numbers (R, 2, n) into normal ones (R, 2 n)."""
     radius, turns = pairs.unbind(1)
     radius = (-2.0 * radius.log()).sqrt_()
