@@ -3,6 +3,9 @@
 No (R, B, N, E) tensor is ever written. Rows are prefetched, because their order is random and a
 large table does not fit in the caches. D + 1 numbers tell a whole token: the transformer's add up
 to 0 (LayerNorm), so its last one is left out; the minimal model's row is an item and its label.
+
+All loops take contiguous arrays: the table (R, K, P), the context (R, all, N) of rows in it, and the
+first of the B sequences to compute.
 """
 
 from collections.abc import Callable
@@ -19,6 +22,7 @@ from icl.kernels.compiled import (
     dot_rows,
     inline_loop,
     prefetch,
+    restore_last,
     scratch,
     softmax,
 )
@@ -45,12 +49,25 @@ def _four_rows(base, context, first, n, length, width):
 
 
 @inline_loop
-def _prefetch_rows(table, base, context, position, width):
+def _multiply_rows(table, base, context, first, begin, n_rows, length, vector, out, width):
+    """Fill out[:n_rows] with the products of a sequence's rows, from `begin` on, and a vector."""
     last = context.shape[0] - 1
-    for m in range(4):
-        row = _row(base, context, min(position + ROWS_AHEAD + m, last), width)
-        for offset in range(0, width, LANES):
-            prefetch(table, row + np.uint64(offset))
+    for n in range(0, n_rows, 4):
+        for m in range(4):
+            ahead = min(first + begin + n + ROWS_AHEAD + m, last)
+            row = _row(base, context, ahead, width)
+            for offset in range(0, width, LANES):
+                prefetch(table, row + np.uint64(offset))
+        four = _four_rows(base, context, first, begin + n, length, width)
+        dot_rows(table, four, vector, out, n, width)
+
+
+@inline_loop
+def _sum_rows(table, base, context, first, begin, n_rows, length, factors, total, width):
+    """Add a sequence's rows, from `begin` on, times factors[:n_rows], to the total."""
+    for n in range(0, n_rows, 4):
+        four = _four_rows(base, context, first, begin + n, length, width)
+        add_rows(table, four, factors, n, total, width)
 
 
 @inline_loop
@@ -62,22 +79,8 @@ def _attend(scores, length, own):
     softmax(scores)
 
 
-@inline_loop
-def _fill_token(total, token):
-    """Copy the first components of a token and restore the last: they add up to 0."""
-    last = np.float32(0)
-    for i in range(token.shape[0] - 1):
-        token[i] = total[i]
-        last -= total[i]
-    token[token.shape[0] - 1] = last
-
-
 class Attention(NamedTuple):
-    """Compiled loops over rows of one width.
-
-    All take contiguous arrays: the table (R, K, P), the context (R, all, N) of rows in it, and the
-    first of the B sequences to compute.
-    """
+    """Compiled loops over rows of one width; each of the functions below says what its loop does."""
 
     forward: Callable
     backward: Callable
@@ -117,17 +120,12 @@ def _forward(width: int) -> Callable:
                     own = np.float32(0)
                     for i in range(e):
                         own += tokens[r, b, i] * q[i]
-                for n in range(0, padded, 4):
-                    _prefetch_rows(rows, base, places, start + n, width)
-                    four = _four_rows(base, places, start, n, length, width)
-                    dot_rows(rows, four, q, a, n, width)
+                _multiply_rows(rows, base, places, start, 0, padded, length, q, a, width)
                 _attend(a, length, own)
                 for i in range(e):
                     total[i] = a[padded] * tokens[r, b, i]
-                for n in range(0, padded, 4):
-                    four = _four_rows(base, places, start, n, length, width)
-                    add_rows(rows, four, a, n, total, width)
-                _fill_token(total, read[r, b])
+                _sum_rows(rows, base, places, start, 0, padded, length, a, total, width)
+                restore_last(total, read[r, b])
 
     return forward
 
@@ -158,18 +156,13 @@ def _backward(width: int) -> Callable:
                 own = a[padded] * (own - mean)
                 for i in range(e):
                     total[i] = own * tokens[r, b, i]
-                for begin in range(0, padded, ROWS_TOGETHER):
-                    n_rows = min(ROWS_TOGETHER, padded - begin)
-                    for n in range(0, n_rows, 4):
-                        _prefetch_rows(rows, base, places, start + begin + n, width)
-                        four = _four_rows(base, places, start, begin + n, length, width)
-                        dot_rows(rows, four, g, factors, n, width)
-                    for n in range(n_rows):
-                        factors[n] = a[begin + n] * (factors[n] - mean)
-                    for n in range(0, n_rows, 4):
-                        four = _four_rows(base, places, start, begin + n, length, width)
-                        add_rows(rows, four, factors, n, total, width)
-                _fill_token(total, query_gradient[r, b])
+                for n in range(0, padded, ROWS_TOGETHER):
+                    n_rows = min(ROWS_TOGETHER, padded - n)
+                    _multiply_rows(rows, base, places, start, n, n_rows, length, g, factors, width)
+                    for m in range(n_rows):
+                        factors[m] = a[n + m] * (factors[m] - mean)
+                    _sum_rows(rows, base, places, start, n, n_rows, length, factors, total, width)
+                restore_last(total, query_gradient[r, b])
 
     return backward
 
@@ -194,12 +187,9 @@ def _head(width: int) -> Callable:
                 start = (first + b) * length
                 for i in range(item_dim):
                     x[i] = items[r, b, i]
-                for n in range(0, padded, 4):
-                    _prefetch_rows(rows, base, places, start + n, width)
-                    four = _four_rows(base, places, start, n, length, width)
-                    dot_rows(rows, four, x, overlaps, n, width)
-                    for m in range(4):
-                        labels[n + m] = rows[four[m] + np.uint64(item_dim)]
+                _multiply_rows(rows, base, places, start, 0, padded, length, x, overlaps, width)
+                for n in range(length):
+                    labels[n] = rows[_row(base, places, start + n, width) + np.uint64(item_dim)]
                 for n in range(padded):
                     a[n] = beta[r] * overlaps[n]
                 _attend(a, length, NEVER)

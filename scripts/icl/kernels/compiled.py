@@ -231,3 +231,13 @@ def softmax(scores):
     scale = (np.float32(1) + zero) / total
     for n in range(scores.shape[0]):
         scores[n] *= scale
+
+
+@inline_loop
+def restore_last(source, token):
+    """Copy the first components of a token and restore the last: LayerNorm makes them add up to 0."""
+    last = np.float32(0)
+    for i in range(token.shape[0] - 1):
+        token[i] = source[i]
+        last -= source[i]
+    token[token.shape[0] - 1] = last
