@@ -4,8 +4,8 @@ No (R, B, N, E) tensor is ever written. Rows are prefetched, because their order
 large table does not fit in the caches. D + 1 numbers tell a whole token: the transformer's add up
 to 0 (LayerNorm), so its last one is left out; the minimal model's row is an item and its label.
 
-All loops take contiguous arrays: the table (R, K, P), the context (R, all, N) of rows in it, and the
-first of the B sequences to compute.
+All loops take contiguous arrays: the table (R, K, P), the context (R, all, N) of rows in it, and
+the first of the B sequences to compute.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def _attend(scores, length, own):
 
 
 class Attention(NamedTuple):
-    """Compiled loops over rows of one width; each of the functions below says what its loop does."""
+    """Compiled loops over rows of one width."""
 
     forward: Callable
     backward: Callable
