@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from icl.engine import training
 from icl.experiment.grid import expand
 from icl.models import fast
-from icl.models.layers import MLP, mlp, mlp_outputs
+from icl.models.layers import MLP, look_up, mlp, mlp_outputs
 from icl.models.one_layer import fast as fused_one_layer
 from icl.models.one_layer import network as one_layer
 from icl.statistics import curves
@@ -55,8 +55,8 @@ def gain(ensemble) -> torch.Tensor:
     n_items = job.evaluation.novel_items
     drawn = (ensemble.seeds, Purpose.EVALUATE_ICL, 0, 200, job.context_length, n_items)
     sequences = draws.draw_sequences(*drawn)
-    context = one_layer.look_up(novel.labelled, sequences.context)
-    target = one_layer.look_up(novel.unlabelled, sequences.target)
+    context = look_up(novel.labelled, sequences.context)
+    target = look_up(novel.unlabelled, sequences.target)
     u = one_layer.attention(ensemble.parameters, context, target, job.model)
     with torch.enable_grad():
         (slope,) = torch.autograd.grad(mlp(ensemble.parameters, u.requires_grad_()).sum(), u)
@@ -73,8 +73,8 @@ def measure(job, away: list[str]) -> tuple[np.ndarray, ...]:
         p["value"][..., : model.item_dim] *= ITEMS not in away
         return p | {f"start_{name}": p[name].clone() for name in MLP if FUNCTION in away}
 
-    def train(self, p, keep, rate, pass_on=True):
-        TRAIN(self, p, *((1.0, 0.0) if LEARNING in away else (keep, rate)), pass_on)
+    def train(self, p, sgd, pass_on=True):
+        TRAIN(self, p, fast.Descent(0.0, 0.0) if LEARNING in away else sgd, pass_on)
 
     def evaluate(self, step):
         for seed, value in zip(self.seeds.tolist(), gain(self).tolist(), strict=True):

@@ -3,6 +3,9 @@
 No (R, B, N, E) tensor is ever written. Rows are prefetched, because their order is random and a
 large table does not fit in the caches. D + 1 numbers tell a whole token: the transformer's add up
 to 0 (LayerNorm), so its last one is left out; the minimal model's row is an item and its label.
+
+All loops take contiguous arrays: the table (R, K, P), the context (R, all, N) of rows in it, and
+the first of the B sequences to compute.
 """
 
 from collections.abc import Callable
@@ -19,6 +22,7 @@ from icl.kernels.compiled import (
     dot_rows,
     inline_loop,
     prefetch,
+    restore_last,
     scratch,
     softmax,
 )
@@ -28,29 +32,40 @@ ROWS_TOGETHER = 32  # of the backward pass: their second reading finds them in t
 
 
 @inline_loop
-def _row(base, context, position, width):
-    return base + np.uint64(context[np.uint64(position)]) * np.uint64(width)
+def _locate(table, context, first, starts):
+    """Fill starts (B, n) with the places of a context's rows in a replicate's flat table.
+
+    Beyond the context, up to whole fours, its last row is repeated.
+    """
+    last, width = context.shape[1] - 1, np.uint64(table.shape[1])
+    for b in range(starts.shape[0]):
+        for n in range(starts.shape[1]):
+            starts[b, n] = np.uint64(context[first + b, min(n, last)]) * width
+    return table.reshape(-1), starts.reshape(-1)
 
 
 @inline_loop
-def _four_rows(base, context, first, n, length, width):
-    """Return where rows n to n + 3 of a sequence start; beyond the context its last is repeated."""
-    last = length - 1
-    return (
-        _row(base, context, first + min(n, last), width),
-        _row(base, context, first + min(n + 1, last), width),
-        _row(base, context, first + min(n + 2, last), width),
-        _row(base, context, first + min(n + 3, last), width),
-    )
+def _four(starts, n):
+    n = np.uint64(n)
+    return starts[n], starts[n + np.uint64(1)], starts[n + np.uint64(2)], starts[n + np.uint64(3)]
 
 
 @inline_loop
-def _prefetch_rows(table, base, context, position, width):
-    last = context.shape[0] - 1
-    for m in range(4):
-        row = _row(base, context, min(position + ROWS_AHEAD + m, last), width)
-        for offset in range(0, width, LANES):
-            prefetch(table, row + np.uint64(offset))
+def _multiply_rows(rows, starts, begin, n_rows, vector, out, width):
+    """Fill out[:n_rows] with the products of a vector and the rows at starts[begin:]."""
+    for n in range(0, n_rows, 4):
+        ahead = min(begin + n + ROWS_AHEAD, starts.shape[0] - 4)
+        for start in _four(starts, ahead):
+            for offset in range(0, width, LANES):
+                prefetch(rows, start + np.uint64(offset))
+        dot_rows(rows, _four(starts, begin + n), vector, out, n, width)
+
+
+@inline_loop
+def _add_rows(rows, starts, begin, n_rows, factors, total, width):
+    """Add the rows at starts[begin:], times factors[:n_rows], to the total."""
+    for n in range(0, n_rows, 4):
+        add_rows(rows, _four(starts, begin + n), factors, n, total, width)
 
 
 @inline_loop
@@ -62,22 +77,8 @@ def _attend(scores, length, own):
     softmax(scores)
 
 
-@inline_loop
-def _fill_token(total, token):
-    """Copy the first components of a token and restore the last: they add up to 0."""
-    last = np.float32(0)
-    for i in range(token.shape[0] - 1):
-        token[i] = total[i]
-        last -= total[i]
-    token[token.shape[0] - 1] = last
-
-
 class Attention(NamedTuple):
-    """Compiled loops over rows of one width.
-
-    All take contiguous arrays: the table (R, K, P), the context (R, all, N) of rows in it, and the
-    first of the B sequences to compute.
-    """
+    """Compiled loops over rows of one width."""
 
     forward: Callable
     backward: Callable
@@ -104,30 +105,24 @@ def _forward(width: int) -> Callable:
         """
         n_replicates, n_sequences, n_components = tokens.shape
         length, padded, e = context.shape[2], weights.shape[2] - 1, n_components - 1
-        rows = table.reshape(-1)
         q, total = scratch(width), scratch(width)
+        places = np.empty((n_sequences, padded), np.uint64)
         for r in range(n_replicates):
-            base = np.uint64(r * table.shape[1] * width)
-            places = context[r].reshape(-1)
+            rows, starts = _locate(table[r], context[r], first, places)
             for b in range(n_sequences):
-                start, a, own = (first + b) * length, weights[r, b], NEVER
+                start, a, own = b * padded, weights[r, b], NEVER
                 for i in range(e):
                     q[i] = query[r, b, i] - query[r, b, e]
                 if with_self:
                     own = np.float32(0)
                     for i in range(e):
                         own += tokens[r, b, i] * q[i]
-                for n in range(0, padded, 4):
-                    _prefetch_rows(rows, base, places, start + n, width)
-                    four = _four_rows(base, places, start, n, length, width)
-                    dot_rows(rows, four, q, a, n, width)
+                _multiply_rows(rows, starts, start, padded, q, a, width)
                 _attend(a, length, own)
                 for i in range(e):
                     total[i] = a[padded] * tokens[r, b, i]
-                for n in range(0, padded, 4):
-                    four = _four_rows(base, places, start, n, length, width)
-                    add_rows(rows, four, a, n, total, width)
-                _fill_token(total, read[r, b])
+                _add_rows(rows, starts, start, padded, a, total, width)
+                restore_last(total, read[r, b])
 
     return forward
 
@@ -141,15 +136,13 @@ def _backward(width: int) -> Callable:
         the sum is read . read_gradient, known beforehand.
         """
         n_replicates, n_sequences, n_components = tokens.shape
-        length, padded, e = context.shape[2], weights.shape[2] - 1, n_components - 1
-        rows = table.reshape(-1)
-        g, total = scratch(width), scratch(width)
-        factors = scratch(ROWS_TOGETHER)
+        padded, e = weights.shape[2] - 1, n_components - 1
+        g, total, factors = scratch(width), scratch(width), scratch(ROWS_TOGETHER)
+        places = np.empty((n_sequences, padded), np.uint64)
         for r in range(n_replicates):
-            base = np.uint64(r * table.shape[1] * width)
-            places = context[r].reshape(-1)
+            rows, starts = _locate(table[r], context[r], first, places)
             for b in range(n_sequences):
-                start, a = (first + b) * length, weights[r, b]
+                start, a = b * padded, weights[r, b]
                 mean, own = np.float32(0), np.float32(0)
                 for i in range(e):
                     g[i] = read_gradient[r, b, i] - read_gradient[r, b, e]
@@ -158,18 +151,13 @@ def _backward(width: int) -> Callable:
                 own = a[padded] * (own - mean)
                 for i in range(e):
                     total[i] = own * tokens[r, b, i]
-                for begin in range(0, padded, ROWS_TOGETHER):
-                    n_rows = min(ROWS_TOGETHER, padded - begin)
-                    for n in range(0, n_rows, 4):
-                        _prefetch_rows(rows, base, places, start + begin + n, width)
-                        four = _four_rows(base, places, start, begin + n, length, width)
-                        dot_rows(rows, four, g, factors, n, width)
-                    for n in range(n_rows):
-                        factors[n] = a[begin + n] * (factors[n] - mean)
-                    for n in range(0, n_rows, 4):
-                        four = _four_rows(base, places, start, begin + n, length, width)
-                        add_rows(rows, four, factors, n, total, width)
-                _fill_token(total, query_gradient[r, b])
+                for n in range(0, padded, ROWS_TOGETHER):
+                    n_rows = min(ROWS_TOGETHER, padded - n)
+                    _multiply_rows(rows, starts, start + n, n_rows, g, factors, width)
+                    for m in range(n_rows):
+                        factors[m] = a[n + m] * (factors[m] - mean)
+                    _add_rows(rows, starts, start + n, n_rows, factors, total, width)
+                restore_last(total, query_gradient[r, b])
 
     return backward
 
@@ -184,23 +172,16 @@ def _head(width: int) -> Callable:
         n_replicates, n_sequences, item_dim = items.shape
         length = context.shape[2]
         padded = -(-length // 4) * 4
-        rows = table.reshape(-1)
-        x = scratch(width)
+        x, places = scratch(width), np.empty((n_sequences, padded), np.uint64)
         overlaps, labels, a = scratch(padded), scratch(padded), scratch(padded + 1)
         for r in range(n_replicates):
-            base = np.uint64(r * table.shape[1] * width)
-            places = context[r].reshape(-1)
+            rows, starts = _locate(table[r], context[r], first, places)
             for b in range(n_sequences):
-                start = (first + b) * length
                 for i in range(item_dim):
                     x[i] = items[r, b, i]
-                for n in range(0, padded, 4):
-                    _prefetch_rows(rows, base, places, start + n, width)
-                    four = _four_rows(base, places, start, n, length, width)
-                    dot_rows(rows, four, x, overlaps, n, width)
-                    for m in range(4):
-                        labels[n + m] = rows[four[m] + np.uint64(item_dim)]
+                _multiply_rows(rows, starts, b * padded, padded, x, overlaps, width)
                 for n in range(padded):
+                    labels[n] = rows[starts[np.uint64(b * padded + n)] + np.uint64(item_dim)]
                     a[n] = beta[r] * overlaps[n]
                 _attend(a, length, NEVER)
                 answer, overlap, product = np.float32(0), np.float32(0), np.float32(0)

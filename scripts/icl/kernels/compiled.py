@@ -7,6 +7,7 @@ four at a time, which keeps four sums in flight.
 import functools
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import llvmlite.binding
 import numba
@@ -28,10 +29,11 @@ FAST = ("reassoc", "contract", "nsz", "arcp")
 def _use_wide_vectors() -> None:
     """Let the compiler use the processor's widest vectors, which it avoids by default."""
     features = llvmlite.binding.get_host_cpu_features()
-    if numba.config.CPU_FEATURES is None and features.get("avx512f"):
-        numba.config.CPU_FEATURES = features.flatten() + ",-prefer-256-bit"
+    if config.CPU_FEATURES is None and features.get("avx512f"):
+        config.CPU_FEATURES = features.flatten() + ",-prefer-256-bit"
 
 
+config: Any = numba.config  # its settings are made while it is imported: no type tells them
 MODULES = sorted(Path(__file__).parent.glob("*.py"))
 
 
@@ -63,7 +65,7 @@ class UserWide(_Together, caching.UserWideCacheLocator):
 
 
 _use_wide_vectors()
-numba.config.CACHE_LOCATOR_CLASSES = ", ".join(
+config.CACHE_LOCATOR_CLASSES = ", ".join(
     f"{__name__}.{where.__name__}" for where in (UserProvided, InTree, UserWide)
 )
 compile_loop = numba.njit(cache=True, error_model="numpy", fastmath=set(FAST))
@@ -231,3 +233,13 @@ def softmax(scores):
     scale = (np.float32(1) + zero) / total
     for n in range(scores.shape[0]):
         scores[n] *= scale
+
+
+@inline_loop
+def restore_last(source, token):
+    """Copy all components of a token but the last, and restore that: they add up to 0."""
+    last = np.float32(0)
+    for i in range(token.shape[0] - 1):
+        token[i] = source[i]
+        last -= source[i]
+    token[token.shape[0] - 1] = last

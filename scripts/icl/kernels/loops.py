@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icl.kernels.compiled import compile_loop, scratch, softmax
+from icl.kernels.compiled import compile_loop, restore_last, scratch, softmax
 
 
 @compile_loop
@@ -228,15 +228,9 @@ def train_readout(hidden, bias, readout, readout_bias, labels, others, keep, rat
 @compile_loop
 def sequences_of_tokens(rows, context, first, tokens):
     """Fill the context's tokens, tokens[:, :-1] of (B, N + 1, E), for one replicate."""
-    n_sequences, n_tokens, n_components = tokens.shape
-    for b in range(n_sequences):
-        for n in range(n_tokens - 1):
-            x, to = rows[context[first + b, n]], tokens[b, n]
-            last = np.float32(0)
-            for i in range(n_components - 1):
-                to[i] = x[i]
-                last -= x[i]
-            to[n_components - 1] = last
+    for b in range(tokens.shape[0]):
+        for n in range(tokens.shape[1] - 1):
+            restore_last(rows[context[first + b, n]], tokens[b, n])
 
 
 @compile_loop

@@ -7,6 +7,7 @@ tests hold the two together.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod, sqrt
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,27 +21,36 @@ from icl.task.draws import Dataset, Sequences
 from icl.task.streams import NormalRows, Purpose
 
 SEQUENCES_OF_FAST_PASS = 500  # at once: bounds the memory of a forward pass
+Shape = tuple[int, int, int]  # (R, B, N)
 # Packs one replicate's items (K, D), times a factor, and labels (K,) into rows (K, P).
 Pack = Callable[[torch.Tensor, torch.Tensor, float, torch.Tensor], None]
 
 
 def buffer(*shape: int) -> torch.Tensor:
-    """Make a float32 tensor to be filled and kept, with a margin around it."""
+    """Make a float32 tensor to be filled and kept, with a margin around it.
+
+    It takes no memory before it is filled, so that a forward pass may have those of training too.
+    """
     n = prod(shape)
     return torch.empty(n + 2 * MARGIN, dtype=torch.float32)[MARGIN : MARGIN + n].view(shape)
 
 
+def buffers(n: int, *shape: int) -> tuple[torch.Tensor, ...]:
+    """Make n buffers of one shape."""
+    return tuple(buffer(*shape) for _ in range(n))
+
+
+def run(loop: Callable[..., None], *arguments: Any) -> None:
+    """Run a compiled loop on the memory of the tensors among its arguments."""
+    loop(*(a.numpy() if isinstance(a, torch.Tensor) else a for a in arguments))
+
+
 @dataclass(frozen=True)
 class Rows:
-    """A dataset as rows that compiled loops read.
+    """A dataset as rows that compiled loops read."""
 
-    Attributes:
-        rows: (R, K, P): of `loops.pack_tokens`, or of `loops.pack_items`.
-        labels: (R, K), +1 or -1.
-    """
-
-    rows: torch.Tensor
-    labels: torch.Tensor
+    rows: torch.Tensor  # (R, K, P): of `loops.pack_tokens`, or of `loops.pack_items`
+    labels: torch.Tensor  # (R, K), +1 or -1
 
     def select(self, replicates: torch.Tensor) -> "Rows":
         """Keep the replicates."""
@@ -48,7 +58,7 @@ class Rows:
 
 
 def embed(dataset: Dataset, pack: Pack) -> Rows:
-    """Make what a step looks tokens up in, as the models' `embed` do."""
+    """Make the table that a step looks tokens up in."""
     n_replicates, n_items, item_dim = dataset.items.shape
     rows = buffer(n_replicates, n_items, padded_width(item_dim + 1))
     for items, labels, to in zip(dataset.items, dataset.labels, rows, strict=True):
@@ -60,40 +70,89 @@ class Redraw:
     """Draws `draws.redrawn_dataset` as rows, which the next draw overwrites."""
 
     def __init__(self, job: Job, pack: Pack):
-        self.task, self.item_dim, self.pack = job.task, job.model.item_dim, pack
-        self.normal, self.rows = None, None
+        self.task, self.pack = job.task, pack
+        self.shape = job.task.redrawn_items, job.model.item_dim
+        self.normal = NormalRows(prod(self.shape))
+        self.rows = buffer(len(job.seeds), self.shape[0], padded_width(self.shape[1] + 1))
 
     def __call__(self, seeds: torch.Tensor, step: int) -> Rows:
         """Draw the dataset of a step for each seed."""
-        n_items, dim = self.task.redrawn_items, self.item_dim
-        if self.rows is None or len(self.rows) != len(seeds):
-            self.normal = NormalRows(n_items * dim)
-            self.rows = buffer(len(seeds), n_items, padded_width(dim + 1))
+        n_items, dim = self.shape
+        rows = self.rows[: len(seeds)]
         labels = draws.draw_labels(
             seeds, Purpose.REDRAWN_LABELS, step, n_items, self.task.item_labels
         )
-        for r, to in enumerate(self.rows):
-            items = self.normal.draw(seeds[r : r + 1], Purpose.REDRAWN_ITEMS, step)
-            self.pack(items.view(n_items, dim), labels[r], 1 / sqrt(dim), to)
-        return Rows(self.rows, labels)
+        for seed, of_seed, to in zip(seeds.split(1), labels, rows, strict=True):
+            items = self.normal.draw(seed, Purpose.REDRAWN_ITEMS, step)
+            self.pack(items.view(n_items, dim), of_seed, 1 / sqrt(dim), to)
+        return Rows(rows, labels)
+
+
+class Descent:
+    """Plain SGD on a group of parameters: p becomes `keep` p - `rate` times its gradient."""
+
+    def __init__(self, rate: float, decay: float):
+        self.rate, self.keep = rate, 1 - rate * decay
+
+    @property
+    def numbers(self) -> tuple[np.float32, np.float32]:
+        """Return keep and rate, as compiled loops take them."""
+        return np.float32(self.keep), np.float32(self.rate)
+
+    def product(self, p: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+        """Train p by the gradient left @ right, which is never formed."""
+        update = p.addmm_ if p.ndim == 2 else p.baddbmm_
+        update(left, right, beta=self.keep, alpha=-self.rate)
+
+    def add(self, p: torch.Tensor, gradient: torch.Tensor) -> None:
+        """Train p by a gradient."""
+        p.mul_(self.keep).add_(gradient, alpha=-self.rate)
+
+    def query_and_key(
+        self, query: torch.Tensor, key: torch.Tensor, gradient: torch.Tensor, of_key: torch.Tensor
+    ) -> None:
+        """Train Q and K by the gradient G of Q^T K: that of Q is K G^T, that of K is Q G."""
+        torch.matmul(query, gradient, out=of_key)
+        self.product(query, key, gradient.mT)
+        self.add(key, of_key)
+
+
+class BatchStep:
+    """Forward pass, and a step of plain SGD, of R replicates on B sequences."""
+
+    def __init__(self, job: Job, mlp: "FusedMLP"):
+        self.mlp = mlp
+        rate, self.decay = job.optimiser.learning_rate, job.optimiser.weight_decay
+        self.of_attention = Descent(rate, self.decay.attention)
+        self.of_mlp = Descent(rate, self.decay.mlp)
+
+    def _forward(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
+        """Fill the buffers, up to the products of the MLP's second hidden layer."""
+        raise NotImplementedError
+
+    def logits(
+        self, p: Parameters, tables: Rows, sequences: Sequences, first: int, out: torch.Tensor
+    ) -> None:
+        """Fill out[:, first : first + B], of logits (R, all)."""
+        self._forward(p, tables, sequences, first)
+        self.mlp.read_out(p, out, first)
+
+    def step(self, p: Parameters, tables: Rows, sequences: Sequences) -> None:
+        """Train the parameters on one batch, in place."""
+        raise NotImplementedError
 
 
 class InParts:
-    """A forward pass over any number of sequences, in parts whose buffers are kept.
+    """A forward pass over any number of sequences, in parts whose buffers are kept."""
 
-    Args:
-        make: (R, B, N) -> the object that computes B sequences, which has `logits(parameters,
-            tables, sequences, first, out)`.
-    """
+    def __init__(self, make: Callable[[Shape], BatchStep]):
+        self.make, self.made = make, dict[Shape, BatchStep]()
 
-    def __init__(self, make: Callable[[tuple[int, int, int]], object]):
-        self.make, self.n_replicates, self.made = make, 0, {}
-
-    def part(self, shape: tuple[int, int, int]):
+    def part(self, n_replicates: int, n_sequences: int, length: int) -> BatchStep:
         """Return the object that computes a part of this shape, kept until a replicate leaves."""
-        if shape[0] != self.n_replicates:
-            self.n_replicates, self.made = shape[0], {}
+        shape = n_replicates, n_sequences, length
         if shape not in self.made:
+            self.made = {of: part for of, part in self.made.items() if of[0] == n_replicates}
             self.made[shape] = self.make(shape)
         return self.made[shape]
 
@@ -105,26 +164,12 @@ class InParts:
         out = buffer(n_replicates, n_sequences)
         for first in range(0, n_sequences, SEQUENCES_OF_FAST_PASS):
             n = min(SEQUENCES_OF_FAST_PASS, n_sequences - first)
-            part = self.part((n_replicates, n, length))
-            part.logits(parameters, tables, sequences, first, out)
+            self.part(n_replicates, n, length).logits(parameters, tables, sequences, first, out)
         return out
 
     def train(self, parameters: Parameters, tables: Rows, sequences: Sequences) -> None:
-        """Do one step of SGD on one batch, which is one part: a `Step`."""
-        self.part(tuple(sequences.context.shape)).step(parameters, tables, sequences)
-
-
-class BatchStep:
-    """A step on a batch, whose `_forward` fills its buffers up to the MLP's hidden layers."""
-
-    mlp: "FusedMLP"
-
-    def logits(
-        self, p: Parameters, tables: Rows, sequences: Sequences, first: int, out: torch.Tensor
-    ) -> None:
-        """Fill out[:, first : first + B], of logits (R, all)."""
-        self._forward(p, tables, sequences, first)
-        self.mlp.read_out(p, out, first)
+        """Do one step of SGD on one batch, which is one part."""
+        self.part(*sequences.context.shape).step(parameters, tables, sequences)
 
 
 class FusedMLP:
@@ -143,56 +188,31 @@ class FusedMLP:
     """
 
     def __init__(self, rows: tuple[int, int], width: int, hidden_dim: int):
-        self.u, self.u_gradient = buffer(*rows, width), buffer(*rows, width)
-        self.labels, self.logit_gradient = buffer(*rows), buffer(*rows)
+        self.u, self.u_gradient = buffers(2, *rows, width)
+        self.labels, self.logit_gradient = buffers(2, *rows)
         self.others = torch.zeros(rows)
-        self.hidden1, self.hidden2 = buffer(*rows, hidden_dim), buffer(*rows, hidden_dim)
-        self.hidden_gradient = None  # made when training
+        self.hidden1, self.hidden2, self.hidden_gradient = buffers(3, *rows, hidden_dim)
 
     def forward(self, p: Parameters) -> None:
         """Fill the hidden layers from u."""
         torch.bmm(self.u, p["hidden1"].mT, out=self.hidden1)
-        loops.add_bias_relu(self.hidden1.numpy(), p["hidden1_bias"].numpy())
+        run(loops.add_bias_relu, self.hidden1, p["hidden1_bias"])
         torch.bmm(self.hidden1, p["hidden2"].mT, out=self.hidden2)
 
     def read_out(self, p: Parameters, logits: torch.Tensor, first: int) -> None:
         """Fill logits[:, first : first + B] after `forward`."""
-        loops.read_out(
-            self.hidden2.numpy(),
-            p["hidden2_bias"].numpy(),
-            p["readout"].numpy(),
-            p["readout_bias"].numpy(),
-            self.others.numpy(),
-            first,
-            logits.numpy(),
-        )
+        last = p["hidden2_bias"], p["readout"], p["readout_bias"]
+        run(loops.read_out, self.hidden2, *last, self.others, first, logits)
 
-    def train(self, p: Parameters, keep: float, rate: float, pass_on: bool = True) -> None:
-        """Update the MLP after `forward`, and fill `u_gradient` if it is to be passed on.
-
-        Args:
-            keep: 1 - rate * weight decay.
-            rate: the learning rate.
-            pass_on: whether u depends on parameters.
-        """
-        if self.hidden_gradient is None:
-            self.hidden_gradient = buffer(*self.hidden1.shape)
-        sgd = (np.float32(keep), np.float32(rate))
-        loops.train_readout(
-            self.hidden2.numpy(),
-            p["hidden2_bias"].numpy(),
-            p["readout"].numpy(),
-            p["readout_bias"].numpy(),
-            self.labels.numpy(),
-            self.others.numpy(),
-            *sgd,
-            self.logit_gradient.numpy(),
-        )
+    def train(self, p: Parameters, sgd: Descent, pass_on: bool = True) -> None:
+        """Update the MLP after `forward`, and fill `u_gradient` if it is to be passed on."""
+        last = p["hidden2_bias"], p["readout"], p["readout_bias"]
+        numbers = sgd.numbers
+        answers = self.labels, self.others, *numbers, self.logit_gradient
+        run(loops.train_readout, self.hidden2, *last, *answers)
         torch.bmm(self.hidden2, p["hidden2"], out=self.hidden_gradient)
-        p["hidden2"].baddbmm_(self.hidden2.mT, self.hidden1, beta=keep, alpha=-rate)
-        loops.relu_backward(
-            self.hidden_gradient.numpy(), self.hidden1.numpy(), p["hidden1_bias"].numpy(), *sgd
-        )
+        sgd.product(p["hidden2"], self.hidden2.mT, self.hidden1)
+        run(loops.relu_backward, self.hidden_gradient, self.hidden1, p["hidden1_bias"], *numbers)
         if pass_on:
             torch.bmm(self.hidden_gradient, p["hidden1"], out=self.u_gradient)
-        p["hidden1"].baddbmm_(self.hidden_gradient.mT, self.u, beta=keep, alpha=-rate)
+        sgd.product(p["hidden1"], self.hidden_gradient.mT, self.u)

@@ -1,7 +1,10 @@
 """Pieces that the models share; R replicates lead every parameter and every activation."""
 
+from collections.abc import Mapping
+
 import torch
 
+from icl.job import Model
 from icl.task import streams
 from icl.task.streams import Purpose
 
@@ -9,15 +12,14 @@ Parameters = dict[str, torch.Tensor]
 
 
 def initialise_linear(
-    seeds: torch.Tensor, shapes: dict[str, tuple[int, ...]], first_draw: int = 0
+    seeds: torch.Tensor, shapes: Mapping[str, tuple[int, int]], first_draw: int = 0
 ) -> Parameters:
-    """Initialise linear layers as PyTorch's nn.Linear does.
+    """Initialise linear layers as PyTorch's nn.Linear does: uniform within 1 / sqrt(in).
 
-    Returns name -> (R, out, in) or (R, out) float32.
+    Returns name -> (R, out, in), or (R, out) of a bias: a name that ends with `_bias`.
 
     Args:
-        shapes: name -> (out, in) of a weight or (out, in) of the layer a bias belongs to; a bias is
-            named `*_bias` and has `out` entries. Both are uniform within 1 / sqrt(in).
+        shapes: name -> (out, in) of the layer.
         first_draw: number of the first of these parameters' draws.
     """
     parameters = {}
@@ -26,6 +28,26 @@ def initialise_linear(
         unit = streams.uniform(seeds, Purpose.INITIALISATION, draw, shape)
         parameters[name] = (2 * unit - 1) / n_in**0.5
     return parameters
+
+
+def identity_affine(seeds: torch.Tensor, model: Model) -> Parameters:
+    """Make LayerNorm's gain and bias, (R, E) each, if the model learns them."""
+    shape = len(seeds), model.item_dim + 2
+    if not model.layernorm_affine:
+        return {}
+    return {
+        "gain": torch.ones(shape, device=seeds.device),
+        "bias": torch.zeros(shape, device=seeds.device),
+    }
+
+
+def look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Look rows up in each replicate's table: (R, K, E), (R, ...) -> (R, ..., E)."""
+    n_replicates, n_items, width = table.shape
+    first_rows = torch.arange(n_replicates, device=table.device) * n_items
+    flat = index + first_rows.view(-1, *[1] * (index.ndim - 1))
+    rows = table.view(-1, width).index_select(0, flat.flatten())
+    return rows.view(*index.shape, width)
 
 
 MLP = ("hidden1", "hidden1_bias", "hidden2", "hidden2_bias", "readout", "readout_bias")

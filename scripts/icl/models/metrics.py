@@ -29,6 +29,6 @@ def metrics_of(job: Job) -> dict[str, str]:
     metrics = dict(METRICS) if model.reads_context else {}
     if model.measures_items(job):
         metrics |= ITEM_METRICS
-    if job.evaluation.order_parameters:
+    if job.evaluation.order_parameters and model.order_parameters:
         metrics |= model.order_parameters(job)
     return metrics

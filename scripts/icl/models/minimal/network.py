@@ -8,11 +8,13 @@ Items are raw: no LayerNorm. The sum runs over the context alone.
 import torch
 
 from icl.job import Model, Normal
-from icl.models.layers import MLP, Parameters, initialise_linear, mlp, mlp_shapes
-from icl.models.one_layer.network import look_up
+from icl.models.layers import MLP, Parameters, initialise_linear, look_up, mlp_shapes
+from icl.models.mlp.network import embed, item_logits
 from icl.task import streams
 from icl.task.draws import Dataset, Sequences
 from icl.task.streams import Purpose
+
+__all__ = ["GROUPS", "embed", "initialise", "item_logits", "logits", "order_parameters"]
 
 GROUPS = {"beta": "beta", "w": "w", **dict.fromkeys(MLP, "mlp")}
 
@@ -20,7 +22,8 @@ GROUPS = {"beta": "beta", "w": "w", **dict.fromkeys(MLP, "mlp")}
 def initialise(seeds: torch.Tensor, model: Model) -> Parameters:
     """Draw the parameters: beta0 and w0 normal over seeds, nn.Linear's default for the MLP."""
 
-    def scalar(purpose: Purpose, over_seeds: Normal) -> torch.Tensor:
+    def scalar(purpose: Purpose, over_seeds: Normal | None) -> torch.Tensor:
+        assert over_seeds is not None  # the configuration of this model has it
         return over_seeds.mean + over_seeds.sd * streams.normal(seeds, purpose, 0, ())
 
     return {
@@ -28,11 +31,6 @@ def initialise(seeds: torch.Tensor, model: Model) -> Parameters:
         "w": scalar(Purpose.INITIAL_W, model.initial_w),
         **initialise_linear(seeds, mlp_shapes(model.item_dim, model.hidden_dim)),
     }
-
-
-def embed(dataset: Dataset) -> Dataset:
-    """Return the dataset: the model takes its items as they are."""
-    return dataset
 
 
 def attention_logits(parameters: Parameters, tables: Dataset, sequences: Sequences) -> torch.Tensor:
@@ -45,20 +43,10 @@ def attention_logits(parameters: Parameters, tables: Dataset, sequences: Sequenc
     return parameters["w"][:, None] * (weights * labels).sum(-1)
 
 
-def item_logits(
-    parameters: Parameters, tables: Dataset, index: torch.Tensor, model: Model
-) -> torch.Tensor:
-    """Compute z_MLP of items: index (R, B) -> (R, B)."""
-    return mlp(parameters, look_up(tables.items, index))
-
-
 def logits(
     parameters: Parameters, tables: Dataset, sequences: Sequences, model: Model
 ) -> torch.Tensor:
-    """Compute the logit z_MLP + z_ATT of each sequence.
-
-    Returns (R, B), above 0 meaning label +1.
-    """
+    """Compute the logit z_MLP + z_ATT of each sequence: (R, B)."""
     z_mlp = item_logits(parameters, tables, sequences.target, model)
     return z_mlp + attention_logits(parameters, tables, sequences)
 

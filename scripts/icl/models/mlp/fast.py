@@ -9,7 +9,7 @@ import torch
 
 from icl.job import Job
 from icl.kernels import loops
-from icl.models.fast import BatchStep, FusedMLP, Rows, buffer
+from icl.models.fast import BatchStep, FusedMLP, Rows, Shape, buffer, run
 from icl.models.layers import Parameters
 from icl.models.one_layer.network import LAYERNORM_EPSILON
 from icl.task.draws import Dataset, Sequences
@@ -17,9 +17,9 @@ from icl.task.draws import Dataset, Sequences
 EPSILON = np.float32(LAYERNORM_EPSILON)
 
 
-def pack(items: torch.Tensor, labels: torch.Tensor, scale: float, rows: torch.Tensor):
+def pack(items: torch.Tensor, labels: torch.Tensor, scale: float, rows: torch.Tensor) -> None:
     """Pack one replicate's items as they are."""
-    loops.pack_items(items.numpy(), labels.numpy(), np.float32(scale), rows.numpy())
+    run(loops.pack_items, items, labels, np.float32(scale), rows)
 
 
 def unpack(tables: Rows, item_dim: int) -> Dataset:
@@ -30,32 +30,23 @@ def unpack(tables: Rows, item_dim: int) -> Dataset:
 class Step(BatchStep):
     """Forward pass, and a step of plain SGD, of the MLP on the targets' items."""
 
-    def __init__(self, job: Job, shape: tuple[int, int, int]):
-        rows = shape[:2]
-        normalised = job.model.mlp_input == "normalised"
-        self.mlp = FusedMLP(rows, job.model.item_dim + 2 * normalised, job.model.hidden_dim)
-        self.items = buffer(*rows, job.model.item_dim) if normalised else self.mlp.u
-        self.rate = job.optimiser.learning_rate
-        self.decay = job.optimiser.weight_decay
-        self.keep_mlp = 1 - self.rate * self.decay.mlp
+    def __init__(self, job: Job, shape: Shape):
+        rows, dim = shape[:2], job.model.item_dim
+        self.normalised = job.model.mlp_input == "normalised"
+        super().__init__(job, FusedMLP(rows, dim + 2 * self.normalised, job.model.hidden_dim))
+        self.items = buffer(*rows, dim) if self.normalised else self.mlp.u
 
     def _forward(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
-        """Fill the MLP's buffers."""
-        loops.target_items(
-            tables.rows.numpy(),
-            sequences.target.numpy(),
-            first,
-            self.items.numpy(),
-            self.mlp.labels.numpy(),
-        )
-        if self.items is not self.mlp.u:
-            loops.normalise_items(self.items.numpy(), EPSILON, self.mlp.u.numpy())
+        found = self.items, self.mlp.labels
+        run(loops.target_items, tables.rows, sequences.target, first, *found)
+        if self.normalised:
+            run(loops.normalise_items, self.items, EPSILON, self.mlp.u)
         self.mlp.forward(p)
 
     def step(self, p: Parameters, tables: Rows, sequences: Sequences) -> None:
         """Train the parameters on one batch, in place."""
         self._forward(p, tables, sequences, 0)
-        self.mlp.train(p, self.keep_mlp, self.rate, pass_on=False)
+        self.mlp.train(p, self.of_mlp, pass_on=False)
 
 
 ItemStep = Step

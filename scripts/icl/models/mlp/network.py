@@ -11,7 +11,7 @@ from torch.nn import functional
 from icl.job import Model
 from icl.models import layers
 from icl.models.layers import Parameters
-from icl.models.one_layer import network as one_layer
+from icl.models.one_layer.network import normalise
 from icl.task.draws import Dataset, Sequences
 
 GROUPS = dict.fromkeys(layers.MLP, "mlp")
@@ -34,18 +34,14 @@ def item_logits(
     parameters: Parameters, tables: Dataset, index: torch.Tensor, model: Model
 ) -> torch.Tensor:
     """Compute the logits of items: index (R, B) -> (R, B)."""
-    token = one_layer.look_up(tables.items, index)
+    token = layers.look_up(tables.items, index)
     if model.mlp_input == "normalised":
-        token = functional.pad(token, (0, 2))  # an empty label
-        token = functional.layer_norm(token, token.shape[-1:], eps=one_layer.LAYERNORM_EPSILON)
+        token = normalise(functional.pad(token, (0, 2)))  # an empty label
     return layers.mlp(parameters, token)
 
 
 def logits(
     parameters: Parameters, tables: Dataset, sequences: Sequences, model: Model
 ) -> torch.Tensor:
-    """Compute the logit of each sequence's target.
-
-    Returns (R, B), above 0 meaning label +1.
-    """
+    """Compute the logit of each sequence's target: (R, B)."""
     return item_logits(parameters, tables, sequences.target, model)

@@ -11,45 +11,40 @@ sum, so that the table stays:
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch.nn import functional
 
 from icl.job import Model
-from icl.models.layers import Parameters, initialise_linear, linear, mlp, mlp_shapes
+from icl.models.layers import (
+    MLP,
+    Parameters,
+    identity_affine,
+    initialise_linear,
+    linear,
+    look_up,
+    mlp,
+    mlp_shapes,
+)
 from icl.task.draws import Dataset, Sequences
 
 LAYERNORM_EPSILON = 1e-5  # as in PyTorch's nn.LayerNorm
 SEQUENCES_IN_FLOAT64 = 32  # at once, whose tokens the order parameters gather
 
 GROUPS = {
-    "query": "attention",
-    "key": "attention",
-    "value": "attention",
-    "gain": "attention",
-    "bias": "attention",
-    "hidden1": "mlp",
-    "hidden1_bias": "mlp",
-    "hidden2": "mlp",
-    "hidden2_bias": "mlp",
-    "readout": "mlp",
-    "readout_bias": "mlp",
+    **dict.fromkeys(("query", "key", "value", "gain", "bias"), "attention"),
+    **dict.fromkeys(MLP, "mlp"),
 }
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Normalised tokens of a dataset's items.
+    """Normalised tokens of a dataset's items."""
 
-    Attributes:
-        labelled: (R, K, E), items with their labels, as they stand in a context.
-        unlabelled: (R, K, E), items with an empty label, as they stand as a target.
-        labels: (R, K), +1 or -1.
-    """
-
-    labelled: torch.Tensor
-    unlabelled: torch.Tensor
-    labels: torch.Tensor
+    labelled: torch.Tensor  # (R, K, E), items with their labels: those of a context
+    unlabelled: torch.Tensor  # (R, K, E), items with an empty label: targets
+    labels: torch.Tensor  # (R, K), +1 or -1
 
     def select(self, rows: torch.Tensor) -> "Tables":
         """Keep the replicates in rows."""
@@ -59,13 +54,14 @@ class Tables:
 def initialise(seeds: torch.Tensor, model: Model) -> Parameters:
     """Draw the parameters: nn.Linear's default for all matrices, an identity affine."""
     width = model.item_dim + 2
-    square = (width, width)
-    shapes = {"query": square, "key": square, "value": square}
-    parameters = initialise_linear(seeds, shapes | mlp_shapes(width, model.hidden_dim))
-    if model.layernorm_affine:
-        parameters["gain"] = torch.ones(len(seeds), width, device=seeds.device)
-        parameters["bias"] = torch.zeros(len(seeds), width, device=seeds.device)
-    return parameters
+    shapes = dict.fromkeys(("query", "key", "value"), (width, width))
+    shapes |= mlp_shapes(width, model.hidden_dim)
+    return initialise_linear(seeds, shapes) | identity_affine(seeds, model)
+
+
+def normalise(tokens: torch.Tensor) -> torch.Tensor:
+    """Apply LayerNorm without its affine."""
+    return functional.layer_norm(tokens, tokens.shape[-1:], eps=LAYERNORM_EPSILON)
 
 
 def embed(dataset: Dataset) -> Tables:
@@ -74,33 +70,15 @@ def embed(dataset: Dataset) -> Tables:
     one_hot = torch.stack((labels > 0, labels < 0), dim=-1).to(items.dtype)
     labelled = torch.cat((items, one_hot), dim=-1)  # (R, K, E)
     unlabelled = torch.cat((items, torch.zeros_like(one_hot)), dim=-1)  # (R, K, E)
-    shape = labelled.shape[-1:]
-    return Tables(
-        functional.layer_norm(labelled, shape, eps=LAYERNORM_EPSILON),
-        functional.layer_norm(unlabelled, shape, eps=LAYERNORM_EPSILON),
-        labels,
-    )
-
-
-def look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Look rows up in each replicate's table: (R, K, E), (R, ...) -> (R, ..., E)."""
-    n_replicates, n_items, width = table.shape
-    first_rows = torch.arange(n_replicates, device=table.device) * n_items
-    flat = index + first_rows.view(-1, *[1] * (index.ndim - 1))
-    rows = table.view(-1, width).index_select(0, flat.flatten())
-    return rows.view(*index.shape, width)
+    return Tables(normalise(labelled), normalise(unlabelled), labels)
 
 
 def attention(
     parameters: Parameters, context: torch.Tensor, target: torch.Tensor, model: Model
 ) -> torch.Tensor:
-    """Compute u of eq. 1: the target's token plus what its attention reads.
+    """Compute u of eq. 1, (R, B, E): the target's token plus what its attention reads.
 
-    Returns (R, B, E).
-
-    Args:
-        context: (R, B, N, E), normalised labelled tokens, before the affine.
-        target: (R, B, E), normalised unlabelled tokens, before the affine.
+    Tokens of the context (R, B, N, E) and of the target (R, B, E) are those before the affine.
     """
     p = parameters
     gain = p["gain"][:, None, :] if model.layernorm_affine else 1.0
@@ -118,10 +96,7 @@ def attention(
 def logits(
     parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
 ) -> torch.Tensor:
-    """Compute the logit phi(u) of each sequence.
-
-    Returns (R, B), above 0 meaning label +1.
-    """
+    """Compute the logit phi(u) of each sequence: (R, B)."""
     context = look_up(tables.labelled, sequences.context)
     target = look_up(tables.unlabelled, sequences.target)
     return mlp(parameters, attention(parameters, context, target, model))
@@ -130,14 +105,12 @@ def logits(
 def order_parameters(
     parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
 ) -> dict[str, torch.Tensor]:
-    """Read the one-layer transformer's attention as eq. 2 has it (eq. 2).
+    """Fit the attention by eq. 2: each metric (R,) float64.
 
     The item block of K^T Q is fitted by beta I and the label block of V by w I, which in least
     squares is the mean of its diagonal: labels are one-hot, so that w I stands for eq. 2's scalar.
     How far one number is enough is measured on scores t'_j . K^T Q t'_target of sequences of novel
     items, less their mean over the context, which the softmax does not see.
-
-    Returns each metric: (R,) float64.
     """
     p = {name: value.double() for name, value in parameters.items()}
     dim = model.item_dim
@@ -174,11 +147,9 @@ def order_parameters(
         # NaN where the context is one token, so that its score differs from no other.
         "score_r2": 1 - sums["residual"] / sums["total"],
         "score_correlation": sums["product"] / (sums["total"] * sums["overlap"]).sqrt(),
-        "value_label_pp": block[:, 0, 0],
-        "value_label_pm": block[:, 0, 1],
-        "value_label_mp": block[:, 1, 0],
-        "value_label_mm": block[:, 1, 1],
     }
+    labels = product(range(2), repeat=2)
+    fitted |= {f"value_label_{'pm'[i]}{'pm'[j]}": block[:, i, j] for i, j in labels}
     if model.attend_to == "context_and_self":
         fitted["self_weight"] = sums["self_weight"]
     return fitted

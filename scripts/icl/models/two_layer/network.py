@@ -11,41 +11,35 @@ from icl.job import Model
 from icl.models.layers import (
     MLP,
     Parameters,
+    identity_affine,
     initialise_linear,
     linear,
+    look_up,
     mlp,
     mlp_outputs,
     mlp_shapes,
 )
-from icl.models.one_layer.network import Tables, embed, look_up
+from icl.models.one_layer.network import Tables, embed
 from icl.task.draws import Sequences
 
 __all__ = ["GROUPS", "embed", "initialise", "logits"]
 
 TOKEN_MLP = "token_"  # prefix of the MLP between the layers
+SQUARES = ("query1", "key1", "value1", "query2", "key2", "value2")
 GROUPS = {
-    **dict.fromkeys(("query1", "key1", "value1", "query2", "key2", "value2"), "attention"),
-    **dict.fromkeys(("gain", "bias"), "attention"),
-    **dict.fromkeys((TOKEN_MLP + name for name in MLP), "mlp"),
-    **dict.fromkeys(MLP, "mlp"),
+    **dict.fromkeys((*SQUARES, "gain", "bias"), "attention"),
+    **dict.fromkeys((*(TOKEN_MLP + name for name in MLP), *MLP), "mlp"),
 }
 
 
 def initialise(seeds: torch.Tensor, model: Model) -> Parameters:
     """Draw the parameters: nn.Linear's default for all matrices, an identity affine."""
     width = model.item_dim + 2
-    square = (width, width)
-    shapes = {
-        **dict.fromkeys(("query1", "key1", "value1"), square),
-        **mlp_shapes(width, model.hidden_dim, n_out=width, prefix=TOKEN_MLP),
-        **dict.fromkeys(("query2", "key2", "value2"), square),
-        **mlp_shapes(width, model.hidden_dim),
-    }
-    parameters = initialise_linear(seeds, shapes)
-    if model.layernorm_affine:
-        parameters["gain"] = torch.ones(len(seeds), width, device=seeds.device)
-        parameters["bias"] = torch.zeros(len(seeds), width, device=seeds.device)
-    return parameters
+    shapes = dict.fromkeys(SQUARES[:3], (width, width))
+    shapes |= mlp_shapes(width, model.hidden_dim, n_out=width, prefix=TOKEN_MLP)
+    shapes |= dict.fromkeys(SQUARES[3:], (width, width))
+    shapes |= mlp_shapes(width, model.hidden_dim)
+    return initialise_linear(seeds, shapes) | identity_affine(seeds, model)
 
 
 def _forbidden(n_tokens: int, model: Model, device: torch.device) -> torch.Tensor:
@@ -63,14 +57,9 @@ def _forbidden(n_tokens: int, model: Model, device: torch.device) -> torch.Tenso
 def _attention(
     parameters: Parameters, layer: int, tokens: torch.Tensor, forbidden: torch.Tensor
 ) -> torch.Tensor:
-    """Apply attention with its residual for the last tokens, as many as `forbidden` has rows.
+    """Apply attention with its residual for the last M tokens: (R, B, N+1, E) -> (R, B, M, E).
 
-    Returns (R, B, M, E).
-
-    Args:
-        layer: 1 or 2.
-        tokens: (R, B, N+1, E).
-        forbidden: (M, N+1).
+    `forbidden` is (M, N+1).
     """
     query, key, value = (parameters[f"{name}{layer}"] for name in ("query", "key", "value"))
     attending = tokens[:, :, -len(forbidden) :]  # (R, B, M, E)
@@ -84,10 +73,7 @@ def _attention(
 def logits(
     parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
 ) -> torch.Tensor:
-    """Compute the logit of each sequence.
-
-    Returns (R, B), above 0 meaning label +1.
-    """
+    """Compute the logit of each sequence: (R, B)."""
     context = look_up(tables.labelled, sequences.context)
     target = look_up(tables.unlabelled, sequences.target)
     tokens = torch.cat((context, target[:, :, None]), dim=2)  # (R, B, N+1, E)
