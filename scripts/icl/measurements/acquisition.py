@@ -118,7 +118,8 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
     Source: Figures 6 b and A.5.
     """
     roles = {"acquisition": "", "minimal_acquisition": "minimal_", "two_layer": "two_layer_"}
-    estimates, details, notes, counts = {}, {}, [], np.zeros(3, dtype=int)
+    estimates: dict[str, Estimate] = {}
+    details, notes, counts = {}, [], np.zeros(3, dtype=int)
     for role, prefix in roles.items():
         if role not in data:
             continue

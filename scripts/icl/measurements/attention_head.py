@@ -63,7 +63,8 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     initial = runs["score_r2"].values[:, 0]
     block = {name: after(name) for name in LABEL_BLOCK}
     signs = (1, -1, -1, 1)
-    contrast = sum(s * block[name] / 2 for s, name in zip(signs, LABEL_BLOCK, strict=True))
+    signed = [s * block[name] / 2 for s, name in zip(signs, LABEL_BLOCK, strict=True)]
+    contrast = np.sum(signed, axis=0)
     return Measurement(
         estimates={
             "r2_acquired": median(after("score_r2")),

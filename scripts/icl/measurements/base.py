@@ -220,10 +220,12 @@ def _would_end(dataset: xr.Dataset, rule: Mapping[str, Any]) -> np.ndarray:
     """Find the `StopReason` with which a rule would have ended each run, or LAST_STEP."""
     earliest = np.full(dataset.sizes["run"], dataset.sizes["evaluation"])
     reasons = np.full(len(earliest), StopReason.LAST_STEP)
-    for reason, passed in passing(Stop(**rule), dataset).items():
-        windows = sliding_window_view(passed, rule["confirmations"], axis=1).all(axis=-1)
-        ends = windows.any(axis=1) & (windows.argmax(axis=1) <= earliest)
-        earliest = np.where(ends, windows.argmax(axis=1), earliest)
+    measured = {str(name): values.values for name, values in dataset.data_vars.items()}
+    for reason, passed in passing(Stop(**rule), measured).items():
+        windows = sliding_window_view(passed, rule["confirmations"], axis=1)
+        held = np.asarray(windows.all(axis=-1))
+        ends = held.any(axis=1) & (held.argmax(axis=1) <= earliest)
+        earliest = np.where(ends, held.argmax(axis=1), earliest)
         reasons[ends] = reason
     return reasons
 

@@ -79,7 +79,8 @@ def largest_ratio(rows: list[dict[str, Any]]) -> dict[str, Estimate]:
         return {}
     row = max(known, key=lambda row: (row["context_length"], row["n_items"]))
     where = f"at N = {row['context_length']}, K = {row['n_items']:,.0f}"
-    return {"finite_over_infinite": Estimate(row["ratio"], *row["interval"], where)}
+    low, high = row["interval"]
+    return {"finite_over_infinite": Estimate(row["ratio"], low, high, where)}
 
 
 def predicted_fractions(

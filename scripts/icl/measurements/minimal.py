@@ -160,7 +160,7 @@ def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         end = int(np.searchsorted(clock, options["window"] * clock[start]))
         log_c3 = np.log(whole["c3"].values[[start, end]])
         rate = (log_c3[0] - log_c3[1]) / (clock[end] - clock[start])
-        alone_rate = _rate_between(alone, *sorted(log_c3), options["least_fall"])
+        alone_rate = _rate_between(alone, log_c3.min(), log_c3.max(), options["least_fall"])
         if not np.isfinite(alone_rate):
             raise NotComputableError(
                 f"K = {whole['n_items'].item():,.0f}, seed {whole['seed'].item()}: c3 of the MLP "

@@ -50,7 +50,7 @@ def minimal_model(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
             notes.append(f"{name}: {error}")
     if not {"sharp", "abrupt", "transient"} & set(measured):
         raise NotComputableError("; ".join(notes))
-    estimates = {}
+    estimates: dict[str, Estimate] = {}
     for name in ("sharp", "abrupt", "transient"):
         if name in measured:
             estimates |= measured[name].estimates
