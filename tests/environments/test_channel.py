@@ -103,9 +103,10 @@ def test_the_figures_environment_draws(workplace, tmp_path):
         "from icl import figures; from icl.store import artifacts; import json, pathlib\n"
         "from icl.verdicts import Verdict\n"
         f"gallery = pathlib.Path({str(GALLERY)!r})\n"
-        "verdicts = json.loads((gallery / 'claims.json').read_text())\n"
+        "claims = json.loads((gallery / 'claims.json').read_text())\n"
+        "verdicts = {claim['id']: Verdict.from_json(claim) for claim in claims}\n"
         "data = {'acquisition': artifacts.read(gallery / 'collected/acquisition.nc')}\n"
-        "figure = figures.load('figA4').draw(data, {v['id']: Verdict.from_json(v) for v in verdicts})\n"
+        "figure = figures.load('figA4').draw(data, verdicts)\n"
         f"figure.savefig({str(tmp_path / 'a.pdf')!r})"
     )
     result = run(python, code)

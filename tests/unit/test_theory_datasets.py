@@ -93,6 +93,17 @@ def test_landscape_is_flat_near_the_start_and_paths_end_in_icl():
     assert_described(data)
 
 
+def test_on_the_balanced_task_a_start_ends_on_its_side_of_the_separatrix():
+    starts = [[0.1, 0.0], [-0.1, 0.0], [1.0, -1.0], [-1.5, 2.5], [0.0, 0.0]]
+    data = datasets.landscape({"n_grid": 31, "n_times": 40, "starts": starts})
+    ends = data.balanced_path_w[:, -1]
+    assert np.all(ends[[0, 3]] > 3)
+    assert np.all(ends[[1, 2]] < -3)
+    assert np.all(data.balanced_path_w[4] == 0)  # the saddle itself
+    minimum = data.balanced_loss.isel(w=-1, beta=-1)
+    assert float(minimum) == pytest.approx(float(data.loss.isel(w=-1, beta=-1)), abs=0.01)
+
+
 def test_slopes_of_the_claim_exponential_beta0(initial_conditions):
     near, far = initial_conditions.slope.values
     assert -1.05 < near < -0.95

@@ -39,6 +39,11 @@ def test_figure_4_shows_every_path():
     figure = fig4.draw({"landscape": data}, {})
     figure.canvas.draw()
     assert "(−1, 0.5)" in texts(figure)
+    on_d, on_balanced = figure.axes[:2]
+    for axes, prefix in ((on_d, ""), (on_balanced, "balanced_")):
+        drawn = {tuple(line.get_ydata()) for line in axes.lines}
+        assert tuple(data[f"{prefix}path_w"].isel(path=1).values) in drawn
+    assert tuple(data.separatrix.values) in {tuple(line.get_ydata()) for line in on_balanced.lines}
 
 
 def test_figure_a1_prints_the_fitted_slopes(initial_conditions):

@@ -295,8 +295,8 @@ class Experiment(Settings):
 # --- Theory -------------------------------------------------------------------------------------
 
 
-def context() -> Any:
-    return integer(2, BILLION, None, "an integer from 2 to 10^9", required=True)
+def context(allowed: str = "an integer from 2 to 10^9", **more: Any) -> Any:
+    return integer(2, BILLION, None, allowed, required=True, **more)
 
 
 def signed() -> Any:
@@ -334,7 +334,7 @@ class Kinetics(Keys):
 
 
 class Landscape(Keys):
-    context_length: int = context()
+    context_length: int = context("an even integer from 2 to 10^9", multiple_of=2)  # for D'
     beta_range: Pair
     w_range: Pair
     n_grid: int = integer(10, 2000, required=True)

@@ -1,7 +1,9 @@
-"""Figure 4: the loss over beta and w without an MLP, and the gradient flow on it."""
+"""Figure 4: the loss over beta and w without an MLP, on D and D', and the gradient flow."""
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
 
@@ -13,36 +15,23 @@ PATH_COLOURS = [style.PALETTE[i] for i in (3, 9, 2, 6)]
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
-    """Draw the landscape with paths of the flow, and the loss along them."""
+    """Draw the landscapes on D and D' with paths of the flow, and the loss along those on D."""
     landscape = data["landscape"]
-    figure, (top, along) = style.new_figure(2, 3.0, 1, 2, width_ratios=[1.15, 1])
-    style.arrange(figure, wspace=0.06)
-    # Both are cut at the loss of a coin's toss twice over: the corner beyond would take the scale.
-    levels = np.linspace(0, 2 * np.log(2), N_LEVELS)
-    filled = top.contourf(
-        landscape.beta, landscape.w, landscape.loss, levels, cmap="cividis", extend="max"
-    )
-    filled.set_edgecolor("face")
-    chance = top.contour(
-        landscape.beta,
-        landscape.w,
-        landscape.loss,
-        [np.log(2)],
-        colors="white",
-        linewidths=0.8,
-        linestyles="--",
-    )
-    top.clabel(chance, fmt={np.log(2): "log 2"}, fontsize=6.5)
-    bar = figure.colorbar(filled, ax=top, ticks=[0, 0.35, 0.7, 1.05, 1.4], pad=0.02)
+    figure, (top, balanced, along) = style.new_figure(2, 2.9, 1, 3)
+    balanced.sharey(top)
+    balanced.tick_params(labelleft=False)
+    style.arrange(figure, wspace=0.04)
+    filled = _contours(top, landscape, landscape.loss)
+    _contours(balanced, landscape, landscape.balanced_loss)
+    bar = figure.colorbar(filled, ax=balanced, ticks=[0, 0.35, 0.7, 1.05, 1.4], pad=0.03)
     bar.set_label("loss (nat)")
-    outline = [Stroke(linewidth=2.6, foreground="white"), Normal()]
+    balanced.plot(landscape.beta, landscape.separatrix, ":", color="white", linewidth=1.2)
     for path in landscape.path.values:
         colour = PATH_COLOURS[path % len(PATH_COLOURS)]
         walk = landscape.sel(path=path)
         beta, w = walk.path_beta.values, walk.path_w.values
-        top.plot(beta, w, color=colour, linewidth=1.3, path_effects=outline)
-        top.plot(beta[0], w[0], "o", color=colour, markersize=5, markeredgecolor="white")
-        _arrow(top, beta, w, colour)
+        _path(top, beta, w, colour)
+        _path(balanced, walk.balanced_path_beta.values, walk.balanced_path_w.values, colour)
         along.plot(
             walk.time[1:],
             walk.path_loss[1:],
@@ -53,33 +42,50 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         if np.isfinite(time):
             loss = np.interp(time, walk.time, walk.path_loss)
             along.plot(time, loss, "D", color=colour, markersize=4, markeredgecolor="white")
-    top.set_xlim(*landscape.beta.values[[0, -1]])
-    top.set_ylim(*landscape.w.values[[0, -1]])
-    top.set_xlabel("query-key strength $\\beta$")
     top.set_ylabel("value strength $w$ (logit)")
     along.axhline(np.log(2), color=style.NEUTRAL, linewidth=0.8, linestyle="--", zorder=0)
     along.set_xscale("log")
-    along.set_xlim(0.5, float(landscape.time[-1]))
+    along.set_xlim(0.01, float(landscape.time[-1]))
     along.set_ylim(bottom=0)
-    along.set_xlabel("theory time (learning rate × step)")
-    along.set_ylabel("loss along the flow (nat)")
-    handles, labels = along.get_legend_handles_labels()
-    handles.append(along.plot([], [], "D", color=style.NEUTRAL, markersize=4)[0])
-    along.legend(
-        handles, [*labels, "ICL accuracy 0.95"], title="start $(\\beta_0, w_0)$", loc="lower left"
-    )
-    style.panel_label(top, "a")
-    style.panel_label(along, "b")
+    along.set_xlabel("theory time (rate × step)")
+    along.set_ylabel("loss along the flow on $D$ (nat)")
+    along.legend(title="start $(\\beta_0, w_0)$", loc="lower left")
+    for axes, title, letter in ((top, "$D$", "a"), (balanced, "$D'$", "b")):
+        axes.set_title(title)
+        style.panel_label(axes, letter)
+    style.panel_label(along, "c")
     style.footer(
         figure,
-        f"Eq. 5 with $z_{{\\rm MLP}}$ = 0, N = {landscape.attrs['context_length']}.",
+        f"Eq. 5 with $z_{{\\rm MLP}}$ = 0, N = {landscape.attrs['context_length']}; "
+        "on $D'$ with η = 0. Dashed: loss log 2. Dotted: divides the flow on $D'$. "
+        "Diamonds: accuracy 0.95.",
     )
     return figure
 
 
-def _arrow(ax, beta: np.ndarray, w: np.ndarray, colour: str) -> None:
-    """Put an arrowhead on the part of the path that is in view."""
-    inside = (beta <= ax.dataLim.x1) & (w <= 8)
+def _contours(ax: Axes, landscape: xr.Dataset, loss: xr.DataArray) -> ContourSet:
+    """Fill the levels of a loss and draw the one of a coin's toss."""
+    # Cut at the loss of a coin's toss twice over: the corner beyond would take the scale.
+    levels = np.linspace(0, 2 * np.log(2), N_LEVELS)
+    beta, w = landscape.beta, landscape.w
+    filled = ax.contourf(beta, w, loss, levels, cmap="cividis", extend="max")
+    filled.set_edgecolor("face")
+    ax.contour(beta, w, loss, [np.log(2)], colors="white", linewidths=0.8, linestyles="--")
+    ax.set_xlim(*beta.values[[0, -1]])
+    ax.set_ylim(*w.values[[0, -1]])
+    ax.set_xlabel("query-key strength $\\beta$")
+    return filled
+
+
+def _path(ax: Axes, beta: np.ndarray, w: np.ndarray, colour: str) -> None:
+    """Draw a path from its start, with an arrowhead on the part in view."""
+    outline = [Stroke(linewidth=2.6, foreground="white"), Normal()]
+    ax.plot(beta, w, color=colour, linewidth=1.3, path_effects=outline)
+    ax.plot(beta[0], w[0], "o", color=colour, markersize=5, markeredgecolor="white")
+    if np.ptp(beta) == 0:  # it stays at the saddle
+        return
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    inside = (left <= beta) & (beta <= right) & (bottom <= w) & (w <= top)
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(beta), np.diff(w)))])
     half = int(np.searchsorted(length, length[inside][-1] * 0.4))
     ax.annotate(

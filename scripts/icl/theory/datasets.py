@@ -13,6 +13,7 @@ from icl.theory.acquisition import (
     t_icl_integrated,
     t_icl_near_origin,
 )
+from icl.theory.balanced import loss_balanced, separatrix
 from icl.theory.flow import loss_flow
 from icl.theory.landscape import loss_gaussian
 from icl.theory.memorisation import Kinetics
@@ -134,18 +135,29 @@ def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     """Compute figure 4: the loss over beta and w with no MLP, and paths of its gradient flow.
 
     Returns loss over (w, beta); path_beta, path_w and path_loss over (path, time); acquisition_time
-    over path.
+    over path. The same loss and paths on D' are named balanced_*; separatrix, over beta, is the w
+    above which a start on D' flows to ICL.
 
     Args:
-        params: Overrides of `LANDSCAPE_DEFAULTS`: context_length N (tokens), beta_range, w_range
-            (logit), n_grid, starts (pairs of beta0 and w0), time_max (theory time), n_times.
+        params: Overrides of `LANDSCAPE_DEFAULTS`: context_length N (tokens, even), beta_range,
+            w_range (logit), n_grid, starts (pairs of beta0 and w0), time_max (theory time),
+            n_times.
     """
     p = _merged(LANDSCAPE_DEFAULTS, params)
     n = p["context_length"]
     beta = np.linspace(p["beta_range"][0], p["beta_range"][1], p["n_grid"])
     w = np.linspace(p["w_range"][0], p["w_range"][1], p["n_grid"])
     time = np.concatenate([[0.0], np.geomspace(1e-2, p["time_max"], p["n_times"] - 1)])
-    paths = [loss_flow(b, v, n, p["time_max"], times=time) for b, v in p["starts"]]
+    paths, balanced_paths = (
+        [loss_flow(b, v, n, p["time_max"], times=time, form=form) for b, v in p["starts"]]
+        for form in ("gaussian", "balanced")
+    )
+    balanced_beta, balanced_w = (
+        np.array([getattr(x, name) for x in balanced_paths]) for name in ("beta", "w")
+    )
+    # The flow stays at the saddle; rounding would let it leave on either side.
+    at_saddle = [b == v == 0 for b, v in p["starts"]]
+    balanced_beta[at_saddle] = balanced_w[at_saddle] = 0.0
     return xr.Dataset(
         {
             "loss": (
@@ -172,6 +184,29 @@ def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
                 "path",
                 np.array([x.acquisition_time for x in paths]),
                 {"long_name": "time at which ICL accuracy reaches 0.95", "units": TIME},
+            ),
+            "balanced_loss": (
+                ("w", "beta"),
+                loss_balanced(beta[None, :], w[:, None], n),
+                {
+                    "long_name": "mean loss on D', equation 5 with eta = 0 and no MLP",
+                    "units": "nat",
+                },
+            ),
+            "balanced_path_beta": (
+                ("path", "time"),
+                balanced_beta,
+                {"long_name": "beta along the gradient flow on D'", "units": "1"},
+            ),
+            "balanced_path_w": (
+                ("path", "time"),
+                balanced_w,
+                {"long_name": "w along the gradient flow on D'", "units": "logit"},
+            ),
+            "separatrix": (
+                "beta",
+                separatrix(beta, n),
+                {"long_name": "w above which a start on D' flows to ICL", "units": "logit"},
             ),
         },
         coords={
