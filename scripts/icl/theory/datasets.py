@@ -98,7 +98,7 @@ def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
 
     def stacked(name: str, long_name: str, units: str = "1"):
         values = np.reshape([getattr(r, name) for r in races], (*shape, time.size))
-        return dims, values, {"long_name": long_name, "units": units}
+        return dims, values, _named(long_name, units)
 
     return xr.Dataset(
         {
@@ -110,22 +110,22 @@ def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
             "i_infinity": (
                 dims[:2],
                 np.reshape(i_infinity, shape),
-                {"long_name": "I_K(inf) of the MLP alone", "units": TIME},
+                _named("I_K(inf) of the MLP alone", TIME),
             ),
-            "t_icl": ((), t_icl, {"long_name": "t_ICL, equation 11", "units": TIME}),
+            "t_icl": ((), t_icl, _named("t_ICL, equation 11", TIME)),
         },
         coords={
             "mechanism": (
                 "mechanism",
                 [str(Kinetics.CAPACITY), str(Kinetics.DIFFERENTIAL)],
-                {"long_name": "mechanism of section 3.6", "units": "1"},
+                _named("mechanism of section 3.6"),
             ),
             "n_items": (
                 "n_items",
                 np.asarray(p["n_items"], dtype=np.int64),
-                {"long_name": "items K", "units": "items"},
+                _named("items K", "items"),
             ),
-            "time": ("time", time, {"long_name": "time", "units": TIME}),
+            "time": ("time", time, _named("time", TIME)),
         },
         attrs=_attributes("kinetics", p),
     )
@@ -163,57 +163,54 @@ def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
             "loss": (
                 ("w", "beta"),
                 loss_gaussian(beta[None, :], w[:, None], n),
-                {"long_name": "mean loss, equation 5 with no MLP", "units": "nat"},
+                _named("mean loss, equation 5 with no MLP", "nat"),
             ),
             "path_beta": (
                 ("path", "time"),
                 np.array([x.beta for x in paths]),
-                {"long_name": "beta along the gradient flow", "units": "1"},
+                _named("beta along the gradient flow"),
             ),
             "path_w": (
                 ("path", "time"),
                 np.array([x.w for x in paths]),
-                {"long_name": "w along the gradient flow", "units": "logit"},
+                _named("w along the gradient flow", "logit"),
             ),
             "path_loss": (
                 ("path", "time"),
                 np.array([loss_gaussian(x.beta, x.w, n) for x in paths]),
-                {"long_name": "loss along the gradient flow", "units": "nat"},
+                _named("loss along the gradient flow", "nat"),
             ),
             "acquisition_time": (
                 "path",
                 np.array([x.acquisition_time for x in paths]),
-                {"long_name": "time at which ICL accuracy reaches 0.95", "units": TIME},
+                _named("time at which ICL accuracy reaches 0.95", TIME),
             ),
             "balanced_loss": (
                 ("w", "beta"),
                 loss_balanced(beta[None, :], w[:, None], n),
-                {
-                    "long_name": "mean loss on D', equation 5 with eta = 0 and no MLP",
-                    "units": "nat",
-                },
+                _named("mean loss on D', equation 5 with eta = 0 and no MLP", "nat"),
             ),
             "balanced_path_beta": (
                 ("path", "time"),
                 balanced_beta,
-                {"long_name": "beta along the gradient flow on D'", "units": "1"},
+                _named("beta along the gradient flow on D'"),
             ),
             "balanced_path_w": (
                 ("path", "time"),
                 balanced_w,
-                {"long_name": "w along the gradient flow on D'", "units": "logit"},
+                _named("w along the gradient flow on D'", "logit"),
             ),
             "separatrix": (
                 "beta",
                 separatrix(beta, n),
-                {"long_name": "w above which a start on D' flows to ICL", "units": "logit"},
+                _named("w above which a start on D' flows to ICL", "logit"),
             ),
         },
         coords={
-            "beta": ("beta", beta, {"long_name": "query-key strength beta", "units": "1"}),
-            "w": ("w", w, {"long_name": "value strength w", "units": "logit"}),
-            "path": ("path", np.arange(len(paths)), {"long_name": "start", "units": "1"}),
-            "time": ("time", time, {"long_name": "time", "units": TIME}),
+            "beta": ("beta", beta, _named("query-key strength beta")),
+            "w": ("w", w, _named("value strength w", "logit")),
+            "path": ("path", np.arange(len(paths)), _named("start")),
+            "time": ("time", time, _named("time", TIME)),
         },
         attrs=_attributes("landscape", p),
     )
@@ -248,58 +245,49 @@ def initial_conditions(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     counts, _ = np.histogram(sample, bins=edges)
     density = counts / (sample.size * np.diff(edges))
     log_mean, log_sd = distribution.log_normal_tangent()
-    regime = {"long_name": "regime of beta0", "units": "1"}
     return xr.Dataset(
         {
-            "t_icl": ("beta0", t_icl, _time("t_ICL, equations 31 and 32 integrated")),
-            "t_icl_near_origin": ("beta0", near_origin, _time("t_ICL, equation 35")),
+            "t_icl": ("beta0", t_icl, _named("t_ICL, equations 31 and 32 integrated", TIME)),
+            "t_icl_near_origin": ("beta0", near_origin, _named("t_ICL, equation 35", TIME)),
             "t_icl_along_nullcline": (
                 "beta0",
                 nullcline,
-                _time("t_ICL, equation 37 with its missing 1/2"),
+                _named("t_ICL, equation 37 with its missing 1/2", TIME),
             ),
             "local_slope": (
                 "beta0",
                 np.gradient(np.log(t_icl), beta0),
-                {"long_name": "d log t_ICL / d beta0", "units": "1"},
+                _named("d log t_ICL / d beta0"),
             ),
             "slope": (
                 "regime",
                 np.array([f.slope for f in fits]),
-                {"long_name": "fitted d log t_ICL / d beta0", "units": "1"},
+                _named("fitted d log t_ICL / d beta0"),
             ),
             "slope_error": (
                 "regime",
                 np.array([f.stderr for f in fits]),
-                {"long_name": "standard error of the fitted slope", "units": "1"},
+                _named("standard error of the fitted slope"),
             ),
             "fit_range": (
                 ("regime", "end"),
                 np.array([p["near_origin_fit"], p["nullcline_fit"]], dtype=float),
-                {"long_name": "range of beta0 that is fitted", "units": "1"},
+                _named("range of beta0 that is fitted"),
             ),
-            "t_icl_sample": ("sample", sample, _time("t_ICL of a seed")),
-            "density": (
-                "bin",
-                density,
-                {"long_name": "density of t_ICL over seeds", "units": f"1/({TIME})"},
-            ),
-            "bin_left": ("bin", edges[:-1], _time("left edge of the bin")),
-            "bin_right": ("bin", edges[1:], _time("right edge of the bin")),
+            "t_icl_sample": ("sample", sample, _named("t_ICL of a seed", TIME)),
+            "density": ("bin", density, _named("density of t_ICL over seeds", f"1/({TIME})")),
+            "bin_left": ("bin", edges[:-1], _named("left edge of the bin", TIME)),
+            "bin_right": ("bin", edges[1:], _named("right edge of the bin", TIME)),
             "log_normal_mean": (
                 (),
                 log_mean,
-                {"long_name": "mean of log t_ICL of the tangent log-normal", "units": "1"},
+                _named("mean of log t_ICL of the tangent log-normal"),
             ),
-            "log_normal_sd": (
-                (),
-                log_sd,
-                {"long_name": "standard deviation of log t_ICL of the same", "units": "1"},
-            ),
+            "log_normal_sd": ((), log_sd, _named("standard deviation of log t_ICL of the same")),
         },
         coords={
-            "beta0": ("beta0", beta0, {"long_name": "initial beta", "units": "1"}),
-            "regime": ("regime", ["near_origin", "along_nullcline"], regime),
+            "beta0": ("beta0", beta0, _named("initial beta")),
+            "regime": ("regime", ["near_origin", "along_nullcline"], _named("regime of beta0")),
         },
         attrs=_attributes("initial_conditions", p),
     )
@@ -317,8 +305,8 @@ def _attributes(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return {"theory": name, **flat}
 
 
-def _time(long_name: str) -> dict[str, str]:
-    return {"long_name": long_name, "units": TIME}
+def _named(long_name: str, units: str = "1") -> dict[str, str]:
+    return {"long_name": long_name, "units": units}
 
 
 def _log_slope(beta0: np.ndarray, t_icl: np.ndarray, fit_range):
