@@ -1,0 +1,195 @@
+"""What the MLP computes beside its products of matrices, on a GPU: biases, ReLU, the readout."""
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+BLOCK_B, BLOCK_D = 32, 64
+
+
+@triton.jit
+def _look_up(table, item_labels, index, tokens, labels, n_items, width, BLOCK_E: tl.constexpr):
+    r, b = tl.program_id(0), tl.program_id(1)
+    at = r.to(tl.int64) * tl.num_programs(1) + b
+    k = r.to(tl.int64) * n_items + tl.load(index + at)
+    columns = tl.arange(0, BLOCK_E)
+    inside = columns < width
+    tl.store(tokens + at * width + columns, tl.load(table + k * width + columns, inside), inside)
+    tl.store(labels + at, tl.load(item_labels + k))
+
+
+@triton.jit
+def _add_bias_relu(hidden, bias, n, d, BLOCK: tl.constexpr):
+    at = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    inside, r = at < n, tl.program_id(0).to(tl.int64)
+    x = tl.load(hidden + r * n + at, inside) + tl.load(bias + r * d + at % d, inside)
+    tl.store(hidden + r * n + at, tl.maximum(x, 0.0), inside)
+
+
+@triton.jit
+def _read_out(
+    hidden,
+    bias,
+    readout,
+    readout_bias,
+    others,
+    labels,
+    logits,
+    gradient,
+    n_sequences,
+    d,
+    HAS_OTHERS: tl.constexpr,
+    TRAIN: tl.constexpr,
+    BLOCK_B: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+):
+    r = tl.program_id(0).to(tl.int64)
+    b = tl.program_id(1) * BLOCK_B + tl.arange(0, BLOCK_B)
+    there = b < n_sequences
+    at = r * n_sequences + b
+    z = tl.zeros((BLOCK_B,), tl.float32) + tl.load(readout_bias + r)
+    if HAS_OTHERS:
+        z += tl.load(others + at, there, 0.0)
+    for first in range(0, d, BLOCK_D):
+        i = first + tl.arange(0, BLOCK_D)
+        inside = i < d
+        x = tl.load(hidden + at[:, None] * d + i, there[:, None] & inside, 0.0)
+        h = tl.maximum(x + tl.load(bias + r * d + i, inside, 0.0), 0.0)
+        z += tl.sum(h * tl.load(readout + r * d + i, inside, 0.0), 1)
+    if TRAIN:
+        # Of -log sigma(l z), averaged over B: -l sigma(-l z) / B.
+        label = tl.load(labels + at, there, 1.0)
+        tl.store(gradient + at, -label / (1.0 + tl.exp(label * z)) / n_sequences, there)
+    else:
+        tl.store(logits + at, z, there)
+
+
+@triton.jit
+def _read_out_backward(
+    hidden,
+    bias,
+    readout,
+    readout_bias,
+    gradient,
+    keep,
+    rate,
+    n_sequences,
+    d,
+    BLOCK_B: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+):
+    r = tl.program_id(0).to(tl.int64)
+    i = tl.program_id(1) * BLOCK_D + tl.arange(0, BLOCK_D)
+    inside = i < d
+    own_bias = tl.load(bias + r * d + i, inside, 0.0)
+    weight = tl.load(readout + r * d + i, inside, 0.0)
+    of_weight, of_bias = tl.zeros((BLOCK_D,), tl.float32), tl.zeros((BLOCK_D,), tl.float32)
+    of_readout_bias = 0.0
+    for first in range(0, n_sequences, BLOCK_B):
+        b = first + tl.arange(0, BLOCK_B)
+        there = (b < n_sequences)[:, None] & inside
+        g = tl.load(gradient + r * n_sequences + b, b < n_sequences, 0.0)
+        at = hidden + (r * n_sequences + b)[:, None] * d + i
+        h = tl.maximum(tl.load(at, there, 0.0) + own_bias, 0.0)
+        of_hidden = tl.where(h > 0, g[:, None] * weight, 0.0)
+        tl.store(at, of_hidden, there)
+        of_weight += tl.sum(g[:, None] * h, 0)
+        of_bias += tl.sum(of_hidden, 0)
+        of_readout_bias += tl.sum(g, 0)
+    tl.store(readout + r * d + i, keep * weight - rate * of_weight, inside)
+    tl.store(bias + r * d + i, keep * own_bias - rate * of_bias, inside)
+    if tl.program_id(1) == 0:
+        tl.store(readout_bias + r, keep * tl.load(readout_bias + r) - rate * of_readout_bias)
+
+
+@triton.jit
+def _relu_backward(
+    gradient,
+    hidden,
+    bias,
+    keep,
+    rate,
+    n_sequences,
+    d,
+    BLOCK_B: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+):
+    r = tl.program_id(0).to(tl.int64)
+    i = tl.program_id(1) * BLOCK_D + tl.arange(0, BLOCK_D)
+    inside = i < d
+    of_bias = tl.zeros((BLOCK_D,), tl.float32)
+    for first in range(0, n_sequences, BLOCK_B):
+        b = first + tl.arange(0, BLOCK_B)
+        there = (b < n_sequences)[:, None] & inside
+        at = (r * n_sequences + b)[:, None] * d + i
+        g = tl.where(tl.load(hidden + at, there, 0.0) > 0, tl.load(gradient + at, there, 0.0), 0.0)
+        tl.store(gradient + at, g, there)
+        of_bias += tl.sum(g, 0)
+    own = tl.load(bias + r * d + i, inside, 0.0)
+    tl.store(bias + r * d + i, keep * own - rate * of_bias, inside)
+
+
+def look_up(
+    table: Tensor, item_labels: Tensor, index: Tensor, tokens: Tensor, labels: Tensor
+) -> None:
+    """Fill tokens (R, B, E) and labels (R, B) of the items index (R, B) of a table (R, K, E)."""
+    n_items, width = table.shape[1:]
+    sizes = n_items, width, triton.next_power_of_2(width)
+    _look_up[tuple(index.shape)](
+        table, item_labels, index, tokens, labels, *sizes, num_warps=1
+    )
+
+
+def add_bias_relu(hidden: Tensor, bias: Tensor) -> None:
+    """Turn products (R, B, d) into activations, in place."""
+    n_replicates, n_sequences, d = hidden.shape
+    n, block = n_sequences * d, 1024
+    _add_bias_relu[n_replicates, triton.cdiv(n, block)](hidden, bias, n, d, block)
+
+
+def read_out(
+    hidden: Tensor,
+    last: tuple[Tensor, Tensor, Tensor],
+    others: Tensor | None,
+    labels: Tensor | None,
+    out: Tensor,
+) -> None:
+    """Fill out (R, B) with logits or, if there are labels, with the gradients of their mean loss.
+
+    Args:
+        hidden: (R, B, d), products of the second hidden layer, before their bias.
+        last: that bias (R, d), the readout (R, 1, d) and its bias (R, 1).
+        others: (R, B), what else adds to the logits.
+    """
+    n_replicates, n_sequences, d = hidden.shape
+    train, has_others = labels is not None, others is not None
+    unused = out
+    tensors = (others if has_others else unused, labels if train else unused, out, out)
+    sizes = n_sequences, d, has_others, train, 16, 64
+    _read_out[n_replicates, triton.cdiv(n_sequences, 16)](hidden, *last, *tensors, *sizes)
+
+
+def read_out_backward(
+    hidden: Tensor,
+    last: tuple[Tensor, Tensor, Tensor],
+    gradient: Tensor,
+    keep: float,
+    rate: float,
+) -> None:
+    """Turn products into their gradients, in place, and train the readout and both biases."""
+    n_replicates, n_sequences, d = hidden.shape
+    sizes = n_sequences, d, BLOCK_B, BLOCK_D
+    _read_out_backward[n_replicates, triton.cdiv(d, BLOCK_D)](
+        hidden, *last, gradient, keep, rate, *sizes
+    )
+
+
+def relu_backward(
+    gradient: Tensor, hidden: Tensor, bias: Tensor, keep: float, rate: float
+) -> None:
+    """Set gradients (R, B, d) to 0 where activations are 0, and train the bias (R, d)."""
+    n_replicates, n_sequences, d = hidden.shape
+    sizes = n_sequences, d, BLOCK_B, BLOCK_D
+    _relu_backward[n_replicates, triton.cdiv(d, BLOCK_D)](
+        gradient, hidden, bias, keep, rate, *sizes
+    )
