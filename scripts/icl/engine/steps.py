@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -106,7 +107,32 @@ def _fast(job: Job) -> Arithmetic:
     )
 
 
+def on_gpu(job: Job) -> Arithmetic:
+    """Compute by Triton kernels and hand-written gradients, on a GPU."""
+    from icl.models import gpu  # it needs Triton
+
+    code, model = loading.gpu(job.model.name), loading.network(job.model.name)
+    step = code.Step(job)
+    item_logits = None
+    if hasattr(model, "item_logits"):
+
+        def item_logits(p: Parameters, tables: Any, index: Tensor, of: Model) -> Tensor:
+            return model.item_logits(p, code.unpack(tables), index, of)
+
+    return Arithmetic(
+        embed=code.embed,
+        step=step.step,
+        logits=partial(gpu.in_parts, step),
+        item_logits=item_logits,
+        unpack=code.unpack,
+    )
+
+
 def choose(job: Job, device: torch.device) -> Arithmetic:
     """Choose the fastest arithmetic for a job on a device."""
-    fused_here = device.type == "cpu" and MODELS[job.model.name].has_fast_step
-    return _fast(job) if fused_here else plain(job)
+    architecture = MODELS[job.model.name]
+    if device.type == "cpu" and architecture.has_fast_step:
+        return _fast(job)
+    if device.type == "cuda" and architecture.has_gpu_step and find_spec("triton"):
+        return on_gpu(job)
+    return plain(job)

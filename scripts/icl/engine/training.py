@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from icl import record
-from icl.engine import memorised, order_parameters, steps
+from icl.engine import graphs, memorised, order_parameters, steps
 from icl.engine.checkpoint import Checkpoints
 from icl.job import Job
 from icl.models import MODELS, metrics
@@ -17,7 +17,7 @@ from icl.models.metrics import METRICS
 from icl.record import Record, StopReason
 from icl.task import draws
 from icl.task.sampling import TrainingData
-from icl.task.streams import Purpose
+from icl.task.streams import Purpose, Step
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,16 @@ class Ensemble:
             novel = draws.novel_dataset(self.seeds, n, dim, job.task)
             self.novel = self.arithmetic.embed(novel)
 
+        self.graph = graphs.Graph(self._train_step) if device.type == "cuda" else None
+
     def train_step(self, step: int) -> None:
         """Do one step of SGD."""
+        if self.graph:
+            self.graph(step)
+        else:
+            self._train_step(step)
+
+    def _train_step(self, step: Step) -> None:
         batch_size = self.job.optimiser.batch_size
         batch = self.data.batch(self.seeds, Purpose.TRAINING, step, batch_size)
         self.arithmetic.step(self.parameters, *batch)
@@ -120,6 +128,8 @@ class Ensemble:
         self.parameters = {name: p[index].contiguous() for name, p in self.parameters.items()}
         self.data.keep(index)
         self.novel = self.novel and self.novel.select(index)
+        if self.graph:
+            self.graph.forget()
 
 
 class StopRule:

@@ -13,7 +13,7 @@ whose leading dimension is the replicate:
   logits (R, B);
 - `order_parameters(parameters, tables, sequences, model)`, where theory names some: each (R,).
 
-A room that has a faster step for a CPU keeps it in `fast`.
+A room that has a faster step for a CPU keeps it in `fast`; one for a GPU, in `gpu`.
 """
 
 from icl.models.architecture import Architecture

@@ -30,6 +30,7 @@ class Architecture:
     measures_items: Callable[[Job], bool] = lambda job: False  # the MLP over all its items
     follows_theory: bool = False  # its beta and w are those of the theory's equations
     has_fast_step: bool = False  # its room has a `fast` module, for a CPU
+    has_gpu_step: bool = False  # its room has a `gpu` module
 
     @property
     def keys(self) -> tuple[str, ...]:

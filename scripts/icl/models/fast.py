@@ -16,6 +16,7 @@ from icl.job import Job, Model
 from icl.kernels import loops
 from icl.kernels.compiled import MARGIN, padded_width
 from icl.models.layers import Parameters
+from icl.models.sgd import Descent
 from icl.task import draws
 from icl.task.draws import Dataset, Sequences
 from icl.task.streams import NormalRows, Purpose
@@ -86,35 +87,6 @@ class Redraw:
             items = self.normal.draw(seed, Purpose.REDRAWN_ITEMS, step)
             self.pack(items.view(n_items, dim), of_seed, 1 / sqrt(dim), to)
         return Rows(rows, labels)
-
-
-class Descent:
-    """Plain SGD on a group of parameters: p becomes `keep` p - `rate` times its gradient."""
-
-    def __init__(self, rate: float, decay: float):
-        self.rate, self.keep = rate, 1 - rate * decay
-
-    @property
-    def numbers(self) -> tuple[np.float32, np.float32]:
-        """Return keep and rate, as compiled loops take them."""
-        return np.float32(self.keep), np.float32(self.rate)
-
-    def product(self, p: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
-        """Train p by the gradient left @ right, which is never formed."""
-        update = p.addmm_ if p.ndim == 2 else p.baddbmm_
-        update(left, right, beta=self.keep, alpha=-self.rate)
-
-    def add(self, p: torch.Tensor, gradient: torch.Tensor) -> None:
-        """Train p by a gradient."""
-        p.mul_(self.keep).add_(gradient, alpha=-self.rate)
-
-    def query_and_key(
-        self, query: torch.Tensor, key: torch.Tensor, gradient: torch.Tensor, of_key: torch.Tensor
-    ) -> None:
-        """Train Q and K by the gradient G of Q^T K: that of Q is K G^T, that of K is Q G."""
-        torch.matmul(query, gradient, out=of_key)
-        self.product(query, key, gradient.mT)
-        self.add(key, of_key)
 
 
 class BatchStep:

@@ -12,3 +12,8 @@ def network(model: str) -> ModuleType:
 def fast(model: str) -> ModuleType:
     """Import a model's step for a CPU, by its name."""
     return import_module(f"icl.models.{model}.fast")
+
+
+def gpu(model: str) -> ModuleType:
+    """Import a model's step for a GPU, by its name. It needs Triton."""
+    return import_module(f"icl.models.{model}.gpu")

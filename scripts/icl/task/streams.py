@@ -3,11 +3,14 @@
 The generator is Philox4x32-10, a counter-based one: the seed is the key; the draw's index, the step
 and the purpose are the counter. So a replicate sees the same numbers whichever others share its
 job, evaluation never disturbs training, and resuming needs no generator state. A compiled loop
-makes the bits on a CPU, tensor operations make the same bits elsewhere.
+makes the bits on a CPU, a Triton kernel on a GPU, and tensor operations make the same bits elsewhere.
+On a GPU a step may be a tensor of one number, so that a captured CUDA graph draws anew each time.
 """
 
 from enum import IntEnum
+from importlib import import_module
 from math import prod
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -37,6 +40,18 @@ class Purpose(IntEnum):
     INITIAL_W = 14
 
 
+Step = int | Tensor  # an index below 2^32; a tensor (1,) only on a GPU
+
+
+def _on_gpu() -> ModuleType:
+    """Import a GPU's draws; a machine without one need not have Triton."""
+    return import_module("icl.kernels.gpu.draws")
+
+
+def _as_tensor(step: Step, seeds: Tensor) -> Tensor:
+    return step if isinstance(step, Tensor) else seeds.new_full((1,), step)
+
+
 def _words(seeds: Tensor, purpose: int, step: int, n: int) -> np.ndarray:
     """Draw at least n words for each seed on a CPU: (R, n rounded up to four), uint32."""
     out = np.empty((len(seeds), -(-n // 4) * 4), dtype=np.uint32)
@@ -59,18 +74,22 @@ def _philox_tensor(seeds: Tensor, purpose: int, step: int, n_blocks: int) -> Ten
     return torch.stack((c0, c1, c2, c3), dim=-1).flatten(1)
 
 
-def bits(seeds: Tensor, purpose: Purpose, step: int, n: int) -> Tensor:
+def bits(seeds: Tensor, purpose: Purpose, step: Step, n: int) -> Tensor:
     """Draw n 32-bit words for each seed (R,), int64 from 0 on: (R, n) int64 in [0, 2^32).
 
     The step is any index below 2^32 that tells draws of one purpose apart.
     """
     if seeds.device.type == "cpu":
         return torch.from_numpy(_words(seeds, purpose, step, n)[:, :n].astype(np.int64))
+    if seeds.device.type == "cuda":
+        out = seeds.new_empty(len(seeds), n)
+        _on_gpu().fill_words(seeds, int(purpose), _as_tensor(step, seeds), out)
+        return out
     return _philox_tensor(seeds, int(purpose), step, -(-n // 4))[:, :n]
 
 
 def integers(
-    seeds: Tensor, purpose: Purpose, step: int, shape: tuple[int, ...], high: int
+    seeds: Tensor, purpose: Purpose, step: Step, shape: tuple[int, ...], high: int
 ) -> Tensor:
     """Draw integers uniform on [0, high), with a bias under high / 2^32: (R, *shape) int64."""
     words = bits(seeds, purpose, step, prod(shape))
@@ -78,7 +97,7 @@ def integers(
 
 
 def integer_rows(
-    seeds: Tensor, purpose: Purpose, step: int, shape: tuple[int, int], high: int, high_last: int
+    seeds: Tensor, purpose: Purpose, step: Step, shape: tuple[int, int], high: int, high_last: int
 ) -> tuple[Tensor, Tensor]:
     """Draw rows of integers uniform on [0, high), and one more for each row on [0, high_last).
 
@@ -86,6 +105,11 @@ def integer_rows(
     """
     n_rows, n_columns = shape
     n = n_rows * (n_columns + 1)
+    if seeds.device.type == "cuda":
+        context, one = seeds.new_empty(len(seeds), *shape), seeds.new_empty(len(seeds), n_rows)
+        at = _as_tensor(step, seeds)
+        _on_gpu().fill_integer_rows(seeds, int(purpose), at, high, high_last, context, one)
+        return context, one
     if seeds.device.type == "cpu":
         out = np.empty((len(seeds), n_rows, n_columns), dtype=np.int64)
         last = np.empty((len(seeds), n_rows), dtype=np.int64)
@@ -103,13 +127,13 @@ def wrap(numbers: Tensor, high: int) -> Tensor:
     return numbers
 
 
-def uniform(seeds: Tensor, purpose: Purpose, step: int, shape: tuple[int, ...]) -> Tensor:
+def uniform(seeds: Tensor, purpose: Purpose, step: Step, shape: tuple[int, ...]) -> Tensor:
     """Draw numbers uniform on the open unit interval, to rounding: (R, *shape) float32."""
     words = bits(seeds, purpose, step, prod(shape))
     return ((words.float() + 0.5) / 2.0**32).view(-1, *shape)
 
 
-def normal(seeds: Tensor, purpose: Purpose, step: int, shape: tuple[int, ...]) -> Tensor:
+def normal(seeds: Tensor, purpose: Purpose, step: Step, shape: tuple[int, ...]) -> Tensor:
     """Draw standard normal numbers, by Box and Muller's transform: (R, *shape) float32."""
     n = prod(shape)
     n_pairs = -(-n // 2)
@@ -117,6 +141,9 @@ def normal(seeds: Tensor, purpose: Purpose, step: int, shape: tuple[int, ...]) -
         out = np.empty((len(seeds), 2 * n_pairs), dtype=np.float32)
         philox.fill_normal(_words(seeds, purpose, step, 2 * n_pairs), out)
         numbers = torch.from_numpy(out)
+    elif seeds.device.type == "cuda":
+        numbers = torch.empty(len(seeds), n, device=seeds.device)
+        _on_gpu().fill_normal(seeds, int(purpose), _as_tensor(step, seeds), numbers)
     else:
         numbers = _normal_tensor(uniform(seeds, purpose, step, (2, n_pairs)))
     return numbers[:, :n].view(-1, *shape)

@@ -33,11 +33,20 @@ def _store(vector, x, columns, inside, WIDTH: tl.constexpr, ZERO_SUM: tl.constex
 
 
 @triton.jit
-def _context_rows(table, context, first, length, columns, inside, WIDTH, BLOCK_N: tl.constexpr):
+def _context_rows(
+    table,
+    context,
+    first,
+    LENGTH: tl.constexpr,
+    columns,
+    inside,
+    WIDTH: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+):
     n = first + tl.arange(0, BLOCK_N)
-    index = tl.load(context + n, n < length, 0)
+    index = tl.load(context + n, n < LENGTH, 0)
     rows = tl.load(table + index[:, None] * WIDTH + columns[None, :], inside[None, :], 0.0)
-    return rows, n < length
+    return rows, n < LENGTH
 
 
 @triton.jit
@@ -49,7 +58,7 @@ def _forward(
     read,
     log_sum,
     n_items,
-    length,
+    LENGTH: tl.constexpr,
     WIDTH: tl.constexpr,
     ZERO_SUM: tl.constexpr,
     WITH_SELF: tl.constexpr,
@@ -61,7 +70,7 @@ def _forward(
     columns = tl.arange(0, BLOCK_E)
     inside = columns < WIDTH
     table += r.to(tl.int64) * n_items * WIDTH
-    context += at * length
+    context += at * LENGTH
     stride = WIDTH + 1 if ZERO_SUM else WIDTH
     q = _load(query + at * stride, columns, inside, WIDTH, ZERO_SUM)
     largest, total = -float("inf"), 0.0
@@ -69,10 +78,8 @@ def _forward(
     if WITH_SELF:
         sum_of_rows = tl.load(own + at * stride + columns, inside, 0.0)
         largest, total = tl.sum(sum_of_rows * q, 0), 1.0
-    for first in range(0, length, BLOCK_N):
-        rows, there = _context_rows(
-            table, context, first, length, columns, inside, WIDTH, BLOCK_N
-        )
+    for first in range(0, LENGTH, BLOCK_N):
+        rows, there = _context_rows(table, context, first, LENGTH, columns, inside, WIDTH, BLOCK_N)
         scores = tl.where(there, tl.sum(rows * q[None, :], 1), -float("inf"))
         new = tl.maximum(largest, tl.max(scores, 0))
         weights, shrink = tl.exp(scores - new), tl.exp(largest - new)
@@ -94,7 +101,7 @@ def _backward(
     read_gradient,
     query_gradient,
     n_items,
-    length,
+    LENGTH: tl.constexpr,
     WIDTH: tl.constexpr,
     ZERO_SUM: tl.constexpr,
     WITH_SELF: tl.constexpr,
@@ -106,7 +113,7 @@ def _backward(
     columns = tl.arange(0, BLOCK_E)
     inside = columns < WIDTH
     table += r.to(tl.int64) * n_items * WIDTH
-    context += at * length
+    context += at * LENGTH
     stride = WIDTH + 1 if ZERO_SUM else WIDTH
     q = _load(query + at * stride, columns, inside, WIDTH, ZERO_SUM)
     g = _load(read_gradient + at * stride, columns, inside, WIDTH, ZERO_SUM)
@@ -117,10 +124,8 @@ def _backward(
         row = tl.load(own + at * stride + columns, inside, 0.0)
         weight = tl.exp(tl.sum(row * q, 0) - log_total)
         out = weight * (tl.sum(row * g, 0) - base) * row
-    for first in range(0, length, BLOCK_N):
-        rows, there = _context_rows(
-            table, context, first, length, columns, inside, WIDTH, BLOCK_N
-        )
+    for first in range(0, LENGTH, BLOCK_N):
+        rows, there = _context_rows(table, context, first, LENGTH, columns, inside, WIDTH, BLOCK_N)
         weights = tl.exp(tl.sum(rows * q[None, :], 1) - log_total)
         of_scores = weights * (tl.sum(rows * g[None, :], 1) - base)
         out += tl.sum(tl.where(there, of_scores, 0.0)[:, None] * rows, 0)

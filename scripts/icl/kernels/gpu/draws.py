@@ -42,8 +42,8 @@ def _store_integer(to, to_last, word, index, n_rows, n_columns, high, high_last)
     row, column = index // (n_columns + 1), index % (n_columns + 1)
     inside, is_last = row < n_rows, column == n_columns
     word = word.to(tl.uint64)
-    integer = ((word * high.to(tl.uint64)) >> 32).to(tl.int64)
-    last = ((word * high_last.to(tl.uint64)) >> 32).to(tl.int64)
+    integer = ((word * high) >> 32).to(tl.int64)
+    last = ((word * high_last) >> 32).to(tl.int64)
     tl.store(to + row * n_columns + column, integer, inside & (column < n_columns))
     tl.store(to_last + row, last, inside & is_last)
 
@@ -153,6 +153,4 @@ def fill_normal(seeds: Tensor, purpose: int, step: Tensor, out: Tensor) -> None:
     """Fill out (R, n), float32, with standard normal numbers."""
     n = out.shape[1]
     n_pairs = -(-n // 2)
-    _normal[_grid(len(seeds), n_pairs)](
-        seeds, step, purpose, out, n, n_pairs, n_pairs % 4, BLOCK
-    )
+    _normal[_grid(len(seeds), n_pairs)](seeds, step, purpose, out, n, n_pairs, n_pairs % 4, BLOCK)

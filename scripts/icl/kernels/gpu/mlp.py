@@ -36,8 +36,8 @@ def _read_out(
     labels,
     logits,
     gradient,
-    n_sequences,
-    d,
+    N_SEQUENCES: tl.constexpr,
+    D: tl.constexpr,
     HAS_OTHERS: tl.constexpr,
     TRAIN: tl.constexpr,
     BLOCK_B: tl.constexpr,
@@ -45,21 +45,21 @@ def _read_out(
 ):
     r = tl.program_id(0).to(tl.int64)
     b = tl.program_id(1) * BLOCK_B + tl.arange(0, BLOCK_B)
-    there = b < n_sequences
-    at = r * n_sequences + b
+    there = b < N_SEQUENCES
+    at = r * N_SEQUENCES + b
     z = tl.zeros((BLOCK_B,), tl.float32) + tl.load(readout_bias + r)
     if HAS_OTHERS:
         z += tl.load(others + at, there, 0.0)
-    for first in range(0, d, BLOCK_D):
+    for first in range(0, D, BLOCK_D):
         i = first + tl.arange(0, BLOCK_D)
-        inside = i < d
-        x = tl.load(hidden + at[:, None] * d + i, there[:, None] & inside, 0.0)
-        h = tl.maximum(x + tl.load(bias + r * d + i, inside, 0.0), 0.0)
-        z += tl.sum(h * tl.load(readout + r * d + i, inside, 0.0), 1)
+        inside = i < D
+        x = tl.load(hidden + at[:, None] * D + i, there[:, None] & inside, 0.0)
+        h = tl.maximum(x + tl.load(bias + r * D + i, inside, 0.0), 0.0)
+        z += tl.sum(h * tl.load(readout + r * D + i, inside, 0.0), 1)
     if TRAIN:
         # Of -log sigma(l z), averaged over B: -l sigma(-l z) / B.
         label = tl.load(labels + at, there, 1.0)
-        tl.store(gradient + at, -label / (1.0 + tl.exp(label * z)) / n_sequences, there)
+        tl.store(gradient + at, -label / (1.0 + tl.exp(label * z)) / N_SEQUENCES, there)
     else:
         tl.store(logits + at, z, there)
 
@@ -73,31 +73,31 @@ def _read_out_backward(
     gradient,
     keep,
     rate,
-    n_sequences,
-    d,
+    N_SEQUENCES: tl.constexpr,
+    D: tl.constexpr,
     BLOCK_B: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):
     r = tl.program_id(0).to(tl.int64)
     i = tl.program_id(1) * BLOCK_D + tl.arange(0, BLOCK_D)
-    inside = i < d
-    own_bias = tl.load(bias + r * d + i, inside, 0.0)
-    weight = tl.load(readout + r * d + i, inside, 0.0)
+    inside = i < D
+    own_bias = tl.load(bias + r * D + i, inside, 0.0)
+    weight = tl.load(readout + r * D + i, inside, 0.0)
     of_weight, of_bias = tl.zeros((BLOCK_D,), tl.float32), tl.zeros((BLOCK_D,), tl.float32)
     of_readout_bias = 0.0
-    for first in range(0, n_sequences, BLOCK_B):
+    for first in range(0, N_SEQUENCES, BLOCK_B):
         b = first + tl.arange(0, BLOCK_B)
-        there = (b < n_sequences)[:, None] & inside
-        g = tl.load(gradient + r * n_sequences + b, b < n_sequences, 0.0)
-        at = hidden + (r * n_sequences + b)[:, None] * d + i
+        there = (b < N_SEQUENCES)[:, None] & inside
+        g = tl.load(gradient + r * N_SEQUENCES + b, b < N_SEQUENCES, 0.0)
+        at = hidden + (r * N_SEQUENCES + b)[:, None] * D + i
         h = tl.maximum(tl.load(at, there, 0.0) + own_bias, 0.0)
         of_hidden = tl.where(h > 0, g[:, None] * weight, 0.0)
         tl.store(at, of_hidden, there)
         of_weight += tl.sum(g[:, None] * h, 0)
         of_bias += tl.sum(of_hidden, 0)
         of_readout_bias += tl.sum(g, 0)
-    tl.store(readout + r * d + i, keep * weight - rate * of_weight, inside)
-    tl.store(bias + r * d + i, keep * own_bias - rate * of_bias, inside)
+    tl.store(readout + r * D + i, keep * weight - rate * of_weight, inside)
+    tl.store(bias + r * D + i, keep * own_bias - rate * of_bias, inside)
     if tl.program_id(1) == 0:
         tl.store(readout_bias + r, keep * tl.load(readout_bias + r) - rate * of_readout_bias)
 
@@ -109,24 +109,24 @@ def _relu_backward(
     bias,
     keep,
     rate,
-    n_sequences,
-    d,
+    N_SEQUENCES: tl.constexpr,
+    D: tl.constexpr,
     BLOCK_B: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):
     r = tl.program_id(0).to(tl.int64)
     i = tl.program_id(1) * BLOCK_D + tl.arange(0, BLOCK_D)
-    inside = i < d
+    inside = i < D
     of_bias = tl.zeros((BLOCK_D,), tl.float32)
-    for first in range(0, n_sequences, BLOCK_B):
+    for first in range(0, N_SEQUENCES, BLOCK_B):
         b = first + tl.arange(0, BLOCK_B)
-        there = (b < n_sequences)[:, None] & inside
-        at = (r * n_sequences + b)[:, None] * d + i
+        there = (b < N_SEQUENCES)[:, None] & inside
+        at = (r * N_SEQUENCES + b)[:, None] * D + i
         g = tl.where(tl.load(hidden + at, there, 0.0) > 0, tl.load(gradient + at, there, 0.0), 0.0)
         tl.store(gradient + at, g, there)
         of_bias += tl.sum(g, 0)
-    own = tl.load(bias + r * d + i, inside, 0.0)
-    tl.store(bias + r * d + i, keep * own - rate * of_bias, inside)
+    own = tl.load(bias + r * D + i, inside, 0.0)
+    tl.store(bias + r * D + i, keep * own - rate * of_bias, inside)
 
 
 def look_up(
@@ -135,9 +135,7 @@ def look_up(
     """Fill tokens (R, B, E) and labels (R, B) of the items index (R, B) of a table (R, K, E)."""
     n_items, width = table.shape[1:]
     sizes = n_items, width, triton.next_power_of_2(width)
-    _look_up[tuple(index.shape)](
-        table, item_labels, index, tokens, labels, *sizes, num_warps=1
-    )
+    _look_up[tuple(index.shape)](table, item_labels, index, tokens, labels, *sizes, num_warps=1)
 
 
 def add_bias_relu(hidden: Tensor, bias: Tensor) -> None:
@@ -184,9 +182,7 @@ def read_out_backward(
     )
 
 
-def relu_backward(
-    gradient: Tensor, hidden: Tensor, bias: Tensor, keep: float, rate: float
-) -> None:
+def relu_backward(gradient: Tensor, hidden: Tensor, bias: Tensor, keep: float, rate: float) -> None:
     """Set gradients (R, B, d) to 0 where activations are 0, and train the bias (R, d)."""
     n_replicates, n_sequences, d = hidden.shape
     sizes = n_sequences, d, BLOCK_B, BLOCK_D

@@ -24,4 +24,5 @@ ARCHITECTURE = Architecture(
     measures_items=lambda job: job.evaluation.order_parameters and not job.is_redrawn,
     follows_theory=True,
     has_fast_step=True,
+    has_gpu_step=True,
 )

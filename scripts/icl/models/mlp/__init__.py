@@ -18,4 +18,5 @@ ARCHITECTURE = Architecture(
     reads_context=False,
     measures_items=lambda job: True,
     has_fast_step=True,
+    has_gpu_step=True,
 )

@@ -34,4 +34,5 @@ ARCHITECTURE = Architecture(
     size=_size,
     order_parameters=_order_parameters,
     has_fast_step=True,
+    has_gpu_step=True,
 )

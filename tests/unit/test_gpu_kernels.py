@@ -1,0 +1,269 @@
+"""A GPU's kernels in Triton's interpreter, against the models' forward pass and autograd.
+
+The same tests run on a GPU itself if there is one (`pytest -m gpu` adds those of whole runs).
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from math import inf
+
+import pytest
+import torch
+from example_jobs import CASES, TASKS, make_job
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported
+pytest.importorskip("triton")
+
+from icl.engine import steps
+from icl.job import Model
+from icl.kernels.gpu import draws as gpu_draws
+from icl.kernels.gpu.attention import Attention
+from icl.models import gpu, loading
+from icl.task import streams
+from icl.task.draws import Dataset, Sequences
+from icl.task.streams import Purpose
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+SEEDS = torch.tensor([0, 7, 2**40 + 3], dtype=torch.int64)
+STEP = torch.tensor([12345], device=DEVICE)
+
+
+def on_device(*tensors):
+    return [x.to(DEVICE) for x in tensors]
+
+
+@pytest.mark.parametrize("n", [1, 5, 64, 1027])
+def test_words_are_those_of_the_cpu(n):
+    (seeds,) = on_device(SEEDS)
+    out = torch.full((3, n), -1, device=DEVICE)
+    gpu_draws.fill_words(seeds, int(Purpose.LABELS), STEP, out)
+    assert torch.equal(out.cpu(), streams.bits(SEEDS, Purpose.LABELS, 12345, n))
+
+
+@pytest.mark.parametrize(
+    ("shape", "high", "high_last"),
+    [((1, 1), 1, 1), ((3, 2), 5, 2), ((16, 99), 100_001, 99), ((7, 64), 2**31 - 1, 64)],
+)
+def test_integers_are_those_of_the_cpu(shape, high, high_last):
+    (seeds,) = on_device(SEEDS)
+    out = torch.full((3, *shape), -1, device=DEVICE)
+    last = torch.full((3, shape[0]), -1, device=DEVICE)
+    purpose = Purpose.TRAINING
+    gpu_draws.fill_integer_rows(seeds, int(purpose), STEP, high, high_last, out, last)
+    expected = streams.integer_rows(SEEDS, purpose, 12345, shape, high, high_last)
+    assert torch.equal(out.cpu(), expected[0])
+    assert torch.equal(last.cpu(), expected[1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 61, 62, 63, 65, 4_099])  # all shifts of the second word
+def test_normal_numbers_are_those_of_the_cpu(n):
+    (seeds,) = on_device(SEEDS)
+    out = torch.full((3, n), torch.nan, device=DEVICE)
+    gpu_draws.fill_normal(seeds, int(Purpose.ITEMS), STEP, out)
+    expected = streams.normal(SEEDS, Purpose.ITEMS, 12345, (n,))
+    torch.testing.assert_close(out.cpu(), expected, rtol=1e-5, atol=2e-6)
+
+
+def plain_attention(table, context, query, own, with_self):
+    rows = torch.stack([t[c] for t, c in zip(table, context, strict=True)])
+    if with_self:
+        rows = torch.cat((rows, own[:, :, None]), dim=2)
+    weights = torch.einsum("rbne,rbe->rbn", rows, query).softmax(-1)
+    return torch.einsum("rbn,rbne->rbe", weights, rows)
+
+
+@pytest.mark.parametrize("zero_sum", [False, True])
+@pytest.mark.parametrize("with_self", [False, True])
+@pytest.mark.parametrize(("width", "length"), [(5, 2), (8, 37), (64, 70)])
+def test_attention_is_that_of_autograd_in_double_precision(zero_sum, with_self, width, length):
+    torch.manual_seed(width)
+    table, own = torch.randn(2, 11, width + zero_sum), torch.randn(2, 3, width + zero_sum)
+    if zero_sum:
+        table, own = (x - x.mean(-1, keepdim=True) for x in (table, own))
+    query, gradient = torch.randn(2, 2, 3, width + zero_sum)
+    context = torch.randint(11, (2, 3, length))
+    exact = query.double().requires_grad_()
+    expected = plain_attention(table.double(), context, exact, own.double(), with_self)
+    (of_query,) = torch.autograd.grad((expected * gradient).sum(), exact)
+    if zero_sum:  # along (1, ..., 1) a query makes no difference
+        of_query = of_query - of_query.mean(-1, keepdim=True)
+    kernel = Attention(width, zero_sum, with_self)
+    kept = table[..., :width].contiguous()
+    on = on_device(kept, context, query, own, gradient)
+    found = kernel.forward(*on[:4])
+    got = kernel.backward(*on[:4], found, on[4])
+    torch.testing.assert_close(found[0].cpu().double(), expected.detach(), rtol=2e-5, atol=2e-6)
+    torch.testing.assert_close(got.cpu().double(), of_query, rtol=2e-5, atol=2e-5)
+
+
+JOBS = {
+    **{case: make_job(case) for case in CASES if case != "two_layer"},
+    "affine": make_job("minimal", model=Model("one_layer", 5, 16, "context_and_self", True)),
+    "context": make_job("minimal", model=Model("one_layer", 6, 10, "context", True)),
+    **{
+        f"minimal-{name}": make_job("minimal", task=task, n_items=n_items)
+        for name, (task, n_items) in TASKS.items()
+    },
+}
+JOBS = {name: job for name, job in JOBS.items() if job.model.name != "two_layer"}
+
+
+def drawn(job):
+    """Random parameters far from the start's symmetries, a dataset, and sequences on it."""
+    generator = torch.Generator().manual_seed(1)
+    n_items = 13 if job.n_items == inf else int(job.n_items)
+    shape = len(job.seeds), n_items
+    items = torch.randn(*shape, job.model.item_dim, generator=generator) / job.model.item_dim**0.5
+    labels = torch.randint(2, shape, generator=generator).float() * 2 - 1
+    context = torch.randint(n_items, (shape[0], 9, job.context_length), generator=generator)
+    target = torch.randint(n_items, (shape[0], 9), generator=generator)
+    start = loading.network(job.model.name).initialise(torch.tensor(job.seeds), job.model)
+    parameters = {
+        name: p + 0.3 * torch.randn(p.shape, generator=generator) for name, p in start.items()
+    }
+    return parameters, Dataset(items, labels), Sequences(context, target)
+
+
+def of_step(make, job, slip=lambda sequences: sequences):
+    """Logits, and how far each parameter moved in a step."""
+    parameters, dataset, sequences = drawn(job)
+    here = torch.device("cpu") if make is steps.plain else DEVICE
+    parameters = {name: p.to(here) for name, p in parameters.items()}
+    dataset = Dataset(dataset.items.to(here), dataset.labels.to(here))
+    sequences = slip(Sequences(sequences.context.to(here), sequences.target.to(here)))
+    arithmetic = make(job)
+    tables = arithmetic.embed(dataset)
+    before = {name: p.clone() for name, p in parameters.items()}
+    logits = arithmetic.logits(parameters, tables, sequences, job.model)
+    arithmetic.step(parameters, tables, sequences)
+    moved = {name: (p - before[name]).cpu() for name, p in parameters.items()}
+    return logits.cpu(), moved, arithmetic, tables
+
+
+def furthest(expected, got):
+    """The largest relative distance between the parameters' moves, by their norms."""
+    return max(
+        ((expected[name] - got[name]).norm() / expected[name].norm()).item() for name in expected
+    )
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_step_moves_every_parameter_as_autograd_does(name):
+    job = JOBS[name]
+    optimiser = replace(job.optimiser, learning_rate=1.0)  # so that rounding is of moves
+    job = replace(job, optimiser=optimiser)
+    expected, moves, *_ = of_step(steps.plain, job)
+    logits, moved, arithmetic, tables = of_step(steps.on_gpu, job)
+    torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
+    assert moved.keys() == moves.keys()
+    assert furthest(moves, moved) < 1e-5
+    unpacked = arithmetic.unpack(tables)
+    own = loading.network(job.model.name).embed(drawn(job)[1])
+    for field, value in vars(own).items():
+        torch.testing.assert_close(getattr(unpacked, field).cpu(), value, rtol=1e-5, atol=1e-6)
+
+
+def frozen(monkeypatch):
+    def backward(self, table, context, query, own, found, gradient):
+        return torch.zeros_like(query)
+
+    monkeypatch.setattr(Attention, "backward", backward)
+
+
+def other_rate(monkeypatch):
+    from icl.models.sgd import Descent
+
+    init = Descent.__init__
+    monkeypatch.setattr(Descent, "__init__", lambda self, r, d: init(self, 1.02 * r, d))
+
+
+def other_sign(monkeypatch):
+    from icl.kernels.gpu import mlp
+
+    def read_out(*arguments):
+        plain(*arguments)
+        if arguments[3] is not None:
+            arguments[4].neg_()
+
+    plain = mlp.read_out
+    monkeypatch.setattr(mlp, "read_out", read_out)
+
+
+@pytest.mark.parametrize("slip", [frozen, other_rate, other_sign, None])
+@pytest.mark.parametrize("name", ["affine", "minimal", "mlp-raw"])
+def test_a_slip_would_be_seen(name, slip, monkeypatch):
+    """The comparison above can fail, also by sequences that are one step off."""
+    if name == "mlp-raw" and slip is frozen:
+        pytest.skip("has no attention")
+    job = JOBS[name]
+    _, moves, *_ = of_step(steps.plain, job)
+    if slip:
+        slip(monkeypatch)
+        _, moved, *_ = of_step(steps.on_gpu, job)
+    else:
+
+        def shifted(s):
+            return Sequences(s.context.roll(1, 1), s.target.roll(1, 1).roll(1, 0))
+
+        _, moved, *_ = of_step(steps.on_gpu, job, shifted)
+    assert furthest(moves, moved) > 1e-3
+
+
+def test_a_forward_pass_in_parts_is_one(monkeypatch):
+    job = JOBS["affine"]
+    whole, *_ = of_step(steps.on_gpu, job)
+    monkeypatch.setattr(gpu, "SEQUENCES_OF_PASS", 4)
+    parts, *_ = of_step(steps.on_gpu, job)
+    torch.testing.assert_close(parts, whole, rtol=1e-6, atol=1e-6)
+
+
+COMPILE = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from icl.kernels.gpu import attention, draws, mlp
+
+P, F, I = "*fp32", "*i64", "i32"
+options = {"WIDTH": 64, "ZERO_SUM": True, "WITH_SELF": True, "LENGTH": 100, "BLOCK_N": 32, "BLOCK_E": 64}
+of_forward = dict(table=P, context=F, query=P, own=P, read=P, log_sum=P, n_items=I)
+gradients = dict(read_gradient=P, query_gradient=P)
+kernels = [
+    (attention._forward, of_forward, options, 2),
+    (attention._backward, {**of_forward, **gradients}, options, 2),
+    (draws._normal, dict(seeds=F, step=F, purpose=I, out=P, n=I, n_pairs=I),
+     {"SHIFT": 1, "BLOCK": 256}, 4),
+    (draws._integer_rows, dict(seeds=F, step=F, purpose=I, out=F, last=F, n_rows=I, n_columns=I,
+     high=I, high_last=I), {"BLOCK": 256}, 4),
+    (mlp._read_out_backward, dict(hidden=P, bias=P, readout=P, readout_bias=P, gradient=P,
+     keep="fp32", rate="fp32"), {"N_SEQUENCES": 128, "D": 512, "BLOCK_B": 32, "BLOCK_D": 64}, 4),
+]
+for kernel, signature, constants, warps in kernels:
+    signature = {**signature, **dict.fromkeys(constants, "constexpr")}
+    source = ASTSource(kernel, {n: signature[n] for n in kernel.arg_names}, constants)
+    for capability in (80, 90, 100):
+        target = GPUTarget("cuda", capability, 32)
+        made = triton.compile(source, target=target, options={"num_warps": warps})
+        assert made.metadata.shared <= 16_384, (kernel.__name__, made.metadata.shared)
+        assert made.asm["cubin"]
+print("compiled")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Triton is for Linux")
+def test_kernels_compile_for_three_generations_of_cards(tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE],
+        env={
+            **environment,
+            "PYTHONPATH": str(steps.__file__).rsplit("/icl/", 1)[0],
+            "TRITON_CACHE_DIR": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "compiled", done.stderr[-2000:]
