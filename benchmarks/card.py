@@ -26,12 +26,11 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import torch
 import triton
-from jobs import find
-from throughput import SIZES, FuncVmap, Problem, Size
-
 from icl.engine import steps, training
 from icl.job import Stop
 from icl.task import draws
+from jobs import find
+from throughput import SIZES, FuncVmap, Problem, Size
 
 SYNCHRONISE = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -83,9 +82,7 @@ def ceilings(tiny: bool) -> dict:
     found = {"copy_tb_s": 8 * n / seconds_each(lambda _: b.copy_(a), 10) / 1e12}
     size = 64 if tiny else 8192
     x, y = torch.randn(2, size, size, device=DEVICE)
-    u, w = (
-        torch.randn(4 if tiny else 256, rows, 512, device=DEVICE) for rows in (128, 512)
-    )
+    u, w = (torch.randn(4 if tiny else 256, rows, 512, device=DEVICE) for rows in (128, 512))
     for precision in ("highest", "high"):  # float32, tf32
         torch.set_float32_matmul_precision(precision)
         name = {"highest": "float32", "high": "tf32"}[precision]

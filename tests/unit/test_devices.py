@@ -1,13 +1,18 @@
 """The hot loop stays on its device: checked where there is none, and on a GPU if there is one."""
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pytest
 import torch
+from checkout import ROOT
 from example_jobs import CASES, TASKS, make_job
-from icl.engine import steps, training
-from icl.job import Model
+from icl.engine import order_parameters, steps, training
+from icl.experiment.grid import expand
+from icl.experiment.validation import load_yaml
+from icl.job import Model, Stop, WeightDecay
+from icl.task import draws
 from torch.utils._python_dispatch import TorchDispatchMode
 
 META = torch.device("meta")
@@ -54,6 +59,42 @@ def test_a_chunk_of_training_never_leaves_its_device(name):
         assert value.shape == shapes[parameter]
 
 
+def shapes_of_presets():
+    """Every job of every preset, one of those alike: K matters by its parity and by being large."""
+    found = {}
+    alike = {"steps": 1, "stop": Stop("never", None, None, None)}
+    for path in sorted((ROOT / "config").glob("*.yaml")):
+        config = load_yaml(path)
+        for experiment in config.get("experiments", {}).values() if "preset" in config else ():
+            for job in expand(config["defaults"], experiment):
+                optimiser = replace(
+                    job.optimiser, learning_rate=0.1, weight_decay=WeightDecay(0, 0)
+                )
+                seeds = tuple(range(min(3, len(job.seeds))))
+                same = replace(job, optimiser=optimiser, seeds=seeds, **alike)
+                large = job.dataset_size > draws.MANY_ITEMS
+                key = replace(same, n_items=(job.n_items == inf, job.dataset_size % 2, large))
+                found.setdefault(key, same)
+    return list(found.values())
+
+
+def test_every_job_of_every_preset_takes_a_step_and_an_evaluation():
+    """On a device that computes nothing, but on which shapes and memory layouts must fit."""
+    jobs = shapes_of_presets()
+    assert len(jobs) > 80
+    assert any(job.dataset_size % 2 for job in jobs)  # an odd K once had a layout of its own
+    for job in jobs:
+        ensemble = training.Ensemble(job, META)
+        ensemble.train_step(0)
+        with torch.no_grad():
+            if ensemble.model.reads_context:
+                ensemble._of_sequences(0)
+            if ensemble.model.measures_items(job):
+                items = ensemble.arithmetic.item_logits
+                given = ensemble.parameters, ensemble.data.tables, job.model
+                order_parameters.of_items(items, *given, ensemble.data.probabilities())
+
+
 @pytest.mark.parametrize(
     ("slip", "caught"),
     [
@@ -81,6 +122,21 @@ def test_a_slip_would_be_seen(slip, caught, monkeypatch):
         train_on_meta(make_job("minimal"))
 
 
+def furthest_after_a_step(job):
+    """How far a parameter's first move on a card is from the CPU's, by its norm."""
+    job = replace(job, optimiser=replace(job.optimiser, learning_rate=1.0))
+    moved = []
+    for device in ("cpu", "cuda"):
+        ensemble = training.Ensemble(job, torch.device(device))
+        before = {name: p.clone() for name, p in ensemble.parameters.items()}
+        ensemble.train_step(0)
+        moved.append({name: (p - before[name]).cpu() for name, p in ensemble.parameters.items()})
+    return max(
+        ((there - here).norm() / here.norm().clamp_min(1e-30)).item()
+        for here, there in zip(moved[0].values(), moved[1].values(), strict=True)
+    )
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", EVERY)
@@ -89,6 +145,7 @@ def test_cuda_gives_the_cpu_s_curves(name):
     if job.model.name == "mlp":
         job = replace(job, evaluation=replace(job.evaluation, novel_items=0))
     here, there = training.train(job), training.train(job, "cuda")
+    assert furthest_after_a_step(job) < 1e-5
     for metric, expected in here.metrics.items():
         tolerance = 0.021 if metric.endswith("accuracy") else 1e-3  # one sequence of 50
         np.testing.assert_allclose(there.metrics[metric], expected, atol=tolerance, err_msg=metric)

@@ -6,6 +6,7 @@ The same tests run on a GPU itself if there is one (`pytest -m gpu` adds those o
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
 
@@ -17,8 +18,8 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported
 pytest.importorskip("triton")
 
-from icl.engine import steps
-from icl.job import Model
+from icl.engine import graphs, steps
+from icl.job import Model, Normal
 from icl.kernels.gpu import draws as gpu_draws
 from icl.kernels.gpu.attention import Attention
 from icl.models import gpu, loading
@@ -220,6 +221,55 @@ def test_a_forward_pass_in_parts_is_one(monkeypatch):
     torch.testing.assert_close(parts, whole, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("slip", [frozen, other_sign, None])
+@pytest.mark.parametrize("name", ["affine", "minimal"])
+def test_a_card_whose_kernels_are_wrong_trains_by_autograd(name, slip, monkeypatch, caplog):
+    job = JOBS[name]
+    if name == "minimal":  # w is 0 at first, so that beta has no gradient to get wrong
+        model = replace(job.model, initial_w=Normal(1.0, 0.0), initial_beta=Normal(1.0, 0.0))
+        job = replace(job, model=model)
+    if slip:
+        slip(monkeypatch)
+    assert steps.agrees_with_autograd(job, DEVICE) == (slip is None)
+    assert ("not used" in caplog.text) == (slip is not None)
+
+
+class PretendGraph:
+    """A CUDA graph whose replay runs what was captured; capturing runs nothing that lasts."""
+
+    captured = 0
+
+    def __init__(self):
+        PretendGraph.captured += 1
+
+    def replay(self):
+        self.work()
+
+
+def test_a_captured_step_goes_on_from_any_number(monkeypatch):
+    trained = []
+    graph = graphs.Graph(lambda number: trained.append(number.item()), torch.device("cpu"))
+
+    @contextmanager
+    def capture(made):
+        number = graph.number.clone()
+        done = len(trained)
+        yield
+        graph.number.copy_(number)
+        del trained[done:]
+        made.work = graph._run
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", PretendGraph)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    for step in (*range(6), 100, 101):
+        graph(step)
+    graph.forget()
+    for step in range(102, 106):
+        graph(step)
+    assert trained == [*range(6), *range(100, 106)]
+    assert PretendGraph.captured == 2
+
+
 COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
@@ -227,7 +277,7 @@ from triton.compiler import ASTSource
 from icl.kernels.gpu import attention, draws, mlp
 
 P, F, I = "*fp32", "*i64", "i32"
-options = {"WIDTH": 64, "ZERO_SUM": True, "WITH_SELF": True, "LENGTH": 100, "BLOCK_N": 32, "BLOCK_E": 64}
+options = dict(WIDTH=64, ZERO_SUM=True, WITH_SELF=True, LENGTH=100, BLOCK_N=32, BLOCK_E=64)
 of_forward = dict(table=P, context=F, query=P, own=P, read=P, log_sum=P, n_items=I)
 gradients = dict(read_gradient=P, query_gradient=P)
 kernels = [

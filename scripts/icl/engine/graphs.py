@@ -13,10 +13,10 @@ class Graph:
     The step's number lives on the device, where each replay adds one to it.
     """
 
-    def __init__(self, step: Callable[[torch.Tensor], None]):
+    def __init__(self, step: Callable[[torch.Tensor], None], device: torch.device):
         self.step = step
         self.next: int | None = None  # what `number` holds, if anything
-        self.number = torch.zeros(1, dtype=torch.int64, device="cuda")
+        self.number = torch.zeros(1, dtype=torch.int64, device=device)
         self.forget()
 
     def forget(self) -> None:

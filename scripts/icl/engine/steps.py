@@ -1,7 +1,8 @@
 """Forward pass and SGD step of a batch of replicates, whichever way is fastest where they run."""
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -13,13 +14,18 @@ from torch.nn import functional
 from icl.job import Job, Model
 from icl.models import MODELS, fast, loading
 from icl.models.layers import Parameters
+from icl.task import draws
 from icl.task.draws import Dataset, Sequences, Tables
+from icl.task.streams import Purpose, StepIndex
 
 # (parameters, tables, sequences); the tables are those that the same code embedded.
 Step = Callable[[Parameters, Any, Sequences], None]
 Logits = Callable[[Parameters, Any, Sequences, Model], Tensor]
 ItemLogits = Callable[[Parameters, Any, Tensor, Model], Tensor]
+log = logging.getLogger(__name__)
+
 SEQUENCES_OF_PLAIN_PASS = 250  # at once: bounds the memory of a forward pass
+TRIAL_ITEMS = 64  # of the dataset on which a card's kernels are tried
 
 
 def loss_and_gradients(
@@ -70,7 +76,7 @@ class Arithmetic:
     logits: Logits  # as the model's own, on any number of sequences
     item_logits: ItemLogits | None  # as the model's own, if it has any
     # (seeds, step) -> tables of `draws.redrawn_dataset`, which the next draw overwrites
-    redraw: Callable[[Tensor, int], Tables] | None = None
+    redraw: Callable[[Tensor, StepIndex], Tables] | None = None
     unpack: Callable[[Any], Any] = lambda tables: tables  # to those of the model's own `embed`
 
 
@@ -128,11 +134,45 @@ def on_gpu(job: Job) -> Arithmetic:
     )
 
 
+SLIP = 0.01  # of a parameter's move: rounding makes 1e-4 of it, a wrong kernel all
+
+
+def moves(arithmetic: Arithmetic, job: Job, device: torch.device) -> Parameters:
+    """Return how far a first step moves each parameter of one replicate, on a small dataset."""
+    seeds = torch.tensor(job.seeds[:1], device=device)
+    parameters = loading.network(job.model.name).initialise(seeds, job.model)
+    dataset = draws.training_dataset(seeds, TRIAL_ITEMS, job.model.item_dim, job.task)
+    sizes = (job.optimiser.batch_size, job.context_length, TRIAL_ITEMS)
+    sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 0, *sizes)
+    before = {name: p.clone() for name, p in parameters.items()}
+    arithmetic.step(parameters, arithmetic.embed(dataset), sequences)
+    return {name: p - before[name] for name, p in parameters.items()}
+
+
+def agrees_with_autograd(job: Job, device: torch.device) -> bool:
+    """Take one step on this card both ways, at a rate of 1, and compare how parameters moved."""
+    optimiser = replace(job.optimiser, learning_rate=1.0)
+    fast = replace(job, optimiser=optimiser)
+    got, expected = (moves(make(fast), fast, device) for make in (on_gpu, plain))
+    slips = {
+        name: ((got[name] - move).norm() / move.norm().clamp_min(1e-30)).item()
+        for name, move in expected.items()
+        if move.norm() > 0
+    }
+    wrong = {name: slip for name, slip in slips.items() if not slip < SLIP}
+    if wrong:
+        log.warning("the GPU's kernels are not used: they differ from autograd by %s", wrong)
+    return not wrong
+
+
 def choose(job: Job, device: torch.device) -> Arithmetic:
-    """Choose the fastest arithmetic for a job on a device."""
+    """Choose the fastest arithmetic for a job on a device.
+
+    A GPU's kernels are used if, on this very card, they do what automatic differentiation does.
+    """
     architecture = MODELS[job.model.name]
     if device.type == "cpu" and architecture.has_fast_step:
         return _fast(job)
     if device.type == "cuda" and architecture.has_gpu_step and find_spec("triton"):
-        return on_gpu(job)
+        return on_gpu(job) if agrees_with_autograd(job, device) else plain(job)
     return plain(job)

@@ -17,7 +17,7 @@ from icl.models.metrics import METRICS
 from icl.record import Record, StopReason
 from icl.task import draws
 from icl.task.sampling import TrainingData
-from icl.task.streams import Purpose, Step
+from icl.task.streams import Purpose, StepIndex
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Ensemble:
             novel = draws.novel_dataset(self.seeds, n, dim, job.task)
             self.novel = self.arithmetic.embed(novel)
 
-        self.graph = graphs.Graph(self._train_step) if device.type == "cuda" else None
+        self.graph = graphs.Graph(self._train_step, device) if device.type == "cuda" else None
 
     def train_step(self, step: int) -> None:
         """Do one step of SGD."""
@@ -67,7 +67,7 @@ class Ensemble:
         else:
             self._train_step(step)
 
-    def _train_step(self, step: Step) -> None:
+    def _train_step(self, step: StepIndex) -> None:
         batch_size = self.job.optimiser.batch_size
         batch = self.data.batch(self.seeds, Purpose.TRAINING, step, batch_size)
         self.arithmetic.step(self.parameters, *batch)

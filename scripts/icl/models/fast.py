@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from math import prod, sqrt
 from typing import Any
 
-import numpy as np
 import torch
 
 from icl.job import Job, Model
@@ -19,7 +18,7 @@ from icl.models.layers import Parameters
 from icl.models.sgd import Descent
 from icl.task import draws
 from icl.task.draws import Dataset, Sequences
-from icl.task.streams import NormalRows, Purpose
+from icl.task.streams import NormalRows, Purpose, StepIndex
 
 SEQUENCES_OF_FAST_PASS = 500  # at once: bounds the memory of a forward pass
 Shape = tuple[int, int, int]  # (R, B, N)
@@ -76,7 +75,7 @@ class Redraw:
         self.normal = NormalRows(prod(self.shape))
         self.rows = buffer(len(job.seeds), self.shape[0], padded_width(self.shape[1] + 1))
 
-    def __call__(self, seeds: torch.Tensor, step: int) -> Rows:
+    def __call__(self, seeds: torch.Tensor, step: StepIndex) -> Rows:
         """Draw the dataset of a step for each seed."""
         n_items, dim = self.shape
         rows = self.rows[: len(seeds)]

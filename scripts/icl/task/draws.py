@@ -12,7 +12,7 @@ from torch import Tensor
 
 from icl.job import Task
 from icl.task import streams
-from icl.task.streams import Purpose, Step
+from icl.task.streams import Purpose, StepIndex
 
 MANY_ITEMS = 65536  # of these, one replicate is drawn at a time; never a dataset redrawn each step
 
@@ -51,7 +51,7 @@ class Sequences:
 def draw_dataset(
     seeds: Tensor,
     purposes: tuple[Purpose, Purpose],
-    step: Step,
+    step: StepIndex,
     n_items: int,
     item_dim: int,
     item_labels: str,
@@ -66,7 +66,11 @@ def draw_dataset(
 
 
 def draw_labels(
-    seeds: Tensor, purpose: Purpose, step: Step, n_items: int, item_labels: str
+    seeds: Tensor,
+    purpose: Purpose,
+    step: StepIndex,
+    n_items: int,
+    item_labels: str,
 ) -> Tensor:
     """Draw the labels of K items for each seed: (R, K).
 
@@ -87,7 +91,7 @@ def training_dataset(seeds: Tensor, n_items: int, item_dim: int, task: Task) -> 
     return draw_dataset(seeds, purposes, 0, n_items, item_dim, task.item_labels)
 
 
-def redrawn_dataset(seeds: Tensor, step: Step, item_dim: int, task: Task) -> Dataset:
+def redrawn_dataset(seeds: Tensor, step: StepIndex, item_dim: int, task: Task) -> Dataset:
     """Draw the dataset of one step at K = infinity (section 4: resampled at every iteration)."""
     purposes = (Purpose.REDRAWN_ITEMS, Purpose.REDRAWN_LABELS)
     return draw_dataset(seeds, purposes, step, task.redrawn_items, item_dim, task.item_labels)
@@ -106,7 +110,12 @@ def unseen_dataset(seeds: Tensor, n_items: int, item_dim: int, task: Task) -> Da
 
 
 def draw_sequences(
-    seeds: Tensor, purpose: Purpose, step: Step, batch_size: int, context_length: int, n_items: int
+    seeds: Tensor,
+    purpose: Purpose,
+    step: StepIndex,
+    batch_size: int,
+    context_length: int,
+    n_items: int,
 ) -> Sequences:
     """Draw sequences for training and ICL evaluation, whose context holds the target.
 
@@ -119,7 +128,12 @@ def draw_sequences(
 
 
 def draw_sequences_without_copy(
-    seeds: Tensor, purpose: Purpose, step: Step, batch_size: int, context_length: int, n_items: int
+    seeds: Tensor,
+    purpose: Purpose,
+    step: StepIndex,
+    batch_size: int,
+    context_length: int,
+    n_items: int,
 ) -> Sequences:
     """Draw sequences for IWL evaluation, whose context holds no copy of the target.
 

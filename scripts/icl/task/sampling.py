@@ -15,7 +15,7 @@ from icl.job import Job
 from icl.kernels import loops
 from icl.task import draws, streams
 from icl.task.draws import Dataset, Sequences, Tables
-from icl.task.streams import Purpose, Step
+from icl.task.streams import Purpose, StepIndex
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def balanced_positions(words: Tensor) -> Tensor:
 
 
 def draw_balanced_sequences(
-    seeds: Tensor, purpose: Purpose, step: Step, batch_size: int, n: int, by_label: ByLabel
+    seeds: Tensor, purpose: Purpose, step: StepIndex, batch_size: int, n: int, by_label: ByLabel
 ) -> Sequences:
     """Draw sequences of D': those of D on condition that N/2 context tokens carry each label."""
     words = streams.bits(seeds, purpose, step, batch_size * (2 * n + 1))
@@ -79,7 +79,7 @@ def zipf_cumulative(n_items: int, exponent: float, device: torch.device) -> Tens
 
 
 def draw_ranked_sequences(
-    seeds: Tensor, purpose: Purpose, step: Step, batch_size: int, n: int, cumulative: Tensor
+    seeds: Tensor, purpose: Purpose, step: StepIndex, batch_size: int, n: int, cumulative: Tensor
 ) -> Sequences:
     """Draw sequences of items that are not equally likely; the target is one of the context's.
 
@@ -95,7 +95,7 @@ def draw_ranked_sequences(
 def redrawn_sequences(
     seeds: Tensor,
     purpose: Purpose,
-    step: Step,
+    step: StepIndex,
     batch_size: int,
     n: int,
     item_dim: int,
@@ -127,7 +127,7 @@ class TrainingData:
         job: Job,
         seeds: Tensor,
         embed: Callable[[Dataset], Tables],
-        redraw: Callable[[Tensor, Step], Tables] | None = None,
+        redraw: Callable[[Tensor, StepIndex], Tables] | None = None,
     ):
         self.job, self.embed, self.redraw = job, embed, redraw or self._redraw
         draw = draws.unseen_dataset if job.is_redrawn else draws.training_dataset
@@ -140,12 +140,12 @@ class TrainingData:
             exponent = job.task.zipf_exponent
             self.cumulative = zipf_cumulative(job.dataset_size, exponent, seeds.device)
 
-    def _redraw(self, seeds: Tensor, step: Step) -> Tables:
+    def _redraw(self, seeds: Tensor, step: StepIndex) -> Tables:
         dataset = draws.redrawn_dataset(seeds, step, self.job.model.item_dim, self.job.task)
         return self.embed(dataset)
 
     def batch(
-        self, seeds: Tensor, purpose: Purpose, step: Step, batch_size: int
+        self, seeds: Tensor, purpose: Purpose, step: StepIndex, batch_size: int
     ) -> tuple[Tables, Sequences]:
         """Draw the sequences of a step, and the tables that they index."""
         job, task = self.job, self.job.task

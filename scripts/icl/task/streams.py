@@ -3,8 +3,8 @@
 The generator is Philox4x32-10, a counter-based one: the seed is the key; the draw's index, the step
 and the purpose are the counter. So a replicate sees the same numbers whichever others share its
 job, evaluation never disturbs training, and resuming needs no generator state. A compiled loop
-makes the bits on a CPU, a Triton kernel on a GPU, and tensor operations make the same bits elsewhere.
-On a GPU a step may be a tensor of one number, so that a captured CUDA graph draws anew each time.
+makes the bits on a CPU, a Triton kernel on a GPU, tensor operations the same bits elsewhere. On a
+GPU a step may be a tensor of one number, so that a captured CUDA graph draws anew each time.
 """
 
 from enum import IntEnum
@@ -40,7 +40,7 @@ class Purpose(IntEnum):
     INITIAL_W = 14
 
 
-Step = int | Tensor  # an index below 2^32; a tensor (1,) only on a GPU
+StepIndex = int | Tensor  # an index below 2^32; a tensor (1,) only on a GPU
 
 
 def _on_gpu() -> ModuleType:
@@ -48,22 +48,22 @@ def _on_gpu() -> ModuleType:
     return import_module("icl.kernels.gpu.draws")
 
 
-def _as_tensor(step: Step, seeds: Tensor) -> Tensor:
+def _as_tensor(step: StepIndex, seeds: Tensor) -> Tensor:
     return step if isinstance(step, Tensor) else seeds.new_full((1,), step)
 
 
-def _words(seeds: Tensor, purpose: int, step: int, n: int) -> np.ndarray:
+def _words(seeds: Tensor, purpose: int, step: StepIndex, n: int) -> np.ndarray:
     """Draw at least n words for each seed on a CPU: (R, n rounded up to four), uint32."""
     out = np.empty((len(seeds), -(-n // 4) * 4), dtype=np.uint32)
-    philox.fill_words(seeds.numpy(), int(purpose), step, out)
+    philox.fill_words(seeds.numpy(), int(purpose), int(step), out)
     return out
 
 
-def _philox_tensor(seeds: Tensor, purpose: int, step: int, n_blocks: int) -> Tensor:
+def _philox_tensor(seeds: Tensor, purpose: int, step: StepIndex, n_blocks: int) -> Tensor:
     """Draw the words of `philox.fill_words` by tensor operations on the seeds' device."""
     shape = (len(seeds), n_blocks)
     c0 = torch.arange(n_blocks, device=seeds.device).expand(shape)
-    c1, c2, c3 = (torch.full_like(c0, value) for value in (step, purpose, 0))
+    c1, c2, c3 = (torch.full_like(c0, value) for value in (int(step), purpose, 0))
     k0, k1 = (seeds & MASK)[:, None], ((seeds >> 32) & MASK)[:, None]
     for _ in range(ROUNDS):
         # A product of two 32-bit words wraps in int64, but its 64 bits are right: shift and mask.
@@ -74,7 +74,7 @@ def _philox_tensor(seeds: Tensor, purpose: int, step: int, n_blocks: int) -> Ten
     return torch.stack((c0, c1, c2, c3), dim=-1).flatten(1)
 
 
-def bits(seeds: Tensor, purpose: Purpose, step: Step, n: int) -> Tensor:
+def bits(seeds: Tensor, purpose: Purpose, step: StepIndex, n: int) -> Tensor:
     """Draw n 32-bit words for each seed (R,), int64 from 0 on: (R, n) int64 in [0, 2^32).
 
     The step is any index below 2^32 that tells draws of one purpose apart.
@@ -89,7 +89,11 @@ def bits(seeds: Tensor, purpose: Purpose, step: Step, n: int) -> Tensor:
 
 
 def integers(
-    seeds: Tensor, purpose: Purpose, step: Step, shape: tuple[int, ...], high: int
+    seeds: Tensor,
+    purpose: Purpose,
+    step: StepIndex,
+    shape: tuple[int, ...],
+    high: int,
 ) -> Tensor:
     """Draw integers uniform on [0, high), with a bias under high / 2^32: (R, *shape) int64."""
     words = bits(seeds, purpose, step, prod(shape))
@@ -97,7 +101,12 @@ def integers(
 
 
 def integer_rows(
-    seeds: Tensor, purpose: Purpose, step: Step, shape: tuple[int, int], high: int, high_last: int
+    seeds: Tensor,
+    purpose: Purpose,
+    step: StepIndex,
+    shape: tuple[int, int],
+    high: int,
+    high_last: int,
 ) -> tuple[Tensor, Tensor]:
     """Draw rows of integers uniform on [0, high), and one more for each row on [0, high_last).
 
@@ -127,13 +136,13 @@ def wrap(numbers: Tensor, high: int) -> Tensor:
     return numbers
 
 
-def uniform(seeds: Tensor, purpose: Purpose, step: Step, shape: tuple[int, ...]) -> Tensor:
+def uniform(seeds: Tensor, purpose: Purpose, step: StepIndex, shape: tuple[int, ...]) -> Tensor:
     """Draw numbers uniform on the open unit interval, to rounding: (R, *shape) float32."""
     words = bits(seeds, purpose, step, prod(shape))
     return ((words.float() + 0.5) / 2.0**32).view(-1, *shape)
 
 
-def normal(seeds: Tensor, purpose: Purpose, step: Step, shape: tuple[int, ...]) -> Tensor:
+def normal(seeds: Tensor, purpose: Purpose, step: StepIndex, shape: tuple[int, ...]) -> Tensor:
     """Draw standard normal numbers, by Box and Muller's transform: (R, *shape) float32."""
     n = prod(shape)
     n_pairs = -(-n // 2)
@@ -146,7 +155,7 @@ def normal(seeds: Tensor, purpose: Purpose, step: Step, shape: tuple[int, ...]) 
         _on_gpu().fill_normal(seeds, int(purpose), _as_tensor(step, seeds), numbers)
     else:
         numbers = _normal_tensor(uniform(seeds, purpose, step, (2, n_pairs)))
-    return numbers[:, :n].view(-1, *shape)
+    return numbers[:, :n].contiguous().view(-1, *shape)  # of an odd n, a slice has gaps
 
 
 class NormalRows:
@@ -161,9 +170,9 @@ class NormalRows:
         self.words = np.empty((1, -(-n_even // 4) * 4), dtype=np.uint32)
         self.numbers = np.empty((1, n_even), dtype=np.float32)
 
-    def draw(self, seed: Tensor, purpose: Purpose, step: int) -> Tensor:
+    def draw(self, seed: Tensor, purpose: Purpose, step: StepIndex) -> Tensor:
         """Draw for one seed (1,): (n,) float32, overwritten by the next draw."""
-        philox.fill_words(seed.numpy(), int(purpose), step, self.words)
+        philox.fill_words(seed.numpy(), int(purpose), int(step), self.words)
         philox.fill_normal(self.words, self.numbers)
         return torch.from_numpy(self.numbers[0, : self.n])
 

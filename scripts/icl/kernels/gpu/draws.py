@@ -115,7 +115,7 @@ def _normal(seeds, step, purpose, out, n, n_pairs, SHIFT: tl.constexpr, BLOCK: t
     # The second word of pair i is n_pairs + i: four of them may straddle two Philox blocks.
     v0, v1, v2, v3 = _four_words(seeds, step, purpose, r, n_pairs // 4 + block)
     if SHIFT > 0:
-        u0, u1, u2, u3 = _four_words(seeds, step, purpose, r, n_pairs // 4 + block + 1)
+        u0, u1, u2, _ = _four_words(seeds, step, purpose, r, n_pairs // 4 + block + 1)
         if SHIFT == 1:
             v0, v1, v2, v3 = v1, v2, v3, u0
         elif SHIFT == 2:
