@@ -2,6 +2,7 @@
 # make docs  write the documentation into site/, to be opened at site/index.html
 # make test  install what it needs and run lint, unit and workflow tests
 # make check  lint and unit tests alone, in under three minutes
+# make gpu   what the GPU of this machine does with the library (python3 must have torch with CUDA); writes card.json
 # make faults  the full campaign of faults, far longer than the tests: kills, broken disks, a SLURM that takes jobs away
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,7 +18,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # What is installed is compiled when it is first imported (below), and that is to be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: all plan status figures report test check faults lint format docs clean
+.PHONY: all plan status figures report test check gpu faults lint format docs clean
 .DEFAULT_GOAL := all
 
 # The dry run says once what is wrong with the configuration. With a failed block, draw what can be
@@ -42,6 +43,10 @@ report: $(VENV)/installed
 
 test: $(VENV)/installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Nothing is installed: a machine with a card has its own torch.
+gpu:
+	PYTHONPATH=scripts $(PYTHON) benchmarks/card.py --json card.json
 
 faults: $(VENV)/installed-dev
 	FAULTS=full OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults

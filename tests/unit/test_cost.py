@@ -36,6 +36,12 @@ def test_the_largest_of_several_jobs():
     assert asked.gpu_minutes == cost(long).gpu_minutes > cost(wide).gpu_minutes
 
 
+def test_a_gpu_s_libraries_take_memory_of_the_host():
+    asked = cost(job())
+    assert asked.memory(1, "cpu") == asked.memory(1, None) == asked.memory_mb
+    assert asked.memory(2, "cuda") == 2 * (asked.memory_mb + 3_000)
+
+
 def test_a_gpu_is_asked_for_less_time_than_a_core():
     large = job(steps=10**6, model={"hidden_dim": 2048}, optimiser={"batch_size": 4096})
     assert cost(large).gpu_minutes < cost(large).minutes

@@ -20,8 +20,9 @@ for experiment in JOBS:
             "../../envs/train.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: attempt
-            * ASKED[wildcards.experiment].memory_mb,
+            mem_mb=lambda wildcards, attempt: ASKED[wildcards.experiment].memory(
+                attempt, config.get("device")
+            ),
             runtime=lambda wildcards, attempt: ASKED[wildcards.experiment].time_limit(
                 attempt, config.get("device"), config.get("time_limit_minutes")
             ),

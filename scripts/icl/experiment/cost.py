@@ -15,6 +15,7 @@ KERNELS_PER_STEP = 300
 KERNELS_OF_REDRAWING = 350
 STARTING_MINUTES = 10  # of a job, beside training
 PROCESS_MB = 600  # the interpreter and its libraries
+CUDA_MB = 3_000  # what CUDA's context and libraries take of the host's memory: an assumption
 ITEMS_AT_ONCE = 4096  # of the evaluations over all items
 OPERATIONS_PER_NORMAL = 100  # drawing a normal number takes the time of so many, by measurement
 
@@ -35,6 +36,10 @@ class Cost:
     memory_mb: int
     minutes: int
     gpu_minutes: int
+
+    def memory(self, attempt: int, device: str | None) -> int:
+        """Return the host's memory to ask a scheduler for, in megabytes: more at each attempt."""
+        return attempt * (self.memory_mb + (CUDA_MB if device == "cuda" else 0))
 
     def time_limit(self, attempt: int, device: str, most: int | None) -> int:
         """Return the minutes to ask a scheduler for: more at each attempt, up to `most`."""
