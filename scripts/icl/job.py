@@ -78,6 +78,13 @@ class Optimiser:
     learning_rate: float
     batch_size: int
     weight_decay: WeightDecay
+    mlp_learning_rate: float | None = None  # of every MLP; None: as the rest
+
+    def rate_of(self, group: str) -> float:
+        """Return the learning rate of a group of parameters: attention, mlp, beta or w."""
+        if group == "mlp" and self.mlp_learning_rate is not None:
+            return self.mlp_learning_rate
+        return self.learning_rate
 
 
 @dataclass(frozen=True)
@@ -170,6 +177,7 @@ Built = TypeVar("Built")
 # What may differ between the runs of an experiment besides N, K and the seed: name -> long name.
 SETTINGS = {
     "learning_rate": "learning rate of SGD",
+    "mlp_learning_rate": "learning rate of every MLP",
     "attention_decay": "weight decay of the attention: Q, K, V and the affine, or beta and w",
     "beta_decay": "weight decay of the minimal model's beta",
     "w_decay": "weight decay of the minimal model's w",
@@ -180,10 +188,11 @@ SETTINGS = {
 
 
 def settings_of(job: Job) -> dict[str, float | str]:
-    """Return a job's value of each of `SETTINGS`, a decay of its own or that of its group."""
+    """Return a job's value of each of `SETTINGS`, a group's own or that of all."""
     decay = job.optimiser.weight_decay
     return {
         "learning_rate": job.optimiser.learning_rate,
+        "mlp_learning_rate": job.optimiser.rate_of("mlp"),
         "attention_decay": decay.attention,
         "beta_decay": decay.of("beta"),
         "w_decay": decay.of("w"),

@@ -42,10 +42,11 @@ MODEL = {
 
 
 def make_job(model, n_seeds, context_length=10, rate=0.1):
+    of_mlp = None if model.startswith("mlp") else 0.7 * rate
     return Job(
         model=MODEL[model],
         task=Task("random", 64),
-        optimiser=Optimiser(rate, 32, WeightDecay(3e-3, 1e-3, beta=1e-2, w=2e-2)),
+        optimiser=Optimiser(rate, 32, WeightDecay(3e-3, 1e-3, beta=1e-2, w=2e-2), of_mlp),
         evaluation=Evaluation("linear", 20, None, EvaluationSequences(300, 100, 100), 100),
         stop=Stop("never", None, None, None),
         steps=200,
@@ -258,3 +259,14 @@ def test_job_without_weight_decay_and_rate_zero_stays(model):
     fast = steps.choose(job, CPU)
     for change in changes(fast.step, parameters, fast.embed(dataset), sequences).values():
         assert not change.any()
+
+
+def test_the_mlp_s_own_rate_is_another_clock():
+    """The MLP alone at a rate of its own trains as at that rate, and I_K is in the clock's time."""
+    alone = make_job("mlp-raw", 2)
+    faster = replace(alone, optimiser=replace(alone.optimiser, learning_rate=0.3))
+    clocked = replace(alone, optimiser=replace(alone.optimiser, mlp_learning_rate=0.3))
+    expected, got = training.train(faster), training.train(clocked)
+    np.testing.assert_array_equal(got.metrics["c1"], expected.metrics["c1"])
+    np.testing.assert_allclose(3 * got.metrics["i_k"], expected.metrics["i_k"], rtol=1e-12)
+    assert clocked.name != faster.name != alone.name

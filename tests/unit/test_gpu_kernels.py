@@ -154,7 +154,8 @@ def furthest(expected, got):
 @pytest.mark.parametrize("name", JOBS)
 def test_a_step_moves_every_parameter_as_autograd_does(name):
     job = JOBS[name]
-    optimiser = replace(job.optimiser, learning_rate=1.0)  # so that rounding is of moves
+    # Large rates, so that rounding is of moves; two, so that each serves its own parameters.
+    optimiser = replace(job.optimiser, learning_rate=1.0, mlp_learning_rate=0.7)
     job = replace(job, optimiser=optimiser)
     expected, moves, *_ = of_step(steps.plain, job)
     logits, moved, arithmetic, tables = of_step(steps.on_gpu, job)

@@ -48,9 +48,10 @@ def loss_and_gradients(
 def _autograd_step(job: Job, parameters: Parameters, tables: Tables, sequences: Sequences) -> None:
     """Do a step of plain SGD, with gradients by autograd."""
     groups = loading.network(job.model.name).GROUPS
-    rate, decay = job.optimiser.learning_rate, job.optimiser.weight_decay
+    rate_of, decay = job.optimiser.rate_of, job.optimiser.weight_decay
     _, gradients = loss_and_gradients(job, parameters, tables, sequences)
     for name, parameter in parameters.items():
+        rate = rate_of(groups[name])
         parameter.mul_(1 - rate * decay.of(groups[name]))
         parameter.add_(gradients[name], alpha=-rate)
 
@@ -151,7 +152,7 @@ def moves(arithmetic: Arithmetic, job: Job, device: torch.device) -> Parameters:
 
 def agrees_with_autograd(job: Job, device: torch.device) -> bool:
     """Take one step on this card both ways, at a rate of 1, and compare how parameters moved."""
-    optimiser = replace(job.optimiser, learning_rate=1.0)
+    optimiser = replace(job.optimiser, learning_rate=1.0, mlp_learning_rate=None)
     fast = replace(job, optimiser=optimiser)
     got, expected = (moves(make(fast), fast, device) for make in (on_gpu, plain))
     slips = {

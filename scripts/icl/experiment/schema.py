@@ -162,6 +162,12 @@ class Optimiser(Keys):
         gt=0,
         le=1000,
     )
+    mlp_learning_rate: float = key(
+        "a number above 0 and at most 1000",
+        "of every MLP, in place of learning_rate, which stays the clock of the theory's time",
+        gt=0,
+        le=1000,
+    )
     batch_size: int = integer(1, 1048576, "sequences of a step (section 3.1)")
     weight_decay: WeightDecay = key("a mapping")
 

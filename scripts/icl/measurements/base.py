@@ -99,7 +99,8 @@ def estimate(
 
 def _ranks(dataset: xr.Dataset) -> np.ndarray:
     """Rank the values of N, K, settings and seed, which tell runs apart: (keys, R)."""
-    keys = ("context_length", "n_items", *SETTINGS, "seed")
+    settings = [name for name in SETTINGS if name in dataset.coords]  # older files lack the newest
+    keys = ("context_length", "n_items", *settings, "seed")
     return np.stack([np.unique(dataset[key].values, return_inverse=True)[1] for key in keys])
 
 

@@ -93,9 +93,9 @@ class BatchStep:
 
     def __init__(self, job: Job, mlp: "FusedMLP"):
         self.mlp = mlp
-        rate, self.decay = job.optimiser.learning_rate, job.optimiser.weight_decay
-        self.of_attention = Descent(rate, self.decay.attention)
-        self.of_mlp = Descent(rate, self.decay.mlp)
+        rate_of, self.decay = job.optimiser.rate_of, job.optimiser.weight_decay
+        self.of_attention = Descent(rate_of("attention"), self.decay.attention)
+        self.of_mlp = Descent(rate_of("mlp"), self.decay.mlp)
 
     def _forward(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
         """Fill the buffers, up to the products of the MLP's second hidden layer."""

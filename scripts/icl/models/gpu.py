@@ -106,5 +106,5 @@ def in_parts(
 
 def descents(job: Job, *groups: str) -> list[Descent]:
     """Make the SGD of each group of parameters."""
-    rate, decay = job.optimiser.learning_rate, job.optimiser.weight_decay
-    return [Descent(rate, decay.of(group)) for group in groups]
+    rate_of, decay = job.optimiser.rate_of, job.optimiser.weight_decay
+    return [Descent(rate_of(group), decay.of(group)) for group in groups]

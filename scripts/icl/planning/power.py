@@ -79,7 +79,8 @@ def redraw(
 
 def _design(dataset: xr.Dataset, runs: np.ndarray) -> tuple:
     """Name an experiment with the N, K and settings at which it ran a seed."""
-    keys = ("context_length", "n_items", *SETTINGS)
+    settings = [name for name in SETTINGS if name in dataset.coords]  # older files lack the newest
+    keys = ("context_length", "n_items", *settings)
     values = (dataset[key].values[runs].tolist() for key in keys)
     return dataset.attrs["experiment"], tuple(sorted(zip(*values, strict=True)))
 

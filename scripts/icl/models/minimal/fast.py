@@ -27,7 +27,7 @@ class Step(ItemStep):
         self.head = attention(padded_width(job.model.item_dim + 1)).head
         self.read, self.read_slope = buffers(2, *shape[:2])
         decays = self.decay.of("w"), self.decay.of("beta")
-        self.keep_head = np.array([1 - self.of_mlp.rate * of for of in decays], np.float32)
+        self.keep_head = np.array([1 - self.of_attention.rate * of for of in decays], np.float32)
 
     def _forward(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
         super()._forward(p, tables, sequences, first)
@@ -39,4 +39,11 @@ class Step(ItemStep):
         """Train the parameters on one batch, in place."""
         super().step(p, tables, sequences)
         found = self.read, self.read_slope, self.mlp.logit_gradient
-        run(loops.train_head, p["w"], p["beta"], *found, self.keep_head, self.of_mlp.numbers[1])
+        run(
+            loops.train_head,
+            p["w"],
+            p["beta"],
+            *found,
+            self.keep_head,
+            self.of_attention.numbers[1],
+        )
