@@ -83,9 +83,22 @@ def memorisation(
 
 
 def losses(
-    *, seeds=8, ratio=1.0, spread=0.1, fades=True, t_acquired=100.0, t_faded=600.0, generator=None
+    *,
+    seeds=8,
+    ratio=1.0,
+    spread=0.1,
+    fades=True,
+    t_acquired=100.0,
+    t_faded=600.0,
+    decades=1.0,
+    constant=False,
+    generator=None,
 ):
-    """One-layer runs that acquire ICL, then fade; the other loss is `ratio` times equation 16."""
+    """One-layer runs that acquire ICL, then fade; the other loss is `ratio` times equation 16.
+
+    The small loss spans some decades below 0.02. If `constant`, the other loss is what equation 16
+    says of the middle of them, at all times.
+    """
     generator = generator or np.random.default_rng(0)
     step = np.arange(0, 10001, 50)
     clock = np.broadcast_to(synthetic.RATE * step, (seeds, len(step)))
@@ -94,10 +107,11 @@ def losses(
     icl_accuracy = np.where(gone, 0.5, np.where(acquired, 0.999, 0.5))
     factor = ratio * np.exp(spread * generator.standard_normal((seeds, 1)))
     factor = factor * np.exp(0.05 * generator.standard_normal(clock.shape))
-    small = 0.002 + 0.02 * generator.random(clock.shape)
+    small = 0.022 * 10 ** (-decades * generator.random(clock.shape))
+    seen = np.full_like(small, 0.022 * 10 ** (-decades / 2)) if constant else small
     icl = np.where(acquired, small, 0.7)
-    iwl = np.where(acquired, factor * iwl_loss_after_acquisition(small), 0.7)
-    icl = np.where(gone, factor * icl_loss_after_fading(small), icl)
+    iwl = np.where(acquired, factor * iwl_loss_after_acquisition(seen), 0.7)
+    icl = np.where(gone, factor * icl_loss_after_fading(seen), icl)
     iwl = np.where(gone, small, iwl)
     data = synthetic.dataset(
         "loss",

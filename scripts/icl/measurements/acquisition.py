@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from icl.measurements import intervals
 from icl.measurements.base import (
+    UNKNOWN,
     Estimate,
     Measurement,
     NotComputableError,
@@ -25,6 +27,8 @@ from icl.measurements.base import (
     undiverged,
 )
 from icl.statistics import curves, fits
+
+LARGE_N = 64  # from here on a local exponent is one of large N
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,11 @@ def _lengths_of_seed(planned: xr.Dataset, runs: xr.Dataset) -> np.ndarray:
 @statistic(
     roles="acquisition minimal_acquisition two_layer",
     quantities=(
-        "exponent r_squared curvature slope intercept minimal_exponent minimal_r_squared "
-        "minimal_curvature minimal_slope minimal_intercept two_layer_exponent "
-        "two_layer_r_squared two_layer_curvature two_layer_slope two_layer_intercept"
+        "exponent r_squared curvature slope intercept geometric_exponent local_exponent "
+        "minimal_exponent minimal_r_squared minimal_curvature minimal_slope minimal_intercept "
+        "minimal_geometric_exponent minimal_local_exponent "
+        "two_layer_exponent two_layer_r_squared two_layer_curvature two_layer_slope "
+        "two_layer_intercept two_layer_geometric_exponent two_layer_local_exponent"
     ),
     options="threshold finest_spacing confidence resamples seed least_replicates",
     optional="minimal_acquisition two_layer",
@@ -114,6 +120,9 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
     resampled, each with its runs at every N. The interval of R^2 is BCa: noise only lowers R^2, and
     a percentile interval would count that noise twice. Exponent and curvature have BCa intervals
     if every N has seeds of its own, else expanded percentile ones.
+
+    `geometric_exponent` and `local_exponent` are those of `paired_exponents`, where every seed has
+    run at every N and acquired ICL there.
 
     Source: Figures 6 b and A.5.
     """
@@ -185,6 +194,10 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
                 paired=paired,
             )
             estimates[name] = Estimate(found.value, *ends)
+    estimates |= dict.fromkeys(("geometric_exponent", "local_exponent"), UNKNOWN)
+    if paired and not times.censored:
+        t_icl = np.stack([times.passage.time[own] for own in times.members], axis=1)
+        estimates |= paired_exponents(times.lengths, t_icl, options)
     unfinished = [str(row["context_length"]) for row in times.by_length if np.isinf(row["median"])]
     notes = times.notes
     if unfinished:
@@ -205,6 +218,27 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
         },
         notes=notes,
     )
+
+
+def paired_exponents(
+    lengths: np.ndarray, t_icl: np.ndarray, options: dict[str, Any]
+) -> dict[str, Estimate]:
+    """Measure the exponent of t_ICL (S, G) of S seeds at the same N (G,), over all N and locally.
+
+    Each seed has a slope of log t_ICL on log N, whose mean over seeds is the slope of the geometric
+    mean. What a seed has in common at all N drops out of it. `local_exponent` is that of the
+    largest N and the largest N at most half of it; it is unknown where that one is below `LARGE_N`,
+    for at small N a power law with an offset looks like another power law.
+    """
+    x, log_time = np.log(lengths), np.log(t_icl)
+    centred = x - x.mean()
+    slopes = log_time @ centred / (centred @ centred)
+    found = {"geometric_exponent": intervals.mean(slopes, options), "local_exponent": UNKNOWN}
+    halves = np.flatnonzero((lengths <= lengths[-1] / 2) & (lengths >= LARGE_N))
+    if len(halves):
+        local = (log_time[:, -1] - log_time[:, halves[-1]]) / (x[-1] - x[halves[-1]])
+        found["local_exponent"] = intervals.mean(local, options)
+    return found
 
 
 @statistic(

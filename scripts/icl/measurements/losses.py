@@ -21,6 +21,8 @@ from icl.measurements.base import (
 from icl.statistics import curves
 from icl.theory import transience
 
+DECADES = 2.0  # of the small loss, over which the slope on equation 16 is measured
+
 
 @dataclass(frozen=True)
 class Branches:
@@ -53,9 +55,14 @@ def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
     return Branches(after & ~gone & icl, gone & iwl, after, acquired, faded)
 
 
+def _slope(predicted: np.ndarray, measured: np.ndarray) -> float:
+    """Return the slope of log measured on log predicted."""
+    return float(np.polyfit(np.log(predicted), np.log(measured), 1)[0])
+
+
 @statistic(
     roles="loss",
-    quantities="ratio_acquired ratio_faded",
+    quantities="ratio_acquired ratio_faded slope_acquired slope_faded",
     options=(
         "threshold faded_below small_loss least_evaluations confidence resamples seed "
         "least_replicates"
@@ -67,6 +74,10 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     Evaluations of one run are not independent. So a run counts once on each branch, by the median
     over its evaluations there (at least `least_evaluations`), and the estimate is the median over
     runs. Seeds are resampled, each with its runs at every decay.
+
+    A ratio near 1 is also that of a loss that does not change. So `slope` is that of the logarithm
+    of the other loss on the logarithm of its prediction: 1 by equation 16, 0 of a constant. It is
+    measured on runs whose small loss spans `DECADES`.
 
     Source: equation 16; Figure 6 d.
     """
@@ -93,6 +104,17 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         seeds = runs["seed"].values[counted]
         enough = len(np.unique(seeds)) >= options["least_replicates"]
         estimates[f"ratio_{name}"] = intervals.median(ratios, seeds, options) if enough else UNKNOWN
+        pairs = [(runs[small].values[r, mask[r]], runs[other].values[r, mask[r]]) for r in counted]
+        wide = np.array(
+            [np.ptp(np.log10(of_small)) >= DECADES for of_small, _ in pairs], dtype=bool
+        )
+        slopes = np.array(
+            [_slope(law(x), y) for (x, y), is_wide in zip(pairs, wide, strict=True) if is_wide]
+        )
+        several = len(np.unique(seeds[wide])) >= options["least_replicates"]
+        estimates[f"slope_{name}"] = (
+            intervals.median(slopes, seeds[wide], options) if several else UNKNOWN
+        )
         if not enough:
             notes.append(
                 f"the branch where ICL is {name} has runs of {len(np.unique(seeds))} seeds, "
@@ -102,6 +124,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
             "seed": seeds,
             "n_items": runs["n_items"].values[counted],
             "ratio": ratios,
+            "slope": slopes,
             "evaluations": mask[counted].sum(axis=1),
         }
     return Measurement(
