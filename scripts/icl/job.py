@@ -82,9 +82,8 @@ class Optimiser:
 
     def rate_of(self, group: str) -> float:
         """Return the learning rate of a group of parameters: attention, mlp, beta or w."""
-        if group == "mlp" and self.mlp_learning_rate is not None:
-            return self.mlp_learning_rate
-        return self.learning_rate
+        own = getattr(self, f"{group}_learning_rate", None)
+        return self.learning_rate if own is None else own
 
 
 @dataclass(frozen=True)
