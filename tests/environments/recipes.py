@@ -32,13 +32,17 @@ def conda_name(distribution: str) -> str:
     return CONDA_NAMES.get(name, name)
 
 
+# Packages that another brings along where it is of use: torch's CUDA build has Triton.
+COMES_WITH = {"triton": "torch"}
+
+
 def provider(module: str) -> str:
     """Name the conda package that provides a top-level module, by what is installed here.
 
     Raises:
         KeyError: if nothing installed provides it.
     """
-    return conda_name(distributions()[module][0])
+    return conda_name(COMES_WITH.get(module) or distributions()[module][0])
 
 
 distributions = cache(metadata.packages_distributions)
