@@ -74,6 +74,38 @@ def thresholds(
     )
 
 
+def kinetics(
+    *,
+    ratios=(0.25, 0.5, 1.0, 2.0, 4.0),
+    exponent=1 / NU,
+    star=700.0,
+    seeds=24,
+    spread=0.11,
+    generator=None,
+):
+    """Runs at several rates of the MLP and K, whose K* goes as a power of the rate."""
+    generator = generator or np.random.default_rng(0)
+    of_seed = spread / 2**0.5 * generator.standard_normal(seeds)
+    own, n_items, acquires = [], [], []
+    for ratio in ratios:
+        middle = star * ratio**exponent
+        limit = np.log10(middle) + of_seed + spread / 2**0.5 * generator.standard_normal(seeds)
+        for k in np.round(middle * 1.45 ** (np.arange(6) - 2.5)):
+            own += [ratio] * seeds
+            n_items += [k] * seeds
+            acquires += list(np.log10(k) > limit)
+    runs = len(own)
+    return outcomes(
+        "mlp_rates",
+        np.full(runs, 32),
+        n_items,
+        np.tile(np.arange(seeds), runs // seeds),
+        np.array(acquires),
+        generator=generator,
+        settings={"mlp_learning_rate": synthetic.RATE * np.array(own)},
+    )
+
+
 def memorisation(
     *,
     n_items=(100, 250, 600, 1500, 4000, 10000),

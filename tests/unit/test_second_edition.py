@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import synthetic_kinetics as made
+import synthetic_outcomes as made_outcomes
 from committed import CLAIMS
-from icl.measurements import acquisition, losses
+from icl.measurements import acquisition, kinetics, losses
 
 DRAWS = 200
 LENGTHS = np.array([16, 32, 64, 128])
@@ -98,3 +99,47 @@ def test_a_slope_needs_two_decades():
     found = losses.loss_relation({"loss": data}, CLAIMS["loss_relation"]["options"]).estimates
     assert np.isnan(found["slope_acquired"].value)
     assert np.isfinite(found["ratio_acquired"].value)
+
+
+KINETICS = {
+    "response": "final_accuracy",
+    "acquired_above": 0.75,
+    "floor": 0.5,
+    "ceiling": [0.9, 1.0],
+    "least_seeds_alone": 3,
+    "confidence": 0.95,
+    "resamples": 100,
+    "seed": 20270,
+    "least_replicates": 4,
+}
+
+
+def race(generator, exponent):
+    """Judge K* that goes as this power of the MLP's rate: moved at all, and as 1/nu."""
+    alone = made_outcomes.memorisation(n_items=(40, 200, 1000, 5000, 25000), generator=generator)
+    data = {
+        "mlp_rates": made_outcomes.kinetics(exponent=exponent, generator=generator),
+        "memorisation": alone,
+    }
+    found = kinetics.kinetics_not_capacity(data, KINETICS).estimates
+    return verdict(found["exponent"], 0.3, np.inf), verdict(found["difference"], -0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "expected"),
+    [(1 / made_outcomes.NU, (True, True)), (0.0, (False, False)), (0.7, (True, False))],
+    ids=["race", "capacity", "half a race"],
+)
+def test_a_race_is_told_from_a_capacity(exponent, expected):
+    assert share(lambda generator: race(generator, exponent) == expected, True) >= 0.95
+
+
+def test_k_stars_beyond_the_range_of_nu_are_not_compared():
+    data = {
+        "mlp_rates": made_outcomes.kinetics(),
+        "memorisation": made_outcomes.memorisation(n_items=(300, 1000, 5000)),
+    }
+    found = kinetics.kinetics_not_capacity(data, KINETICS)
+    assert np.isnan(found.estimates["difference"].value)
+    assert found.estimates["exponent"].value == pytest.approx(1 / made_outcomes.NU, abs=0.1)
+    assert any("outside the K of the MLP runs" in note for note in found.notes)

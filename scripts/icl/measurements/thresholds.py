@@ -44,11 +44,11 @@ SATURATED = 0.1  # a mean so close to a plateau does not tell where the transiti
 
 @dataclass(frozen=True)
 class Thresholds:
-    """K* at each N."""
+    """K* at each N, or at each value of something else."""
 
-    lengths: np.ndarray  # (G,) N
+    values: np.ndarray  # (G,) N
     log_items: np.ndarray  # (1 + B, G) log10 K*, NaN where the data do not cross half height
-    by_length: list[dict[str, Any]]  # plain data for figures and readers
+    rows: list[dict[str, Any]]  # plain data for figures and readers
     seeds: int  # how many were resampled, the fewest at any N
 
     @cached_property
@@ -63,17 +63,21 @@ class Thresholds:
     @cached_property
     def power_law(self) -> fits.PowerFit:
         """The weighted fit of log K* on log N, 1 + B of them."""
-        return fits.fit_power(np.log(self.lengths), self.log_items * np.log(10), self.weights)
+        return fits.fit_power(np.log(self.values), self.log_items * np.log(10), self.weights)
 
 
-def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
+def thresholds(
+    runs: xr.Dataset, options: dict[str, Any], over: str = "context_length"
+) -> Thresholds:
     """Fit a logistic in log K to the last ICL accuracies at each N, and resample the seeds.
+
+    `over` names the coordinate of the runs in the place of N.
 
     One draw of the seeds serves every N, since a seed starts from the same weights at each. Where
     no K of a resample has an intermediate response, the data only say which gap of the grid holds
     K*, and it is drawn uniformly (in log K) from that gap.
     """
-    length, n_items = runs["context_length"].values, runs["n_items"].values
+    length, n_items = runs[over].values, runs["n_items"].values
     finals = curves.last_value(runs["icl_accuracy"].values)
     cells = np.unique(np.stack([length, n_items]), axis=1, return_inverse=True)[1].ravel()
     order = resampled(cells, runs["seed"].values, options)
@@ -83,7 +87,7 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
     # Runs of two experiments may have other seeds: the fewest at any N are what an interval has.
     seeds = min(len(np.unique(runs["seed"].values[length == value])) for value in lengths)
     level = curves.expanded_level(options["confidence"], seeds)
-    by_length = []
+    rows = []
     for column, value in enumerate(lengths):
         own = np.flatnonzero(length == value)
         at_own = n_items[own], finals[own], order[:, own] - own[0], options
@@ -91,9 +95,9 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
         found[:, column] = _within_gaps(fit, *at_own, generator)
         low, high = curves.interval(10 ** found[1:, column], level)
         at, middle = np.unique(n_items[own]), 10 ** fit.midpoint[0]
-        by_length.append(
+        rows.append(
             {
-                "context_length": int(value),
+                over: value.item(),
                 "threshold": middle,
                 "interval": [low, high],
                 "gap": gap_around(at, middle) if np.isfinite(middle) else None,
@@ -102,7 +106,7 @@ def thresholds(runs: xr.Dataset, options: dict[str, Any]) -> Thresholds:
                 "fit": fit_details(fit, options),
             }
         )
-    return Thresholds(lengths.astype(float), found, by_length, seeds)
+    return Thresholds(lengths.astype(float), found, rows, seeds)
 
 
 def exponent(found: Thresholds, options: dict[str, Any]) -> Estimate:
@@ -241,11 +245,11 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
             "nu_curvature": intervals.mean(alone.trend.curvature, options),
             **largest_ratio(ratios),
         },
-        replicates=int(sum(row["replicates"] for row in found.by_length)),
+        replicates=int(sum(row["replicates"] for row in found.rows)),
         censored=0,
         diverged=count_diverged(everything) + count_diverged(data["memorisation"]),
         details={
-            "by_length": found.by_length,
+            "by_length": found.rows,
             "power_law": {"exponent": power.slope[0], "log_prefactor": power.intercept[0]},
             "predicted_slope": inverse.value,
             "predicted_line": _predicted_line(found, inverse.value),
@@ -281,7 +285,7 @@ def _missing(found: Thresholds) -> list[str]:
     """Note the N whose K* is not inside the grid."""
     return [
         f"N = {row['context_length']}: K* is not inside the grid of K"
-        for row in found.by_length
+        for row in found.rows
         if not np.isfinite(row["threshold"])
     ]
 
@@ -291,7 +295,7 @@ def _outside(found: Thresholds, alone: Growth) -> list[str]:
     first, last = alone.values[[0, -1]]
     outside = [
         f"{row['context_length']} ({row['threshold']:,.0f})"
-        for row in found.by_length
+        for row in found.rows
         if np.isfinite(row["threshold"]) and not first <= row["threshold"] <= last
     ]
     if not outside:
@@ -304,8 +308,8 @@ def _outside(found: Thresholds, alone: Growth) -> list[str]:
 
 def _predicted_line(found: Thresholds, slope: float) -> dict[str, float]:
     """Draw the paper's line: of slope 1/nu through the weighted centre of the measured K*."""
-    stars = np.array([row["threshold"] for row in found.by_length])
+    stars = np.array([row["threshold"] for row in found.rows])
     middle, centre = (
-        np.average(np.log(values), weights=found.weights) for values in (stars, found.lengths)
+        np.average(np.log(values), weights=found.weights) for values in (stars, found.values)
     )
     return {"exponent": slope, "log_prefactor": middle - slope * centre}

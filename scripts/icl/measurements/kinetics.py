@@ -1,0 +1,85 @@
+"""Measure whether K* moves with the MLP's own learning rate, as a race does (section 3.6)."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl.measurements import intervals
+from icl.measurements.base import (
+    UNKNOWN,
+    Measurement,
+    NotComputableError,
+    count_diverged,
+    require_replicates,
+    require_unstopped,
+    sorted_runs,
+    statistic,
+    undiverged,
+)
+from icl.measurements.memorisation import growth
+from icl.measurements.thresholds import exponent, thresholds
+
+RATIO = "rate_ratio"  # the MLP's learning rate over the attention's, r
+
+
+@statistic(
+    roles="mlp_rates memorisation",
+    quantities="exponent difference inverse_nu nu",
+    options=(
+        "response acquired_above floor ceiling least_seeds_alone confidence resamples seed "
+        "least_replicates"
+    ),
+)
+def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure the exponent of K* on the ratio r of the MLP's learning rate to the attention's.
+
+    A network that holds only so many items has one K* whatever r is: the exponent is 0. In a race
+    an MLP that learns r times as fast has I_K / r in the attention's time, so equation 12 gives
+    K* ~ r^(1/nu). `difference` is the exponent less 1/nu. nu is that of memorisation_exponent: I_K
+    in the MLP's own time is the same at every r. The range of nu must hold every K*.
+
+    Source: section 3.6; equation 12.
+    """
+    everything = sorted_runs(data["mlp_rates"])
+    require_unstopped(everything, "which makes a transition sharp by itself")
+    runs = undiverged(everything)
+    ratio = (runs["mlp_learning_rate"] / runs["learning_rate"]).round(6)
+    order = np.lexsort((runs["seed"], runs["n_items"], ratio))
+    runs = runs.assign_coords({RATIO: ratio}).isel(run=order)
+    if (lengths := np.unique(runs["context_length"])).size != 1:
+        raise NotComputableError(f"{lengths.size} values of N; this claim compares K* at one")
+    if len(np.unique(runs[RATIO])) < 3:
+        raise NotComputableError("fewer than three rates of the MLP; a trend needs three or more")
+    cells = runs[RATIO].values * 1e12 + runs["n_items"].values
+    require_replicates(cells, options["least_replicates"], "rate, K")
+    found = thresholds(runs, options, RATIO)
+    alone = growth(data["memorisation"], options["least_seeds_alone"])
+    slope, nu = exponent(found, options), intervals.mean(alone.trend.exponent, options)
+    inverse = intervals.reciprocal(nu)
+    stars = np.array([row["threshold"] for row in found.rows])
+    first, last = alone.values[[0, -1]]
+    notes = [
+        f"r = {row[RATIO]:g}: K* is not inside the grid of K"
+        for row in found.rows
+        if not np.isfinite(row["threshold"])
+    ]
+    outside = bool(((stars < first) | (stars > last)).any())
+    if outside:
+        notes.append(
+            f"a K* is outside the K of the MLP runs, {first:,.0f} to {last:,.0f}: no comparison "
+            "with 1/nu"
+        )
+    return Measurement(
+        estimates={
+            "exponent": slope,
+            "difference": UNKNOWN if outside else intervals.difference(slope, inverse),
+            "inverse_nu": inverse,
+            "nu": nu,
+        },
+        replicates=int(sum(row["replicates"] for row in found.rows)),
+        censored=0,
+        diverged=count_diverged(everything) + count_diverged(data["memorisation"]),
+        details={"by_rate": found.rows, "predicted_slope": inverse.value},
+        notes=notes,
+    )
