@@ -18,7 +18,7 @@ from icl.measurements.base import (
     undiverged,
 )
 from icl.measurements.memorisation import growth
-from icl.measurements.thresholds import exponent, thresholds
+from icl.measurements.thresholds import exponent, predicted_line, thresholds
 
 RATIO = "rate_ratio"  # the MLP's learning rate over the attention's, r
 
@@ -80,6 +80,13 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
         replicates=int(sum(row["replicates"] for row in found.rows)),
         censored=0,
         diverged=count_diverged(everything) + count_diverged(data["memorisation"]),
-        details={"by_rate": found.rows, "predicted_slope": inverse.value},
+        details={
+            "by_rate": found.rows,
+            "power_law": {
+                "exponent": slope.value,
+                "log_prefactor": found.power_law.intercept[0],
+            },
+            "predicted_line": predicted_line(found, inverse.value),
+        },
         notes=notes,
     )

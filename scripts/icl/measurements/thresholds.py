@@ -252,7 +252,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
             "by_length": found.rows,
             "power_law": {"exponent": power.slope[0], "log_prefactor": power.intercept[0]},
             "predicted_slope": inverse.value,
-            "predicted_line": _predicted_line(found, inverse.value),
+            "predicted_line": predicted_line(found, inverse.value),
             "residuals": power.residuals,
             "predicted_thresholds": prediction,
             "finite_over_infinite": ratios,
@@ -306,7 +306,7 @@ def _outside(found: Thresholds, alone: Growth) -> list[str]:
     ]
 
 
-def _predicted_line(found: Thresholds, slope: float) -> dict[str, float]:
+def predicted_line(found: Thresholds, slope: float) -> dict[str, float]:
     """Draw the paper's line: of slope 1/nu through the weighted centre of the measured K*."""
     stars = np.array([row["threshold"] for row in found.rows])
     middle, centre = (
