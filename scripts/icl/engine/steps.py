@@ -139,9 +139,17 @@ SLIP = 0.01  # of a parameter's move: rounding makes 1e-4 of it, a wrong kernel 
 
 
 def moves(arithmetic: Arithmetic, job: Job, device: torch.device) -> Parameters:
-    """Return how far a first step moves each parameter of one replicate, on a small dataset."""
+    """Return how far a step moves each parameter of one replicate, on a small dataset.
+
+    It starts from parameters that are not those of a run: there some have no gradient yet.
+    """
     seeds = torch.tensor(job.seeds[:1], device=device)
-    parameters = loading.network(job.model.name).initialise(seeds, job.model)
+    start = loading.network(job.model.name).initialise(seeds, job.model)
+    generator = torch.Generator().manual_seed(0)
+    parameters = {
+        name: p + 0.2 * torch.randn(p.shape, generator=generator).to(device)
+        for name, p in start.items()
+    }
     dataset = draws.training_dataset(seeds, TRIAL_ITEMS, job.model.item_dim, job.task)
     sizes = (job.optimiser.batch_size, job.context_length, TRIAL_ITEMS)
     sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 0, *sizes)
