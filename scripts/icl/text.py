@@ -118,3 +118,12 @@ def visible(text: str) -> str:
         f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c
         for c in " ".join(text.split())
     )
+
+
+def in_script(text: str) -> str:
+    """Make text safe within a page's script, where `</script>` and `<!--` mean something.
+
+    Snakemake writes the labels of its report there as they are. A word joiner, which is not seen,
+    keeps `<` from what it would open.
+    """
+    return visible(text).replace("<", "<\u2060")
