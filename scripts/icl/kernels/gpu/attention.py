@@ -132,6 +132,55 @@ def _backward(
     _store(query_gradient + at * stride, out, columns, inside, WIDTH, ZERO_SUM)
 
 
+@triton.jit
+def _tokens(
+    items,
+    labels,
+    rows,
+    targets,
+    n_rows,
+    epsilon,
+    DIM: tl.constexpr,
+    ROWS: tl.constexpr,
+    BLOCK_E: tl.constexpr,
+):
+    k = (tl.program_id(0) * ROWS + tl.arange(0, ROWS)).to(tl.int64)[:, None]
+    e = tl.arange(0, BLOCK_E)[None, :]
+    there, of_item = k < n_rows, e < DIM
+    x = tl.load(items + k * DIM + e, there & of_item, 0.0)
+    total = tl.sum(x, 1)[:, None]
+    positive = tl.load(labels + k, there, 1.0) > 0
+    width = DIM + 2.0
+    # Without a label: the item and two zeros.
+    mean = total / width
+    apart = tl.where(of_item, x - mean, 0.0)
+    variance = (tl.sum(apart * apart, 1)[:, None] + 2 * mean * mean) / width
+    token = tl.where(of_item, x - mean, -mean) / tl.sqrt(variance + epsilon)
+    tl.store(targets + k * (DIM + 2) + e, token, there & (e < DIM + 2))
+    # With it: one of the two is 1.
+    mean = (total + 1.0) / width
+    x = tl.where((e == DIM) & positive, 1.0, x)
+    apart = tl.where(e < DIM + 1, x - mean, 0.0)
+    last = tl.where(positive, 0.0, 1.0) - mean
+    variance = (tl.sum(apart * apart, 1)[:, None] + last * last) / width
+    token = (x - mean) / tl.sqrt(variance + epsilon)
+    tl.store(rows + k * (DIM + 1) + e, token, there & (e < DIM + 1))
+
+
+def normalise_tokens(
+    items: Tensor, labels: Tensor, epsilon: float, rows: Tensor, targets: Tensor
+) -> None:
+    """Apply LayerNorm to the tokens of items (R, K, D), with their labels (R, K) and without.
+
+    Fills rows (R, K, D + 1), all components but the last, and targets (R, K, D + 2).
+    """
+    dim, per_program = items.shape[-1], 8
+    n_rows, block_e = labels.numel(), triton.next_power_of_2(dim + 2)
+    _tokens[(triton.cdiv(n_rows, per_program),)](
+        items, labels, rows, targets, n_rows, epsilon, dim, per_program, block_e
+    )
+
+
 class Attention:
     """softmax(q . rows) and its weighted sum of the rows, there and back.
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from icl.job import Job
-from icl.kernels.gpu.attention import Attention
+from icl.kernels.gpu.attention import Attention, normalise_tokens
 from icl.models.gpu import MLP, Rows, descents
 from icl.models.layers import Parameters
 from icl.models.one_layer import network as one_layer
@@ -16,8 +16,12 @@ from icl.task.draws import Dataset, Sequences
 
 def embed(dataset: Dataset) -> Rows:
     """Normalise every item's token; of those of contexts, all components but the last are kept."""
-    tables = one_layer.embed(dataset)
-    return Rows(tables.labelled[..., :-1].contiguous(), tables.unlabelled, tables.labels)
+    n_replicates, n_items, dim = dataset.items.shape
+    rows = dataset.items.new_empty(n_replicates, n_items, dim + 1)
+    targets = dataset.items.new_empty(n_replicates, n_items, dim + 2)
+    given = dataset.items.contiguous(), dataset.labels.contiguous()
+    normalise_tokens(*given, one_layer.LAYERNORM_EPSILON, rows, targets)
+    return Rows(rows, targets, dataset.labels)
 
 
 def unpack(tables: Rows) -> one_layer.Tables:

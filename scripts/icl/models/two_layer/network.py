@@ -50,7 +50,7 @@ def _forbidden(n_tokens: int, model: Model, device: torch.device) -> torch.Tenso
     """
     after = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=device).triu(1)
     if model.attend_to == "context":
-        after[-1, -1] = True
+        after[-1, -1].fill_(True)  # not an assignment, which copies from the CPU
     return after  # (N+1, N+1)
 
 
