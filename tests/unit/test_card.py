@@ -16,7 +16,7 @@ from icl.store import artifacts
 pytest.importorskip("triton")
 
 
-def card(folder, *arguments):
+def card(folder, *arguments, printed=False):
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT / "scripts")}
     done = subprocess.run(
         [sys.executable, ROOT / "benchmarks/card.py", *arguments, "--json", folder / "card.json"],
@@ -27,8 +27,7 @@ def card(folder, *arguments):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    found = folder / "card.json"
-    return json.loads(found.read_text()) if found.exists() else done.stdout
+    return json.loads(done.stdout if printed else (folder / "card.json").read_text())
 
 
 def test_every_part_finds_something(tmp_path):
@@ -38,6 +37,12 @@ def test_every_part_finds_something(tmp_path):
     assert all("error" not in part for part in found.values())
     assert all("error" not in rate for rate in found["rates"].values())
     assert found["one_job"]["same_bits"] is True
+
+
+def test_a_size_s_jobs_are_listed(tmp_path):
+    listed = card(tmp_path, "--list", "paper", "transition", printed=True)
+    assert len(listed["jobs"]) == 21
+    assert {identity["context_length"] for identity in listed["jobs"]} == {99}
 
 
 def test_a_list_is_trained_and_gone_on_with(tmp_path):
