@@ -36,12 +36,21 @@ def _finals(ax: Axes, runs: xr.Dataset) -> None:
         last = final(runs.isel(run=np.flatnonzero(own)), "icl_accuracy")
         at = np.unique(n_items[own])
         means = [last[n_items[own] == k].mean() for k in at]
-        ax.plot(at, means, "o-", ms=3, lw=1, color=colour, label=f"$r$ = {ratio:g}")
+        ax.plot(at, means, "o-", ms=3, lw=1, color=colour, label=f"{ratio:g}")
     ax.set_xscale("log")
+    style.plain_log(ax.xaxis)
     ax.set_xlabel("number of items $K$")
     ax.set_ylabel("final ICL accuracy")
     panels.chance(ax)
-    ax.legend(title="rate of the MLP over that of the attention", ncols=2)
+    ax.legend(
+        title="rate of the MLP over that of the attention, $r$",
+        ncols=len(values),
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        handlelength=1.2,
+        columnspacing=0.9,
+        borderaxespad=0.1,
+    )
 
 
 def _thresholds(ax: Axes, moved: Verdict, compared: Verdict) -> None:
