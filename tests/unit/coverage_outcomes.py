@@ -51,7 +51,7 @@ def stars(repeats: int, **kwargs) -> Iterator[Estimate]:
         data = synthetic_outcomes.thresholds(
             lengths=(64,), generator=np.random.default_rng(repeat), **kwargs
         )
-        row = thresholds.thresholds(data, OPTIONS).by_length[0]
+        row = thresholds.thresholds(data, OPTIONS).rows[0]
         ends = np.log10(np.array(row["interval"]) / synthetic_outcomes.star(64))
         yield Estimate(0.0, *ends)
 

@@ -292,6 +292,7 @@ def further(dataset):
 
 
 ROLES = {
+    "mlp_rates": kinetics,
     "transition": synthetic.transition,
     "acquisition": synthetic.acquisition,
     "more_seeds": lambda: further(synthetic.acquisition(lengths=(16, 24), seeds=8)),

@@ -11,7 +11,7 @@ import synthetic_kinetics
 import synthetic_outcomes
 import yaml
 from checkout import ROOT
-from committed import CONFIG
+from committed import CONFIG, STUDY
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
 from icl.pages import table
@@ -345,7 +345,7 @@ def test_the_laptop_sizes_tries_are_those_of_its_page():
 
 
 def test_every_statistic_has_its_claim():
-    used = {claim["statistic"] for claim in CONFIG["claims"].values()}
+    used = {claim["statistic"] for claim in (CONFIG["claims"] | STUDY).values()}
     assert used == set(measurements.declared())
 
 
@@ -366,6 +366,6 @@ HERE = set(measurements.declared()) - {"exponential_beta0", *synthetic_kinetics.
 def test_a_statistic_measures_what_it_declares(name):
     declared = measurements.declared()[name]
     data = {role: synthetic_outcomes.ROLES[role]() for role in declared.roles}
-    options = CONFIG["claims"][name]["options"] | {"resamples": 200}
+    options = (CONFIG["claims"] | STUDY)[name]["options"] | {"resamples": 200}
     found = measurements.load(name)(data, options)
     assert set(found.estimates) == set(declared.quantities)

@@ -14,8 +14,6 @@ import pytest
 import torch
 from example_jobs import CASES, TASKS, make_job
 
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported
 pytest.importorskip("triton")
 
 from icl.engine import graphs, steps

@@ -292,7 +292,7 @@ def test_no_comparison_outside_the_range_of_nu():
 def test_a_saturated_transition_leaves_the_whole_gap_open():
     data = synthetic_outcomes.thresholds(own=0.0, shared=0.0)
     options = options_of("threshold_exponent", resamples=400)
-    for row in thresholds.thresholds(data, options).by_length:
+    for row in thresholds.thresholds(data, options).rows:
         low, high = row["gap"]
         assert row["interval"][0] < low * (high / low) ** 0.1
         assert row["interval"][1] > low * (high / low) ** 0.9
