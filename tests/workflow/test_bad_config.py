@@ -90,3 +90,16 @@ def test_hostile_words_are_only_words(fresh):
     fresh.snakemake(collected, "my.yaml")
     assert artifacts.read(fresh.path / collected).attrs["title"].endswith(words)
     assert not list(fresh.path.rglob("pwned"))
+
+
+def test_a_hostile_title_ends_no_script_of_the_report(copy_of_small):
+    """The real report has it twice in a script: as a label, and as a parameter of the rule."""
+    title = "</script><script>pwned()</script><!-- K"
+    path = copy_of_small.path
+    figure = {"title": title, "experiments": {"kinetics": "kinetics"}, "claims": []}
+    (path / "my.yaml").write_text(json.dumps({"figures": {"fig1": figure}}))
+    copy_of_small.snakemake("report", "my.yaml")
+    report = (path / "results/smoke/report.html").read_text(encoding="utf-8")
+    assert report.count("pwned()") >= 2  # the words are there
+    assert "<script>pwned()" not in report
+    assert "<!-- K" not in report

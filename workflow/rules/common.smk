@@ -9,7 +9,7 @@ sys.path.insert(0, str(SCRIPTS))
 from icl.experiment import cost, reach, targets, validation
 from icl.experiment.yaml_files import Sources, from_here  # here: for the other rules
 from icl.job import ConfigError
-from icl.text import in_script  # here: for the rules of figures
+from icl.text import in_script
 
 # The warning before a time limit, SIGUSR1, goes to every process of a job: training alone heeds it.
 if "SLURM_JOB_ID" in os.environ:
@@ -30,6 +30,9 @@ except ConfigError as error:
     # Not a WorkflowError, which would add the lines of this file to a message for users.
     sys.exit(f"The configuration cannot be run:\n{error}")
 config["claims"] = SOURCES.in_order(config["claims"])
+# A report has a figure's title twice in a script: among the labels, and among the rule's parameters.
+for _entry in config["figures"].values():
+    _entry["title"] = in_script(_entry["title"])
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
 COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"

@@ -17,7 +17,7 @@ for figure in drawable():
                 category="Figures",
                 labels={
                     "figure": figure,
-                    "title": in_script(config["figures"][figure]["title"]),
+                    "title": config["figures"][figure]["title"],
                 },
             ),
         log:
