@@ -35,7 +35,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 import torch
 import triton
 from icl.engine import steps, training
-from icl.job import Stop
+from icl.job import Job, Stop
 from icl.task import draws
 from jobs import find, preset_jobs
 from throughput import SIZES, FuncVmap, Problem, Size
@@ -241,6 +241,20 @@ def profile(tiny: bool, n_replicates: int) -> dict:
     return found
 
 
+def trained(job: Job, stopped_at: tuple[int, ...] = ()) -> training.Run:
+    """Train a job to its last step; at some steps, by a new run from the old one's state."""
+    run = training.Run(job, DEVICE)
+    while not run.is_over:
+        while run.steps < run.at[run.evaluations]:
+            run.step()
+            if run.steps in stopped_at:
+                state = {name: values.copy() for name, values in run.state().items()}
+                run = training.Run(job, DEVICE)
+                run.restore(state)
+        run.evaluate()
+    return run
+
+
 def digest(run: training.Run) -> str:
     """Return a digest of all that a run holds."""
     total = hashlib.sha256()
@@ -252,33 +266,21 @@ def digest(run: training.Run) -> str:
 def one_job(tiny: bool) -> dict:
     """Train one of the paper's jobs for 15,000 steps whole, and stopped and resumed."""
     job = find("paper", "transition", 11556)
-    never = Stop("never", None, None, None)
-    job = replace(job, steps=20 if tiny else 15_000, stop=never)
-    every = 10 if tiny else 300
-    job = replace(job, evaluation=replace(job.evaluation, every=every))
+    evaluation = replace(job.evaluation, every=10 if tiny else 300)
+    never, n_steps = Stop("never", None, None, None), 20 if tiny else 15_000
+    job = replace(job, steps=n_steps, stop=never, evaluation=evaluation)
     if tiny:
         job = replace(job, n_items=50, seeds=(0, 1), model=replace(job.model, hidden_dim=8))
-    found = {}
     start = time.perf_counter()
-    whole = training.Run(job, DEVICE)
-    while not whole.is_over:
-        while whole.steps < whole.at[whole.evaluations]:
-            whole.step()
-        whole.evaluate()
-    found["seconds"] = time.perf_counter() - start
-    found["replicate_steps_per_second"] = job.steps * len(job.seeds) / found["seconds"]
-    found["digest"] = digest(whole)
-    found["icl_accuracy"] = whole.metrics["icl_accuracy"][:, -1].tolist()
-    run = training.Run(job, DEVICE)
-    while not run.is_over:
-        while run.steps < run.at[run.evaluations]:
-            run.step()
-            if run.steps in (job.steps // 3, job.steps // 2):
-                state = {name: values.copy() for name, values in run.state().items()}
-                run = training.Run(job, DEVICE)
-                run.restore(state)
-        run.evaluate()
-    found["digest_resumed"] = digest(run)
+    whole = trained(job)
+    seconds = time.perf_counter() - start
+    found = {
+        "seconds": seconds,
+        "replicate_steps_per_second": job.steps * len(job.seeds) / seconds,
+        "digest": digest(whole),
+        "icl_accuracy": whole.metrics["icl_accuracy"][:, -1].tolist(),
+        "digest_resumed": digest(trained(job, (job.steps // 3, job.steps // 2))),
+    }
     found["same_bits"] = found["digest"] == found["digest_resumed"]
     print(found, flush=True)
     return found
@@ -292,9 +294,10 @@ def list_jobs(preset: str, experiment: str) -> dict:
 
 def train_jobs(path: Path, seconds: float) -> dict:
     """Train a list's jobs one after another, resuming each, until the time is over."""
-    from icl.engine import checkpoint
+    from icl.engine.blocks import train_to
+    from icl.engine.checkpoint import Interrupted
     from icl.job import job_from_identity
-    from icl.store import artifacts, provenance
+    from icl.store import provenance
 
     listed, end = json.loads(path.read_text()), time.monotonic() + seconds
     folder = Path("results") / listed["preset"] / "train" / listed["experiment"]
@@ -311,7 +314,6 @@ def train_jobs(path: Path, seconds: float) -> dict:
         facts = provenance.gather(
             rule="train", experiment=listed["experiment"], device=str(DEVICE), threads=1
         )
-        of_attempt = {key: value for key, value in facts.items() if key != "git_diff"}
 
         def on_progress(done: int, left: int) -> None:
             if time.monotonic() > end:
@@ -319,15 +321,10 @@ def train_jobs(path: Path, seconds: float) -> dict:
 
         start = time.perf_counter()
         try:
-            saved = checkpoint.folder_of(to)
-            with checkpoint.Checkpoints(saved, job, checkpoint.MINUTES, of_attempt) as checkpoints:
-                record = training.train(job, DEVICE, on_progress, checkpoints)
-        except checkpoint.Interrupted:
+            train_to(to, job, DEVICE, facts, on_progress)
+        except Interrupted:
             found[job.name] = "interrupted"
             break
-        facts["attempts"] = json.dumps(checkpoints.attempts)
-        facts["wall_seconds"] = round(checkpoints.seconds, 3)
-        artifacts.write(artifacts.job_dataset(record, job, facts), to)
         found[job.name] = {"seconds": time.perf_counter() - start}
         print(job.name, found[job.name], flush=True)
     return found

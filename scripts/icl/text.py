@@ -123,7 +123,7 @@ def visible(text: str) -> str:
 def in_script(text: str) -> str:
     """Make text safe within a page's script, where `</script>` and `<!--` mean something.
 
-    Snakemake writes the labels of its report there as they are. A word joiner, which is not seen,
-    keeps `<` from what it would open.
+    Snakemake's report has labels and parameters there as they are. A word joiner, not seen, keeps
+    `<` from what it would open.
     """
     return visible(text).replace("<", "<\u2060")

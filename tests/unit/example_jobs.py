@@ -141,3 +141,11 @@ JOB = Job(
     n_items=inf,
     seeds=(3, 4),
 )
+
+
+def furthest(expected, got):
+    """The largest relative distance between parameters' moves in a step, by their norms."""
+    return max(
+        ((got[name] - move).norm() / move.norm().clamp_min(1e-30)).item()
+        for name, move in expected.items()
+    )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from checkout import ROOT
-from example_jobs import CASES, TASKS, make_job
+from example_jobs import CASES, TASKS, furthest, make_job
 from icl.engine import order_parameters, steps, training
 from icl.experiment.grid import expand
 from icl.experiment.validation import load_yaml
@@ -131,10 +131,7 @@ def furthest_after_a_step(job):
         before = {name: p.clone() for name, p in ensemble.parameters.items()}
         ensemble.train_step(0)
         moved.append({name: (p - before[name]).cpu() for name, p in ensemble.parameters.items()})
-    return max(
-        ((there - here).norm() / here.norm().clamp_min(1e-30)).item()
-        for here, there in zip(moved[0].values(), moved[1].values(), strict=True)
-    )
+    return furthest(*moved)
 
 
 @pytest.mark.gpu

@@ -12,7 +12,7 @@ from math import inf
 
 import pytest
 import torch
-from example_jobs import CASES, TASKS, make_job
+from example_jobs import CASES, TASKS, furthest, make_job
 
 pytest.importorskip("triton")
 
@@ -99,7 +99,7 @@ def test_attention_is_that_of_autograd_in_double_precision(zero_sum, with_self, 
 
 
 JOBS = {
-    **{case: make_job(case) for case in CASES if case != "two_layer"},
+    **{case: make_job(case) for case in CASES},
     "affine": make_job("minimal", model=Model("one_layer", 5, 16, "context_and_self", True)),
     "context": make_job("minimal", model=Model("one_layer", 6, 10, "context", True)),
     **{
@@ -140,13 +140,6 @@ def of_step(make, job, slip=lambda sequences: sequences):
     arithmetic.step(parameters, tables, sequences)
     moved = {name: (p - before[name]).cpu() for name, p in parameters.items()}
     return logits.cpu(), moved, arithmetic, tables
-
-
-def furthest(expected, got):
-    """The largest relative distance between the parameters' moves, by their norms."""
-    return max(
-        ((expected[name] - got[name]).norm() / expected[name].norm()).item() for name in expected
-    )
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -270,7 +263,7 @@ COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from icl.kernels.gpu import attention, draws, mlp
+from icl.kernels.gpu import attention, draws, mlp, tokens
 
 P, F, I = "*fp32", "*i64", "i32"
 options = dict(WIDTH=64, ZERO_SUM=True, WITH_SELF=True, LENGTH=100, BLOCK_N=32, BLOCK_E=64)
@@ -283,6 +276,8 @@ kernels = [
      {"SHIFT": 1, "BLOCK": 256}, 4),
     (draws._integer_rows, dict(seeds=F, step=F, purpose=I, out=F, last=F, n_rows=I, n_columns=I,
      high=I, high_last=I), {"BLOCK": 256}, 4),
+    (tokens._tokens, dict(items=P, labels=P, rows=P, targets=P, n_rows=I, epsilon="fp32"),
+     {"DIM": 63, "ROWS": 8, "BLOCK_E": 128}, 4),
     (mlp._read_out_backward, dict(hidden=P, bias=P, readout=P, readout_bias=P, gradient=P,
      keep="fp32", rate="fp32"), {"N_SEQUENCES": 128, "D": 512, "BLOCK_B": 32, "BLOCK_D": 64}, 4),
 ]

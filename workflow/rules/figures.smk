@@ -15,10 +15,7 @@ for figure in drawable():
                 f"{RESULTS}/figures/{figure}.png",
                 caption=str(DESCRIBED / f"{figure}.rst"),
                 category="Figures",
-                labels={
-                    "figure": figure,
-                    "title": config["figures"][figure]["title"],
-                },
+                labels={"figure": figure, "title": config["figures"][figure]["title"]},
             ),
         log:
             f"{RESULTS}/logs/draw/{figure}.log",

@@ -70,14 +70,7 @@ def _thresholds(ax: Axes, verdict: Verdict) -> None:
     lengths = [row["context_length"] for row in rows + predicted]
     x = np.geomspace(min(lengths) / 1.2, max(lengths) * 1.2, 50)
     ax.set_xlim(x[0], x[-1])
-    for name, colour, dashes, words in (
-        ("power_law", style.FIT, "-", "fitted slope"),
-        ("predicted_line", style.ALTERNATIVE_FIT, "--", r"predicted slope $1/\nu$"),
-    ):
-        exponent, prefactor = (details[name][key] for key in ("exponent", "log_prefactor"))
-        if np.isfinite(exponent) and np.isfinite(prefactor):
-            label = f"{words}: {text.digits_text(exponent, 3)}"
-            ax.plot(x, np.exp(prefactor) * x**exponent, dashes, color=colour, lw=1, label=label)
+    panels.slopes(ax, x, details, "fitted slope:", r"predicted slope $1/\nu$:")
     if predicted:
         label = r"$t_{\mathrm{ICL}}=I_{K^*}(\infty)$, nothing fitted"
         _points(ax, predicted, "s", PREDICTION, label)

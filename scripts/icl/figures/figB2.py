@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from icl import text
 from icl.figures import annotations, panels, style
 from icl.measurements.base import final
+from icl.measurements.kinetics import rate_ratio
 from icl.verdicts import Verdict
 
 
@@ -23,13 +24,9 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     return figure
 
 
-def _ratios(runs: xr.Dataset) -> np.ndarray:
-    return (runs["mlp_learning_rate"] / runs["learning_rate"]).values.round(6)
-
-
 def _finals(ax: Axes, runs: xr.Dataset) -> None:
     """Draw the mean final ICL accuracy against K at each rate."""
-    ratios, n_items = _ratios(runs), runs["n_items"].values
+    ratios, n_items = rate_ratio(runs).values, runs["n_items"].values
     values = np.unique(ratios)
     for ratio, colour in zip(values, style.sequence_colours(len(values)), strict=True):
         own = ratios == ratio
@@ -68,14 +65,7 @@ def _thresholds(ax: Axes, moved: Verdict, compared: Verdict) -> None:
     ends = np.array([row["interval"] for row in rows]).T
     ax.errorbar(x, y, [y - ends[0], ends[1] - y], fmt="o", ms=4, lw=1, color=style.ICL)
     line = np.geomspace(x.min() / 1.2, x.max() * 1.2, 50)
-    for name, colour, dashes, words in (
-        ("power_law", style.FIT, "-", "fitted slope"),
-        ("predicted_line", style.ALTERNATIVE_FIT, "--", r"a race: $1/\nu$ ="),
-    ):
-        slope, prefactor = (details[name][key] for key in ("exponent", "log_prefactor"))
-        if np.isfinite(slope) and np.isfinite(prefactor):
-            label = f"{words} {text.digits_text(slope, 3)}"
-            ax.plot(line, np.exp(prefactor) * line**slope, dashes, color=colour, lw=1, label=label)
+    panels.slopes(ax, line, details, "fitted slope", r"a race: $1/\nu$ =")
     middle = np.exp(np.log(y).mean())
     ax.plot(line, np.full_like(line, middle), ":", color=style.NEUTRAL, lw=1, label="a capacity: 0")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

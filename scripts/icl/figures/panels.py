@@ -1,6 +1,6 @@
 """Panels that several figures have: finals against K, curves in training, fading."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from icl import text
 from icl.figures import annotations, style
 from icl.measurements.base import final
 from icl.record import StopReason
@@ -25,6 +26,20 @@ def chance(ax: Axes) -> None:
     """Fix an axis of accuracies, and mark chance."""
     ax.set_ylim(*ACCURACY_RANGE)
     ax.axhline(0.5, color=style.NEUTRAL, lw=0.6, ls=":", zorder=0)
+
+
+def slopes(
+    ax: Axes, x: np.ndarray, details: Mapping[str, Any], fitted: str, predicted: str
+) -> None:
+    """Draw a claim's fitted power law, and the line of the predicted slope, each with its words."""
+    for name, colour, dashes, words in (
+        ("power_law", style.FIT, "-", fitted),
+        ("predicted_line", style.ALTERNATIVE_FIT, "--", predicted),
+    ):
+        exponent, prefactor = (details[name][key] for key in ("exponent", "log_prefactor"))
+        if np.isfinite(exponent) and np.isfinite(prefactor):
+            label = f"{words} {text.digits_text(exponent, 3)}"
+            ax.plot(x, np.exp(prefactor) * x**exponent, dashes, color=colour, lw=1, label=label)
 
 
 def finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:

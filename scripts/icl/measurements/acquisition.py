@@ -230,13 +230,12 @@ def paired_exponents(
     largest N and the largest N at most half of it; it is unknown where that one is below `LARGE_N`,
     for at small N a power law with an offset looks like another power law.
     """
-    x, log_time = np.log(lengths), np.log(t_icl)
-    centred = x - x.mean()
-    slopes = log_time @ centred / (centred @ centred)
+    slopes = fits.fit_trend(lengths.astype(float), t_icl).exponent
     found = {"geometric_exponent": intervals.mean(slopes, options), "local_exponent": UNKNOWN}
     halves = np.flatnonzero((lengths <= lengths[-1] / 2) & (lengths >= LARGE_N))
     if len(halves):
-        local = (log_time[:, -1] - log_time[:, halves[-1]]) / (x[-1] - x[halves[-1]])
+        half = halves[-1]
+        local = np.log(t_icl[:, -1] / t_icl[:, half]) / np.log(lengths[-1] / lengths[half])
         found["local_exponent"] = intervals.mean(local, options)
     return found
 

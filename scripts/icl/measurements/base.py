@@ -97,10 +97,14 @@ def estimate(
     return Estimate(float(value), low, high, unit, int(np.isnan(resampled).sum()))
 
 
+def design_keys(dataset: xr.Dataset) -> list[str]:
+    """Name N, K and the settings that the runs have; older files lack the newest."""
+    return ["context_length", "n_items", *(name for name in SETTINGS if name in dataset.coords)]
+
+
 def _ranks(dataset: xr.Dataset) -> np.ndarray:
     """Rank the values of N, K, settings and seed, which tell runs apart: (keys, R)."""
-    settings = [name for name in SETTINGS if name in dataset.coords]  # older files lack the newest
-    keys = ("context_length", "n_items", *settings, "seed")
+    keys = (*design_keys(dataset), "seed")
     return np.stack([np.unique(dataset[key].values, return_inverse=True)[1] for key in keys])
 
 

@@ -5,9 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
 from icl.measurements.base import (
-    UNKNOWN,
     Measurement,
     NotComputableError,
     count_diverged,
@@ -18,9 +16,14 @@ from icl.measurements.base import (
     undiverged,
 )
 from icl.measurements.memorisation import growth
-from icl.measurements.thresholds import exponent, predicted_line, thresholds
+from icl.measurements.thresholds import beside_nu, predicted_line, thresholds
 
 RATIO = "rate_ratio"  # the MLP's learning rate over the attention's, r
+
+
+def rate_ratio(runs: xr.Dataset) -> xr.DataArray:
+    """Return the MLP's learning rate over the attention's, of each run."""
+    return (runs["mlp_learning_rate"] / runs["learning_rate"]).round(6)
 
 
 @statistic(
@@ -44,7 +47,7 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     everything = sorted_runs(data["mlp_rates"])
     require_unstopped(everything, "which makes a transition sharp by itself")
     runs = undiverged(everything)
-    ratio = (runs["mlp_learning_rate"] / runs["learning_rate"]).round(6)
+    ratio = rate_ratio(runs)
     order = np.lexsort((runs["seed"], runs["n_items"], ratio))
     runs = runs.assign_coords({RATIO: ratio}).isel(run=order)
     if (lengths := np.unique(runs["context_length"])).size != 1:
@@ -55,38 +58,19 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     require_replicates(cells, options["least_replicates"], "rate, K")
     found = thresholds(runs, options, RATIO)
     alone = growth(data["memorisation"], options["least_seeds_alone"])
-    slope, nu = exponent(found, options), intervals.mean(alone.trend.exponent, options)
-    inverse = intervals.reciprocal(nu)
-    stars = np.array([row["threshold"] for row in found.rows])
-    first, last = alone.values[[0, -1]]
-    notes = [
-        f"r = {row[RATIO]:g}: K* is not inside the grid of K"
-        for row in found.rows
-        if not np.isfinite(row["threshold"])
-    ]
-    outside = bool(((stars < first) | (stars > last)).any())
-    if outside:
-        notes.append(
-            f"a K* is outside the K of the MLP runs, {first:,.0f} to {last:,.0f}: no comparison "
-            "with 1/nu"
-        )
+    compared, notes = beside_nu(found, alone, options, "r")
     return Measurement(
-        estimates={
-            "exponent": slope,
-            "difference": UNKNOWN if outside else intervals.difference(slope, inverse),
-            "inverse_nu": inverse,
-            "nu": nu,
-        },
+        estimates=compared,
         replicates=int(sum(row["replicates"] for row in found.rows)),
         censored=0,
         diverged=count_diverged(everything) + count_diverged(data["memorisation"]),
         details={
             "by_rate": found.rows,
             "power_law": {
-                "exponent": slope.value,
+                "exponent": compared["exponent"].value,
                 "log_prefactor": found.power_law.intercept[0],
             },
-            "predicted_line": predicted_line(found, inverse.value),
+            "predicted_line": predicted_line(found, compared["inverse_nu"].value),
         },
         notes=notes,
     )

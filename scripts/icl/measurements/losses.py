@@ -105,12 +105,8 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         enough = len(np.unique(seeds)) >= options["least_replicates"]
         estimates[f"ratio_{name}"] = intervals.median(ratios, seeds, options) if enough else UNKNOWN
         pairs = [(runs[small].values[r, mask[r]], runs[other].values[r, mask[r]]) for r in counted]
-        wide = np.array(
-            [np.ptp(np.log10(of_small)) >= DECADES for of_small, _ in pairs], dtype=bool
-        )
-        slopes = np.array(
-            [_slope(law(x), y) for (x, y), is_wide in zip(pairs, wide, strict=True) if is_wide]
-        )
+        wide = [i for i, (x, _) in enumerate(pairs) if np.ptp(np.log10(x)) >= DECADES]
+        slopes = np.array([_slope(law(pairs[i][0]), pairs[i][1]) for i in wide])
         several = len(np.unique(seeds[wide])) >= options["least_replicates"]
         estimates[f"slope_{name}"] = (
             intervals.median(slopes, seeds[wide], options) if several else UNKNOWN

@@ -50,6 +50,7 @@ class Thresholds:
     log_items: np.ndarray  # (1 + B, G) log10 K*, NaN where the data do not cross half height
     rows: list[dict[str, Any]]  # plain data for figures and readers
     seeds: int  # how many were resampled, the fewest at any N
+    over: str = "context_length"  # the key of `rows` that holds `values`
 
     @cached_property
     def weights(self) -> np.ndarray:
@@ -106,7 +107,7 @@ def thresholds(
                 "fit": fit_details(fit, options),
             }
         )
-    return Thresholds(lengths.astype(float), found, rows, seeds)
+    return Thresholds(lengths.astype(float), found, rows, seeds, over)
 
 
 def exponent(found: Thresholds, options: dict[str, Any]) -> Estimate:
@@ -224,10 +225,9 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     everything, remarks = _judged_runs(data, options)
     found = thresholds(undiverged(everything), options)
     alone = growth(data["memorisation"], options["least_seeds_alone"])
-    power, slope = found.power_law, exponent(found, options)
-    nu = intervals.mean(alone.trend.exponent, options)
-    inverse = intervals.reciprocal(nu)
-    outside = _outside(found, alone)
+    power = found.power_law
+    compared, unlike = beside_nu(found, alone, options)
+    slope_of_race = compared["inverse_nu"].value
     prediction, ratios = [], []
     if "acquisition" in data:
         alone_too = [data[role] for role in ("memorisation", "capacity") if role in data]
@@ -235,10 +235,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         ratios = finite_over_infinite(everything, data["acquisition"], options)
     return Measurement(
         estimates={
-            "exponent": slope,
-            "difference": UNKNOWN if outside else intervals.difference(slope, inverse),
-            "inverse_nu": inverse,
-            "nu": nu,
+            **compared,
             "curvature": estimate(
                 power.curvature[0], power.curvature[1:], options, seeds=found.seeds
             ),
@@ -251,14 +248,14 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         details={
             "by_length": found.rows,
             "power_law": {"exponent": power.slope[0], "log_prefactor": power.intercept[0]},
-            "predicted_slope": inverse.value,
-            "predicted_line": predicted_line(found, inverse.value),
+            "predicted_slope": slope_of_race,
+            "predicted_line": predicted_line(found, slope_of_race),
             "residuals": power.residuals,
             "predicted_thresholds": prediction,
             "finite_over_infinite": ratios,
             "response": options["response"],
         },
-        notes=remarks + _missing(found) + outside,
+        notes=remarks + unlike,
     )
 
 
@@ -281,27 +278,46 @@ def _judged_runs(
     return everything, notes
 
 
-def _missing(found: Thresholds) -> list[str]:
-    """Note the N whose K* is not inside the grid."""
+def beside_nu(
+    found: Thresholds, alone: Growth, options: dict[str, Any], symbol: str = "N"
+) -> tuple[dict[str, Estimate], list[str]]:
+    """Estimate the exponent of K*, nu and 1/nu, and compare them; note where that cannot be done.
+
+    `symbol` names to a reader what K* is measured against.
+    """
+    slope, nu = exponent(found, options), intervals.mean(alone.trend.exponent, options)
+    inverse = intervals.reciprocal(nu)
+    outside = _outside(found, alone, symbol)
+    estimates = {
+        "exponent": slope,
+        "difference": UNKNOWN if outside else intervals.difference(slope, inverse),
+        "inverse_nu": inverse,
+        "nu": nu,
+    }
+    return estimates, _missing(found, symbol) + outside
+
+
+def _missing(found: Thresholds, symbol: str) -> list[str]:
+    """Note where K* is not inside the grid."""
     return [
-        f"N = {row['context_length']}: K* is not inside the grid of K"
+        f"{symbol} = {row[found.over]:g}: K* is not inside the grid of K"
         for row in found.rows
         if not np.isfinite(row["threshold"])
     ]
 
 
-def _outside(found: Thresholds, alone: Growth) -> list[str]:
-    """Note the N whose K* is outside the range of nu, which then does not compare; else nothing."""
+def _outside(found: Thresholds, alone: Growth, symbol: str) -> list[str]:
+    """Note where K* is outside the range of nu, which then does not compare; else nothing."""
     first, last = alone.values[[0, -1]]
     outside = [
-        f"{row['context_length']} ({row['threshold']:,.0f})"
+        f"{row[found.over]:g} ({row['threshold']:,.0f})"
         for row in found.rows
         if np.isfinite(row["threshold"]) and not first <= row["threshold"] <= last
     ]
     if not outside:
         return []
     return [
-        f"K* at N = {', '.join(outside)} is outside the K of the MLP runs, "
+        f"K* at {symbol} = {', '.join(outside)} is outside the K of the MLP runs, "
         f"{first:,.0f} to {last:,.0f}: no comparison with 1/nu"
     ]
 

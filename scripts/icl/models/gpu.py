@@ -13,6 +13,7 @@ from torch import Tensor
 
 from icl.job import Job, Model
 from icl.kernels.gpu import mlp as kernels
+from icl.kernels.gpu.tokens import look_up
 from icl.models.layers import Parameters
 from icl.models.sgd import Descent
 from icl.task.draws import Sequences
@@ -36,7 +37,7 @@ class Rows:
         """Return tokens (R, B, E) and labels (R, B) of targets (R, B)."""
         tokens = self.targets.new_empty(*target.shape, self.targets.shape[-1])
         labels = self.labels.new_empty(target.shape)
-        kernels.look_up(self.targets, self.labels, target.contiguous(), tokens, labels)
+        look_up(self.targets, self.labels, target.contiguous(), tokens, labels)
         return tokens, labels
 
 
@@ -46,8 +47,8 @@ class MLP:
     Weights are updated inside the products that would have made their gradients.
     """
 
-    def __init__(self, sgd: Descent):
-        self.sgd = sgd
+    def __init__(self, sgd: Descent, pass_on: bool = False):
+        self.sgd, self.pass_on = sgd, pass_on
 
     def forward(self, p: Parameters, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return (R, B, d) twice: activations, and products of the second layer."""
@@ -63,8 +64,8 @@ class MLP:
 
     def train(
         self, p: Parameters, u: Tensor, labels: Tensor, others: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Do a step of SGD; return the gradients of the logits (R, B) and of hidden1 (R, B, d)."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """Do a step of SGD; return the gradients of the logits (R, B) and of u, if passed on."""
         hidden1, hidden2 = self.forward(p, u)
         numbers = self.sgd.keep, self.sgd.rate
         gradient = torch.empty_like(labels)
@@ -73,11 +74,9 @@ class MLP:
         of_hidden1 = torch.bmm(hidden2, p["hidden2"])
         self.sgd.product(p["hidden2"], hidden2.mT, hidden1)
         kernels.relu_backward(of_hidden1, hidden1, p["hidden1_bias"], *numbers)
-        return gradient, of_hidden1
-
-    def train_first_layer(self, p: Parameters, u: Tensor, of_hidden1: Tensor) -> None:
-        """Train the first layer's weights, the last step: until then `u_gradient` needs them."""
+        u_gradient = torch.bmm(of_hidden1, p["hidden1"]) if self.pass_on else None
         self.sgd.product(p["hidden1"], of_hidden1.mT, u)
+        return gradient, u_gradient
 
 
 def _last(p: Parameters) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,7 +17,7 @@ import xarray as xr
 from scipy.stats import binomtest
 
 from icl import claims
-from icl.job import SETTINGS
+from icl.measurements import base
 from icl.verdicts import restored
 
 FACTORS = (1, 2, 4, 8)  # times as many seeds as now
@@ -79,9 +79,7 @@ def redraw(
 
 def _design(dataset: xr.Dataset, runs: np.ndarray) -> tuple:
     """Name an experiment with the N, K and settings at which it ran a seed."""
-    settings = [name for name in SETTINGS if name in dataset.coords]  # older files lack the newest
-    keys = ("context_length", "n_items", *settings)
-    values = (dataset[key].values[runs].tolist() for key in keys)
+    values = (dataset[key].values[runs].tolist() for key in base.design_keys(dataset))
     return dataset.attrs["experiment"], tuple(sorted(zip(*values, strict=True)))
 
 

@@ -50,6 +50,14 @@ def _context_rows(
 
 
 @triton.jit
+def _sequence(table, context, n_items, LENGTH: tl.constexpr, WIDTH: tl.constexpr):
+    """Find a program's sequence: its number, its replicate's table, and its context."""
+    r, b = tl.program_id(0), tl.program_id(1)
+    at = r.to(tl.int64) * tl.num_programs(1) + b
+    return at, table + r.to(tl.int64) * n_items * WIDTH, context + at * LENGTH
+
+
+@triton.jit
 def _forward(
     table,
     context,
@@ -65,12 +73,9 @@ def _forward(
     BLOCK_N: tl.constexpr,
     BLOCK_E: tl.constexpr,
 ):
-    r, b = tl.program_id(0), tl.program_id(1)
-    at = r.to(tl.int64) * tl.num_programs(1) + b
+    at, table, context = _sequence(table, context, n_items, LENGTH, WIDTH)
     columns = tl.arange(0, BLOCK_E)
     inside = columns < WIDTH
-    table += r.to(tl.int64) * n_items * WIDTH
-    context += at * LENGTH
     stride = WIDTH + 1 if ZERO_SUM else WIDTH
     q = _load(query + at * stride, columns, inside, WIDTH, ZERO_SUM)
     largest, total = -float("inf"), 0.0
@@ -108,12 +113,9 @@ def _backward(
     BLOCK_N: tl.constexpr,
     BLOCK_E: tl.constexpr,
 ):
-    r, b = tl.program_id(0), tl.program_id(1)
-    at = r.to(tl.int64) * tl.num_programs(1) + b
+    at, table, context = _sequence(table, context, n_items, LENGTH, WIDTH)
     columns = tl.arange(0, BLOCK_E)
     inside = columns < WIDTH
-    table += r.to(tl.int64) * n_items * WIDTH
-    context += at * LENGTH
     stride = WIDTH + 1 if ZERO_SUM else WIDTH
     q = _load(query + at * stride, columns, inside, WIDTH, ZERO_SUM)
     g = _load(read_gradient + at * stride, columns, inside, WIDTH, ZERO_SUM)
@@ -130,55 +132,6 @@ def _backward(
         of_scores = weights * (tl.sum(rows * g[None, :], 1) - base)
         out += tl.sum(tl.where(there, of_scores, 0.0)[:, None] * rows, 0)
     _store(query_gradient + at * stride, out, columns, inside, WIDTH, ZERO_SUM)
-
-
-@triton.jit
-def _tokens(
-    items,
-    labels,
-    rows,
-    targets,
-    n_rows,
-    epsilon,
-    DIM: tl.constexpr,
-    ROWS: tl.constexpr,
-    BLOCK_E: tl.constexpr,
-):
-    k = (tl.program_id(0) * ROWS + tl.arange(0, ROWS)).to(tl.int64)[:, None]
-    e = tl.arange(0, BLOCK_E)[None, :]
-    there, of_item = k < n_rows, e < DIM
-    x = tl.load(items + k * DIM + e, there & of_item, 0.0)
-    total = tl.sum(x, 1)[:, None]
-    positive = tl.load(labels + k, there, 1.0) > 0
-    width = DIM + 2.0
-    # Without a label: the item and two zeros.
-    mean = total / width
-    apart = tl.where(of_item, x - mean, 0.0)
-    variance = (tl.sum(apart * apart, 1)[:, None] + 2 * mean * mean) / width
-    token = tl.where(of_item, x - mean, -mean) / tl.sqrt(variance + epsilon)
-    tl.store(targets + k * (DIM + 2) + e, token, there & (e < DIM + 2))
-    # With it: one of the two is 1.
-    mean = (total + 1.0) / width
-    x = tl.where((e == DIM) & positive, 1.0, x)
-    apart = tl.where(e < DIM + 1, x - mean, 0.0)
-    last = tl.where(positive, 0.0, 1.0) - mean
-    variance = (tl.sum(apart * apart, 1)[:, None] + last * last) / width
-    token = (x - mean) / tl.sqrt(variance + epsilon)
-    tl.store(rows + k * (DIM + 1) + e, token, there & (e < DIM + 1))
-
-
-def normalise_tokens(
-    items: Tensor, labels: Tensor, epsilon: float, rows: Tensor, targets: Tensor
-) -> None:
-    """Apply LayerNorm to the tokens of items (R, K, D), with their labels (R, K) and without.
-
-    Fills rows (R, K, D + 1), all components but the last, and targets (R, K, D + 2).
-    """
-    dim, per_program = items.shape[-1], 8
-    n_rows, block_e = labels.numel(), triton.next_power_of_2(dim + 2)
-    _tokens[(triton.cdiv(n_rows, per_program),)](
-        items, labels, rows, targets, n_rows, epsilon, dim, per_program, block_e
-    )
 
 
 class Attention:

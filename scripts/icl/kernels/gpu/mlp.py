@@ -8,17 +8,6 @@ BLOCK_B, BLOCK_D = 32, 64
 
 
 @triton.jit
-def _look_up(table, item_labels, index, tokens, labels, n_items, width, BLOCK_E: tl.constexpr):
-    r, b = tl.program_id(0), tl.program_id(1)
-    at = r.to(tl.int64) * tl.num_programs(1) + b
-    k = r.to(tl.int64) * n_items + tl.load(index + at)
-    columns = tl.arange(0, BLOCK_E)
-    inside = columns < width
-    tl.store(tokens + at * width + columns, tl.load(table + k * width + columns, inside), inside)
-    tl.store(labels + at, tl.load(item_labels + k))
-
-
-@triton.jit
 def _add_bias_relu(hidden, bias, n, d, BLOCK: tl.constexpr):
     at = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside, r = at < n, tl.program_id(0).to(tl.int64)
@@ -127,15 +116,6 @@ def _relu_backward(
         of_bias += tl.sum(g, 0)
     own = tl.load(bias + r * D + i, inside, 0.0)
     tl.store(bias + r * D + i, keep * own - rate * of_bias, inside)
-
-
-def look_up(
-    table: Tensor, item_labels: Tensor, index: Tensor, tokens: Tensor, labels: Tensor
-) -> None:
-    """Fill tokens (R, B, E) and labels (R, B) of the items index (R, B) of a table (R, K, E)."""
-    n_items, width = table.shape[1:]
-    sizes = n_items, width, triton.next_power_of_2(width)
-    _look_up[tuple(index.shape)](table, item_labels, index, tokens, labels, *sizes, num_warps=1)
 
 
 def add_bias_relu(hidden: Tensor, bias: Tensor) -> None:

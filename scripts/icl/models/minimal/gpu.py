@@ -51,8 +51,7 @@ class Step:
         item, labels = tables.look_up(sequences.target)
         query, found = self._attend(p, item, tables, sequences.context)
         read = found[0][..., -1].contiguous()  # sum_j a_j l_j, (R, B)
-        gradient, of_hidden1 = self.mlp.train(p, item, labels, p["w"][:, None] * read)
-        self.mlp.train_first_layer(p, item, of_hidden1)
+        gradient, _ = self.mlp.train(p, item, labels, p["w"][:, None] * read)
         read_gradient = torch.zeros_like(query)
         read_gradient[..., -1] = p["w"][:, None] * gradient
         query_gradient = self.attention.backward(

@@ -6,8 +6,11 @@ from torch.nn import functional
 from icl.job import Job
 from icl.models.gpu import MLP, Rows, descents
 from icl.models.layers import Parameters
+from icl.models.mlp.network import embed
 from icl.models.one_layer.network import normalise
 from icl.task.draws import Dataset, Sequences
+
+__all__ = ["Step", "embed", "unpack"]
 
 
 class Step:
@@ -15,7 +18,8 @@ class Step:
 
     def __init__(self, job: Job):
         self.normalised = job.model.mlp_input == "normalised"
-        self.mlp = MLP(*descents(job, "mlp"))
+        (sgd,) = descents(job, "mlp")
+        self.mlp = MLP(sgd)
 
     def _token(self, tables: Dataset, index: Tensor) -> tuple[Tensor, Tensor]:
         rows = Rows(tables.items, tables.items, tables.labels)
@@ -31,13 +35,7 @@ class Step:
     def step(self, p: Parameters, tables: Dataset, sequences: Sequences) -> None:
         """Train the parameters on one batch, in place."""
         token, labels = self._token(tables, sequences.target)
-        _, of_hidden1 = self.mlp.train(p, token, labels)
-        self.mlp.train_first_layer(p, token, of_hidden1)
-
-
-def embed(dataset: Dataset) -> Dataset:
-    """Return the dataset, as the model's own."""
-    return dataset
+        self.mlp.train(p, token, labels)
 
 
 def unpack(tables: Dataset) -> Dataset:

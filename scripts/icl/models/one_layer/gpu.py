@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from icl.job import Job
-from icl.kernels.gpu.attention import Attention, normalise_tokens
+from icl.kernels.gpu.attention import Attention
+from icl.kernels.gpu.tokens import normalise_tokens
 from icl.models.gpu import MLP, Rows, descents
 from icl.models.layers import Parameters
 from icl.models.one_layer import network as one_layer
@@ -38,7 +39,7 @@ class Step:
         with_self = job.model.attend_to == "context_and_self"
         self.attention = Attention(job.model.item_dim + 1, zero_sum=True, with_self=with_self)
         self.of_attention, of_mlp = descents(job, "attention", "mlp")
-        self.mlp = MLP(of_mlp)
+        self.mlp = MLP(of_mlp, pass_on=True)
 
     def _forward(self, p: Parameters, raw: Tensor, tables: Rows, context: Tensor) -> dict:
         """Compute u of eq. 1, and what led to it."""
@@ -71,9 +72,8 @@ class Step:
         """Train the parameters on one batch, in place."""
         raw, labels = tables.look_up(sequences.target)
         f = self._forward(p, raw, tables, sequences.context)
-        _, of_hidden1 = self.mlp.train(p, f["u"], labels)
-        u_gradient = torch.bmm(of_hidden1, p["hidden1"])
-        self.mlp.train_first_layer(p, f["u"], of_hidden1)
+        _, u_gradient = self.mlp.train(p, f["u"], labels)
+        assert u_gradient is not None  # it is passed on
         sgd = self.of_attention
         read_gradient = torch.bmm(u_gradient, p["value"])
         sgd.product(p["value"], u_gradient.mT, f["read"])
