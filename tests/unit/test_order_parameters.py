@@ -60,6 +60,61 @@ def test_eq_2_is_read_off_exactly(model, novel):
         np.testing.assert_allclose(measured[f"value_label_{name}"], 0)
 
 
+def test_parts_that_are_the_whole_do_the_work_of_the_whole(model, novel):
+    """Eq. 2 as it stands: taking beta out leaves uniform attention; the rest changes nothing."""
+    parameters = one_layer.initialise(SEEDS, model)
+    items = torch.diag(torch.tensor([1.0] * DIM + [0.0, 0.0]))
+    parameters["query"] = torch.tensor([3.0, 5.0])[:, None, None] * items
+    parameters["key"] = items.expand(2, 7, 7)
+    answer, difference = torch.arange(7.0), torch.tensor([0.0] * DIM + [1.0, -1.0])
+    parameters["value"] = (answer[:, None] * difference).expand(2, 7, 7)
+    dataset, sequences = novel
+    tables = one_layer.embed(dataset)
+    measured = of_head(parameters, novel, model)
+    labels = tables.labels.gather(1, sequences.target)
+
+    def accuracy(p):
+        return (labels * one_layer.logits(p, tables, sequences, model) > 0).double().mean(1)
+
+    for name in ("icl_of_beta", "icl_of_label"):
+        np.testing.assert_allclose(measured[name], accuracy(parameters))
+    uniform = {**parameters, "query": 0 * parameters["query"]}
+    np.testing.assert_allclose(measured["icl_without_beta"], accuracy(uniform))
+    assert (accuracy(uniform) != accuracy(parameters)).any()
+    own = (tables.labelled[..., :DIM] * tables.unlabelled[..., :DIM]).sum(-1).mean(1)
+    np.testing.assert_allclose(measured["item_overlap"], own, rtol=1e-5)
+
+
+def test_a_part_is_put_in_the_place_of_the_whole(model, novel):
+    """Random weights: the three replacements written out with numpy."""
+    parameters = one_layer.initialise(SEEDS, model)
+    dataset, sequences = novel
+    tables = one_layer.embed(dataset)
+    measured = of_head(parameters, novel, model)
+    labels = tables.labels.gather(1, sequences.target)
+    key_query = (parameters["key"].mT @ parameters["query"]).double().numpy()
+    for r in range(2):
+        part = np.zeros((7, 7))
+        part[:DIM, :DIM] = np.eye(DIM) * np.trace(key_query[r][:DIM, :DIM]) / DIM
+        value = parameters["value"][r].numpy()
+        toward = (value[:, DIM] - value[:, DIM + 1]) / 2
+        rank_one = np.zeros((7, 7))
+        rank_one[:, DIM], rank_one[:, DIM + 1] = toward, -toward
+        forms = {
+            "icl_of_beta": (part, value),
+            "icl_without_beta": (key_query[r] - part, value),
+            "icl_of_label": (key_query[r], rank_one),
+        }
+        for name, (scores, values) in forms.items():
+            whole = {k: v.double().clone() for k, v in parameters.items()}
+            whole["query"][r], whole["key"][r] = torch.from_numpy(scores), torch.eye(7)
+            whole["value"][r] = torch.from_numpy(np.asarray(values, dtype=float))
+            double = one_layer.Tables(tables.labelled.double(), tables.unlabelled.double(), labels)
+            logits = one_layer.logits(whole, double, sequences, model)[r]
+            expected = (labels[r] * logits > 0).double().mean()
+            assert measured[name][r] == pytest.approx(float(expected))
+
+
 def test_the_fit_is_the_least_squares_fit(model, novel):
     parameters = one_layer.initialise(SEEDS, model)
     measured = of_head(parameters, novel, model)

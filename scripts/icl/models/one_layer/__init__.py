@@ -7,6 +7,10 @@ from icl.models.architecture import Architecture, Size
 HEAD = {
     "beta": "beta that best fits the item block of K^T Q to beta times the identity",
     "w": "w that best fits the label block of V to w times the identity",
+    "item_overlap": "overlap of an item in the context with itself as target, mean over items",
+    "icl_of_beta": "ICL accuracy with beta times the identity in the place of K^T Q",
+    "icl_without_beta": "ICL accuracy with that part taken out of K^T Q",
+    "icl_of_label": "ICL accuracy with V's answer to the label alone in the place of V",
     "score_r2": "share of the variance of held-out scores that beta x'_j . x'_target explains",
     "score_correlation": "correlation of held-out scores with x'_j . x'_target",
     "value_label_pp": "V's label block: from the component of +1 to that of +1",

@@ -102,6 +102,34 @@ def logits(
     return mlp(parameters, attention(parameters, context, target, model))
 
 
+def replacements(
+    parameters: Parameters, key_query: torch.Tensor, beta: torch.Tensor, item_dim: int
+) -> dict[str, Parameters]:
+    """Put a part of K^T Q or of V in the place of the whole: metric -> parameters.
+
+    - `icl_of_beta`: K^T Q is beta times the identity on items, and 0 elsewhere.
+    - `icl_without_beta`: K^T Q less that.
+    - `icl_of_label`: V of rank one; it answers to the difference of a token's two label components
+      as V does, and to all else with 0.
+
+    Args:
+        key_query: K^T Q, (R, E, E); beta: (R,).
+    """
+    width = key_query.shape[-1]
+    identity = torch.eye(width, dtype=key_query.dtype, device=key_query.device)
+    on_items = identity.clone()
+    on_items[item_dim:] = 0
+    of_beta = beta[:, None, None] * on_items
+    difference = identity[item_dim] - identity[item_dim + 1]  # (E,)
+    answer = parameters["value"] @ difference / 2  # (R, E)
+    key = identity.expand_as(key_query)
+    return {
+        "icl_of_beta": {**parameters, "query": of_beta, "key": key},
+        "icl_without_beta": {**parameters, "query": key_query - of_beta, "key": key},
+        "icl_of_label": {**parameters, "value": answer[:, :, None] * difference},
+    }
+
+
 def order_parameters(
     parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
 ) -> dict[str, torch.Tensor]:
@@ -111,18 +139,28 @@ def order_parameters(
     squares is the mean of its diagonal: labels are one-hot, so that w I stands for eq. 2's scalar.
     How far one number is enough is measured on scores t'_j . K^T Q t'_target of sequences of novel
     items, less their mean over the context, which the softmax does not see.
+
+    How far each part does the work is measured by putting it in the place of the whole: ICL
+    accuracy, on the same sequences, of the model with a part of K^T Q or of V (`replacements`).
     """
     p = {name: value.double() for name, value in parameters.items()}
     dim = model.item_dim
     key_query = p["key"].mT @ p["query"]  # K^T Q, (R, E, E)
     beta = key_query[:, :dim, :dim].diagonal(dim1=1, dim2=2).mean(1)
     block = p["value"][:, dim:, dim:]  # (R, 2, 2), to and from the components of +1 and -1
+    item_overlap = (tables.labelled[..., :dim] * tables.unlabelled[..., :dim]).double().sum(-1)
     n_sequences = sequences.target.shape[1]
     sums: dict[str, torch.Tensor] = {}
+    replaced = replacements(p, key_query, beta, dim)
+    labels = tables.labels.gather(1, sequences.target)
     for first in range(0, n_sequences, SEQUENCES_IN_FLOAT64):
         part = slice(first, first + SEQUENCES_IN_FLOAT64)
         context = look_up(tables.labelled, sequences.context[:, part]).double()
         target = look_up(tables.unlabelled, sequences.target[:, part]).double()
+        of_part = {
+            name: (labels[:, part] * mlp(q, attention(q, context, target, model)) > 0).double().sum(1)
+            for name, q in replaced.items()
+        }
         if model.layernorm_affine:
             context = p["gain"][:, None, None] * context + p["bias"][:, None, None]
             target = p["gain"][:, None] * target + p["bias"][:, None]
@@ -133,7 +171,7 @@ def order_parameters(
         overlaps = torch.einsum("rbne,rbe->rbn", context[..., :dim], target[..., :dim])
         scores = (scores - scores.mean(-1, keepdim=True)).flatten(1)
         overlaps = (overlaps - overlaps.mean(-1, keepdim=True)).flatten(1)
-        of_part = {
+        of_part |= {
             "total": scores.square().sum(1),
             "residual": (scores - beta[:, None] * overlaps).square().sum(1),
             "product": (scores * overlaps).sum(1),
@@ -144,12 +182,14 @@ def order_parameters(
     fitted = {
         "beta": beta,
         "w": block.diagonal(dim1=1, dim2=2).mean(1),
+        "item_overlap": item_overlap.mean(1),
         # NaN where the context is one token, so that its score differs from no other.
         "score_r2": 1 - sums["residual"] / sums["total"],
         "score_correlation": sums["product"] / (sums["total"] * sums["overlap"]).sqrt(),
     }
-    labels = product(range(2), repeat=2)
-    fitted |= {f"value_label_{'pm'[i]}{'pm'[j]}": block[:, i, j] for i, j in labels}
+    fitted |= {name: sums[name] / n_sequences for name in replaced}
+    pairs = product(range(2), repeat=2)
+    fitted |= {f"value_label_{'pm'[i]}{'pm'[j]}": block[:, i, j] for i, j in pairs}
     if model.attend_to == "context_and_self":
         fitted["self_weight"] = sums["self_weight"]
     return fitted
