@@ -9,8 +9,10 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from icl import measurements
@@ -35,6 +37,7 @@ __all__ = [
     "combine",
     "evaluate",
     "judge",
+    "with_halves",
 ]
 
 
@@ -118,6 +121,33 @@ def evaluate(
         notes=[*measured.notes, *notes],
         details=measured.details,
     )
+
+
+def with_halves(
+    claim: Mapping[str, Any], claim_id: str, data: Mapping[str, xr.Dataset], preset: str
+) -> Verdict:
+    """Judge a claim on all seeds, and on the even and the odd ones by themselves.
+
+    The verdict is of all seeds, but undecided if one half reproduces the claim and the other does
+    not: then the seed decides, not the model.
+    """
+    whole = evaluate(claim, claim_id, data, preset)
+    halves = [evaluate(claim, claim_id, _of_parity(data, parity), preset) for parity in (0, 1)]
+    shown = [{"verdict": half.verdict, "criteria": half.criteria} for half in halves]
+    if {half.verdict for half in halves} == {REPRODUCED, NOT_REPRODUCED}:
+        reason = "the even seeds and the odd seeds say the opposite"
+        return replace(whole, halves=shown, verdict=UNDECIDED, reason=reason)
+    return replace(whole, halves=shown)
+
+
+def _of_parity(data: Mapping[str, xr.Dataset], parity: int) -> dict[str, xr.Dataset]:
+    """Select the runs of even (0) or odd (1) seeds; theory has no seeds and stays."""
+    return {
+        role: dataset.isel(run=np.flatnonzero(dataset["seed"].values % 2 == parity))
+        if "run" in dataset.dims
+        else dataset
+        for role, dataset in data.items()
+    }
 
 
 def _why_undecided(estimate: Estimate) -> str:

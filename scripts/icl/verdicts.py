@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,27 @@ class Criterion:
     estimate: Estimate
     verdict: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of a verdict's criteria."""
+        return {
+            "quantity": self.quantity,
+            "description": self.description,
+            "band": self.band,
+            "verdict": self.verdict,
+            **self.estimate.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "Criterion":
+        """Read an entry of a verdict's criteria."""
+        return cls(
+            entry["quantity"],
+            entry["description"],
+            entry["band"],
+            Estimate.from_json(entry),
+            entry["verdict"],
+        )
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -84,6 +105,8 @@ class Verdict:
     options: dict[str, Any]  # of the claim
     notes: list[str]
     details: dict[str, Any]  # whatever else was measured, for figures and readers
+    # Of the even and of the odd seeds, if they were judged too: "verdict" and "criteria".
+    halves: list[dict[str, Any]] = field(default_factory=list)
 
     def estimate(self, quantity: str) -> Estimate:
         """Find the estimate of a quantity, unknown if it was not measured."""
@@ -93,17 +116,14 @@ class Verdict:
         """Return the entry of claims.json."""
         entry = {
             **vars(self),
-            "criteria": [
-                {
-                    "quantity": criterion.quantity,
-                    "description": criterion.description,
-                    "band": criterion.band,
-                    "verdict": criterion.verdict,
-                    **criterion.estimate.to_json(),
-                }
-                for criterion in self.criteria
+            "criteria": [criterion.to_json() for criterion in self.criteria],
+            "halves": [
+                {**half, "criteria": [criterion.to_json() for criterion in half["criteria"]]}
+                for half in self.halves
             ],
         }
+        if not self.halves:
+            del entry["halves"]
         estimates = {
             quantity: {**found.to_json(), "failed_resamples": found.failed}
             for quantity, found in entry.pop("estimates").items()
@@ -120,15 +140,10 @@ class Verdict:
             quantity: Estimate.from_json(found)
             for quantity, found in details.pop("estimates").items()
         }
-        criteria = [
-            Criterion(
-                found["quantity"],
-                found["description"],
-                found["band"],
-                Estimate.from_json(found),
-                found["verdict"],
-            )
-            for found in entry["criteria"]
+        criteria = [Criterion.from_json(found) for found in entry["criteria"]]
+        halves = [
+            {**half, "criteria": [Criterion.from_json(found) for found in half["criteria"]]}
+            for half in entry.get("halves", [])
         ]
         options, notes = details.pop("options", {}), details.pop("notes", [])
         own = {name: entry[name] for name in cls.__dataclass_fields__ if name in entry}
@@ -137,6 +152,7 @@ class Verdict:
                 "tries": 1,  # an old archive does not say
                 **own,
                 "criteria": criteria,
+                "halves": halves,
                 "estimates": estimates,
                 "options": options,
                 "notes": notes,

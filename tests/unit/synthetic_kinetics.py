@@ -144,6 +144,7 @@ def minimal_and_alone(
     after = -np.minimum(clock, t) / 200 - slow * np.maximum(clock - t, 0) / 200
     c1 = 0.5 * np.exp(log_c3)
     curves = {"c3": np.exp(after), "c1": c1 * (1 + off * clock / t), "w": 1 + clock / 100}
+    curves["beta"] = np.full(clock.shape, 9.0)
     icl = synthetic.acquired_at(t[:, 0], clock)
     coordinates = (np.full(seeds, 32), np.full(seeds, 1000), np.arange(seeds))
     whole = synthetic.dataset("minimal_kinetics", *coordinates, icl, 1 - icl, step)

@@ -22,6 +22,7 @@ rule analyse:
         claim=lambda wildcards: config["claims"][wildcards.claim],
         jobs=lambda wildcards: jobs_of("claims", wildcards.claim),
         preset=config["preset"],
+        halves=config.get("halves", False),
     message:
         "Decide the claim {wildcards.claim}"
     script:

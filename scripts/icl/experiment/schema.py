@@ -403,11 +403,17 @@ class Options(Keys):
     near_threshold: Shares = ABSENT
     intermediate: Shares = ABSENT
     surely: Share = ABSENT
+    acquiring: Share = ABSENT
+    shortest: int = at_least(2)
+    nearest: float = key("a distance of beta0 from 0, above 0", gt=0)
     faded_below: Accuracy = ABSENT
     accuracy: Accuracy = ABSENT
     close: Share = ABSENT
     least_fall: Share = ABSENT
     c1: SmallC1 = ABSENT
+    c1_range: list[SmallC1] = key(
+        "two values of c1 between 0 and 0.5, the lowest first", min_length=2, max_length=2
+    )
     memorised: SmallC1 = ABSENT
     small_loss: float = key(
         "a loss above 0 nat, at most 0.1, where equation 16 may be used", gt=0, le=0.1
@@ -509,6 +515,11 @@ class Configuration(Keys):
         "a file of claims and figures in config/, in place of config/claims.yaml",
         "the file of claims and figures that a preset is judged by; if absent: config/claims.yaml",
         pattern=r"^config/[a-z][a-z0-9_]{0,39}[.]yaml$",
+    )
+    halves: bool = key(
+        "true or false",
+        "whether each claim is judged on the even and on the odd seeds too, and is undecided where "
+        "those say the opposite; if absent: false",
     )
     device: Literal["auto", "cpu", "cuda"] = key(
         "auto, cpu or cuda",

@@ -1,10 +1,12 @@
 """Measure t_ICL at K = infinity against N, and its tail (Figures 6 b and A.4)."""
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
 from icl.measurements import intervals
 from icl.measurements.base import (
@@ -26,7 +28,7 @@ from icl.measurements.base import (
     stopped,
     undiverged,
 )
-from icl.statistics import curves, fits
+from icl.statistics import curves, fits, tails
 
 LARGE_N = 64  # from here on a local exponent is one of large N
 
@@ -100,7 +102,7 @@ def _lengths_of_seed(planned: xr.Dataset, runs: xr.Dataset) -> np.ndarray:
 
 
 @statistic(
-    roles="acquisition minimal_acquisition two_layer",
+    roles="acquisition longest minimal_acquisition two_layer",
     quantities=(
         "exponent r_squared curvature slope intercept geometric_exponent local_exponent "
         "minimal_exponent minimal_r_squared minimal_curvature minimal_slope minimal_intercept "
@@ -109,7 +111,7 @@ def _lengths_of_seed(planned: xr.Dataset, runs: xr.Dataset) -> np.ndarray:
         "two_layer_intercept two_layer_geometric_exponent two_layer_local_exponent"
     ),
     options="threshold finest_spacing confidence resamples seed least_replicates",
-    optional="minimal_acquisition two_layer",
+    optional="longest minimal_acquisition two_layer",
 )
 def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how the median t_ICL grows with N, in each model.
@@ -121,8 +123,9 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
     a percentile interval would count that noise twice. Exponent and curvature have BCa intervals
     if every N has seeds of its own, else expanded percentile ones.
 
-    `geometric_exponent` and `local_exponent` are those of `paired_exponents`, where every seed has
-    run at every N and acquired ICL there.
+    `geometric_exponent` and `local_exponent` are those of `paired_exponents`, of the seeds that
+    have run at every N, if all of them acquired ICL there. If a claim gives `longest`, its runs
+    join those of `acquisition`: one more N.
 
     Source: Figures 6 b and A.5.
     """
@@ -133,7 +136,8 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
         if role not in data:
             continue
         try:
-            found = _trend(data[role], options)
+            own = joined(data, "acquisition", "longest") if not prefix else data[role]
+            found = _trend(own, options)
         except NotComputableError as error:
             if role == "acquisition":
                 raise
@@ -195,8 +199,10 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
             )
             estimates[name] = Estimate(found.value, *ends)
     estimates |= dict.fromkeys(("geometric_exponent", "local_exponent"), UNKNOWN)
-    if paired and not times.censored:
-        t_icl = np.stack([times.passage.time[own] for own in times.members], axis=1)
+    common = reduce(np.intersect1d, seeds)
+    at = [own[np.isin(seeds[i], common)] for i, own in enumerate(times.members)]
+    if len(common) >= options["least_replicates"] and times.passage.reached[np.stack(at)].all():
+        t_icl = times.passage.time[np.stack(at, axis=1)]
         estimates |= paired_exponents(times.lengths, t_icl, options)
     unfinished = [str(row["context_length"]) for row in times.by_length if np.isinf(row["median"])]
     notes = times.notes
@@ -295,3 +301,89 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
         },
         notes=times.notes,
     )
+
+
+@statistic(
+    roles="acquisition initial_beta",
+    quantities="aic_advantage aic_over_gamma aic_over_inverse_gaussian beta0_slope skewness",
+    options=("threshold shortest finest_spacing confidence resamples seed least_replicates"),
+)
+def tail_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure the tail of t_ICL against a normal one, and whether it comes from beta0.
+
+    - `aic_advantage`: AIC of a normal less that of a log-normal, the least over N from the option
+      `shortest` on. `aic_over_gamma`, `aic_over_inverse_gaussian`: the same of two rivals with a
+      tail, which are shown.
+    - `beta0_slope`: slope of log t_ICL on the seed's own beta0 at the largest N; -1 by equation 35.
+      beta0 is that of the theory, whose items have unit length: the beta of the transformer times
+      the overlap of an item in the context with itself as target.
+
+    Source: Figure A.4; section 3.5.
+    """
+    times = _times(data["acquisition"], options)
+    if times.censored:
+        raise NotComputableError(f"{times.censored} runs never acquire ICL: their tail is open")
+    rivals: dict[str, list[Estimate]] = {"aic_advantage": [], **{n: [] for n in _RIVALS}}
+    for own, row in zip(times.members, times.by_length, strict=True):
+        if row["context_length"] < options["shortest"]:
+            continue
+        t = times.passage.time[times.order[:, own]]
+        log_normal = tails.log_normal_aic(t)
+        advantages = {"aic_advantage": tails.normal_aic(t) - log_normal}
+        advantages |= {name: law(t) - log_normal for name, law in _RIVALS.items()}
+        for name, advantage in advantages.items():
+            rivals[name].append(estimate(advantage[0], advantage[1:], options))
+            row[name] = advantage[0]
+    least = {
+        name: Estimate(*np.min([[e.value, e.low, e.high] for e in found], axis=0))
+        for name, found in rivals.items()
+    }
+    slope, beta0 = _slope_on_beta0(times, data["initial_beta"], options)
+    largest = times.members[-1]
+    skewness = curves.skewness(times.passage.time[times.order[:, largest]])
+    return Measurement(
+        estimates={
+            **least,
+            "beta0_slope": slope,
+            "skewness": estimate(skewness[0], skewness[1:], options),
+        },
+        replicates=times.runs.sizes["run"],
+        censored=0,
+        diverged=times.diverged,
+        details={
+            "by_length": times.by_length,
+            "beta0": beta0,
+            "log_t_icl": np.log(times.passage.time[largest]),
+            "threshold": options["threshold"],
+        },
+        notes=times.notes,
+    )
+
+
+_RIVALS = {
+    "aic_over_gamma": tails.gamma_aic,
+    "aic_over_inverse_gaussian": tails.inverse_gaussian_aic,
+}
+
+
+def _slope_on_beta0(
+    times: _Times, initial: xr.Dataset, options: dict[str, Any]
+) -> tuple[Estimate, np.ndarray]:
+    """Regress log t_ICL at the largest N on beta0: the slope, and beta0 (R,) of those runs."""
+    largest = times.members[-1]
+    if "item_overlap" not in initial:
+        raise NotComputableError("the runs do not record order parameters")
+    of_seed = dict(
+        zip(
+            initial["seed"].values.tolist(),
+            (initial["beta"] * initial["item_overlap"]).values[:, 0].tolist(),
+            strict=True,
+        )
+    )
+    seeds = times.runs["seed"].values[largest].tolist()
+    if missing := sorted(set(seeds) - set(of_seed)):
+        raise NotComputableError(f"beta0 of seeds {missing} is not known")
+    beta0 = np.array([of_seed[seed] for seed in seeds])
+    fit = stats.linregress(beta0, np.log(times.passage.time[largest]))
+    reach = stats.t.ppf((1 + options["confidence"]) / 2, len(beta0) - 2) * fit.stderr
+    return Estimate(fit.slope, fit.slope - reach, fit.slope + reach), beta0

@@ -85,3 +85,48 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
             **block,
         },
     )
+
+
+@statistic(
+    roles="order_parameters",
+    quantities="icl_of_beta icl_of_label icl_without_beta icl r2_acquired",
+    options="threshold confidence resamples seed least_replicates",
+)
+def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure what ICL is left when a part of K^T Q or of V stands in the place of the whole.
+
+    A run has the mean over its evaluations from acquisition on; the estimates are means over seeds.
+
+    - `icl_of_beta`: with beta times the identity on items in the place of K^T Q.
+    - `icl_without_beta`: with that part taken out of K^T Q.
+    - `icl_of_label`: with V's answer to the label alone, a map of rank one, in the place of V.
+    - `icl`, `r2_acquired` (shown): with nothing replaced; the R^2 of order_parameters.
+
+    Source: section 3.2, equation 2.
+    """
+    everything = sorted_runs(data["order_parameters"])
+    runs = undiverged(everything)
+    if "icl_of_beta" not in runs:
+        raise NotComputableError("the runs do not record what each part of the attention does")
+    passage = acquisition_time(runs, options)
+    acquired, seeds = np.flatnonzero(passage.reached), runs["seed"].values
+    if len(np.unique(seeds[acquired])) < max(options["least_replicates"], 2):
+        raise NotComputableError(
+            f"{len(acquired)} of {runs.sizes['run']} runs acquire ICL; "
+            f"{options['least_replicates']} seeds are needed"
+        )
+
+    def after(name: str) -> np.ndarray:
+        values = runs[name].values
+        return np.array([np.nanmean(values[r, passage.index[r] :]) for r in acquired])
+
+    names = {name: name for name in ("icl_of_beta", "icl_of_label", "icl_without_beta")}
+    names |= {"icl": "icl_accuracy", "r2_acquired": "score_r2"}
+    measured = {quantity: after(name) for quantity, name in names.items()}
+    return Measurement(
+        estimates={name: intervals.mean(values, options) for name, values in measured.items()},
+        replicates=len(acquired),
+        censored=runs.sizes["run"] - len(acquired),
+        diverged=count_diverged(everything),
+        details={"seed": seeds[acquired], **measured},
+    )

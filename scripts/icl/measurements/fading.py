@@ -1,17 +1,19 @@
 """Measure how long ICL lasts under weight decay (Figures 2 e, 3 c and A.6)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from icl.measurements import intervals
 from icl.measurements.base import (
     UNKNOWN,
     Estimate,
     Measurement,
     NotComputableError,
     count_diverged,
+    final,
     require_unstopped,
     sorted_runs,
     statistic,
@@ -32,7 +34,12 @@ class Fading:
     t_faded: np.ndarray  # theory time of that, or of the last evaluation
 
 
-def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attention") -> Fading:
+def fading(
+    dataset: xr.Dataset,
+    options: dict[str, Any],
+    decayed: str = "attention",
+    for_good: bool = False,
+) -> Fading:
     """Time the fading of ICL: the first accuracy at or below `lost` after one at or above `had`.
 
     The next evaluation must confirm both (our addition). Source: caption of Figure A.6.
@@ -40,6 +47,7 @@ def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attenti
     Args:
         decayed: "attention" takes the runs whose beta and w (all of the attention) share one decay;
             "w" those whose beta has none.
+        for_good: count only a fading after which accuracy stays below `had` to the end.
     """
     runs = undiverged(sorted_runs(dataset))
     on_w, on_beta = runs["w_decay"].values, runs["beta_decay"].values
@@ -50,7 +58,11 @@ def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attenti
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
     # `first_passage` wants values above its level; here the level itself counts.
     had = curves.first_passage(accuracy, clock, np.nextafter(options["had"], 0))
-    after = np.arange(accuracy.shape[1]) > had.index[:, None]
+    since = had.index
+    if for_good:
+        reversed_ = (accuracy >= options["had"])[:, ::-1]
+        since = np.where(had.reached, accuracy.shape[1] - 1 - reversed_.argmax(axis=1), since)
+    after = np.arange(accuracy.shape[1]) > since[:, None]
     shortfall = np.where(after & had.reached[:, None], -accuracy, np.nan)
     lost = curves.first_passage(shortfall, clock, -np.nextafter(options["lost"], 1))
     end = curves.last_value(np.where(np.isfinite(accuracy), clock, np.nan))
@@ -71,7 +83,10 @@ def fading(dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attenti
     options="had lost negligible_decay confidence least_replicates",
 )
 def transience(
-    data: dict[str, xr.Dataset], options: dict[str, Any], decayed: str = "attention"
+    data: dict[str, xr.Dataset],
+    options: dict[str, Any],
+    decayed: str = "attention",
+    for_good: bool = False,
 ) -> Measurement:
     """Measure whether ICL fades under weight decay of the attention, and only then.
 
@@ -89,7 +104,7 @@ def transience(
     """
     runs = sorted_runs(data["transience"])
     require_unstopped(runs, "which ends a run before its ICL can fade")
-    found = fading(runs, options, decayed)
+    found = fading(runs, options, decayed, for_good)
     decay = found.decay
     values = np.unique(decay)
     if values[0] != 0 or len(values) < 2:
@@ -166,3 +181,35 @@ def transience(
         },
         notes=notes,
     )
+
+
+@statistic(
+    roles="transience",
+    quantities="log_rank_p fade_slope last_accuracy acquired_at_largest",
+    options="had lost negligible_decay acquiring confidence least_replicates",
+)
+def lasting_transience(
+    data: dict[str, xr.Dataset], options: dict[str, Any], decayed: str = "attention"
+) -> Measurement:
+    """Measure whether ICL fades for good under weight decay, and only then.
+
+    As `transience`, except that a run has faded only if its accuracy stays below the option `had`
+    to its end: an instability of a large learning rate throws accuracy down, and it comes back.
+
+    - `last_accuracy`: mean last ICL accuracy of those that acquired, at the largest lambda at which
+      the option `acquiring` of the seeds do.
+
+    Source: Figures 2 e and A.6.
+    """
+    measured = transience(data, options, decayed, for_good=True)
+    found = fading(data["transience"], options, decayed, for_good=True)
+    shares = {
+        value: found.acquired[found.decay == value].mean() for value in np.unique(found.decay)
+    }
+    enough = [value for value, share in shares.items() if value and share >= options["acquiring"]]
+    last, notes = UNKNOWN, [*measured.notes]
+    if enough:
+        own = (found.decay == max(enough)) & found.acquired
+        last = intervals.mean(final(found.runs, "icl_accuracy")[own], options)
+        notes.append(f"the last accuracy is that at lambda = {max(enough):g}")
+    return replace(measured, estimates={**measured.estimates, "last_accuracy": last}, notes=notes)

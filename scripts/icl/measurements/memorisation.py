@@ -200,6 +200,54 @@ def _variation_of_curves(own: xr.Dataset, c1: float) -> dict[str, float]:
     return found
 
 
+@statistic(
+    roles="memorisation",
+    quantities="variation variation_of_c1 variation_of_c2 variation_of_c3",
+    options="c1_range confidence least_replicates",
+)
+def curve_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure how much c1, c2 and I_K(inf) differ over seeds.
+
+    The curves are compared at equal times, while the mean c1 is within the option `c1_range`: from
+    when memorisation has begun until it is nearly done. The coefficient of variation has the
+    chi-square interval of a log-normal sample; the largest over times and K is judged. c3 is shown.
+
+    Source: Figure A.2 ("the variability across seeds is negligible").
+    """
+    everything = data["memorisation"]
+    runs = memorising_runs(everything)
+    n_items = runs["n_items"].values
+    require_replicates(n_items, options["least_replicates"], "K")
+    low, high = options["c1_range"]
+    samples: dict[str, list[np.ndarray]] = {name: [] for name in ("i_recorded", "c1", "c2", "c3")}
+    by_items = []
+    for value in np.unique(n_items):
+        own = runs.isel(run=np.flatnonzero(n_items == value))
+        mean = own["c1"].values.mean(axis=0)
+        kept = np.flatnonzero((mean >= low) & (mean <= high))
+        samples["i_recorded"].append(own["i_recorded"].values)
+        for name in ("c1", "c2", "c3"):
+            samples[name] += list(own[name].values[:, kept].T)
+        by_items.append({"n_items": value, "seeds": own.sizes["run"], "evaluations": len(kept)})
+    if not samples["c1"]:
+        raise NotComputableError(f"no evaluation has a mean c1 from {low} to {high}")
+    level, found = options["confidence"], {}
+    for name, columns in samples.items():
+        guarded = 1 - (1 - level) / len(columns)
+        found[name] = intervals.worst(
+            [intervals.variation(column, level) for column in columns],
+            [intervals.variation(column, guarded) for column in columns],
+        )
+    found["variation"] = found.pop("i_recorded")
+    return Measurement(
+        estimates={n if n == "variation" else f"variation_of_{n}": e for n, e in found.items()},
+        replicates=runs.sizes["run"],
+        censored=0,
+        diverged=count_diverged(everything),
+        details={"by_items": by_items},
+    )
+
+
 def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
     """Find the smallest N of a transition and its K* there, the midpoint of a logistic in log10 K.
 

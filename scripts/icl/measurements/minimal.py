@@ -17,7 +17,7 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
-from icl.statistics import curves
+from icl.statistics import curves, hypotheses
 from icl.theory import transience
 from icl.theory.checks import OutOfRangeWarning
 
@@ -85,7 +85,7 @@ def _require_seeds(rows: list[dict[str, Any]], options: dict[str, Any], what: st
 
 @statistic(
     roles="minimal alone",
-    quantities="deviation deviation_without_acquisition",
+    quantities="deviation deviation_without_acquisition share_undisturbed",
     options="accuracy close memorised confidence resamples seed least_replicates",
 )
 def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
@@ -94,7 +94,8 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     A run that acquires is judged by the largest relative difference between its c1 and that of its
     MLP alone on the same targets, up to the first evaluation above the option `accuracy`; the
     estimate is the median over runs. Runs that never get there are measured until their MLP alone
-    has memorised (c1 below the option `memorised`), and not judged.
+    has memorised (c1 below the option `memorised`), and not judged. `share_undisturbed` is the
+    share of the runs that acquire whose difference is at most the option `close`; exact interval.
 
     Source: section 3.4, equation 6.
     """
@@ -119,10 +120,15 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     others = [row for row in details if not row["acquires"]]
     _require_seeds(acquiring, options, "that acquire ICL")
     deviations = np.array([row["deviation"] for row in acquiring])
+    undisturbed = int((deviations <= options["close"]).sum())
     return Measurement(
         estimates={
             "deviation": _median(acquiring, "deviation", options),
             "deviation_without_acquisition": _median(others, "deviation", options),
+            "share_undisturbed": Estimate(
+                undisturbed / len(acquiring),
+                *hypotheses.proportion_interval(undisturbed, len(acquiring), options["confidence"]),
+            ),
         },
         replicates=len(acquiring),
         censored=len(others),
@@ -130,7 +136,7 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         details={"by_run": details, "largest": deviations.max()},
         notes=[
             f"of {len(acquiring)} runs that acquire ICL "
-            f"{int((deviations <= options['close']).sum())} stay within {options['close']:.0%} of "
+            f"{undisturbed} stay within {options['close']:.0%} of "
             f"the MLP alone until then; the largest difference is {deviations.max():.2%}"
         ],
     )
@@ -138,7 +144,7 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
 
 @statistic(
     roles="minimal alone",
-    quantities="ratio",
+    quantities="ratio ratio_to_prediction predicted ratio_to_attention",
     options="threshold window least_fall confidence resamples seed least_replicates",
 )
 def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
@@ -147,6 +153,13 @@ def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     The ratio compares two rates at which log c3 falls: that of a run from its acquisition to
     `window` times that time, and that of its MLP alone (same K, seed and targets) as it passes the
     same values. It is below 0 if c3 rises. The estimate is the median over runs.
+
+    A loss that attention has explained pulls on the logit phi of an item by sigma(-phi - w), which
+    is e^-w e^-phi once w is large, in place of sigma(-phi). So memorisation is `predicted` to slow
+    by the mean of e^-w over that time, times c3, over the c1 of the MLP alone at the same c3.
+    `ratio_to_prediction` is the measured ratio over that. It takes attention to read the target's
+    label alone. `ratio_to_attention` (shown) has the mean of e^(-w s) in the place of e^-w, s being
+    what attention at the run's beta reads: its share of the target, and labels of the others.
 
     Source: section 3.7 ("memorization slows down dramatically").
     """
@@ -166,23 +179,48 @@ def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
                 f"K = {whole['n_items'].item():,.0f}, seed {whole['seed'].item()}: c3 of the MLP "
                 "alone does not fall to where that of the run was after acquisition"
             )
+        during = slice(start, end + 1)
+        alone_c1 = np.exp(_at_equal_c3(alone, "c1", log_c3.mean()))
+        pull = np.exp(log_c3.mean()) / alone_c1
+        w, beta = whole["w"].values[during], whole["beta"].values[during]
+        predicted = np.exp(-w).mean() * pull
+        read = _unexplained(beta, w, whole["context_length"].item()).mean() * pull
         details.append(
             {
                 "n_items": whole["n_items"].item(),
                 "seed": whole["seed"].item(),
                 "ratio": rate / alone_rate,
+                "predicted": predicted,
+                "ratio_to_prediction": rate / alone_rate / predicted,
+                "ratio_to_attention": rate / alone_rate / read,
                 "c3": np.exp(log_c3),
                 "w": whole["w"].values[[start, end]],
             }
         )
     _require_seeds(details, options, "that acquire ICL with time to spare")
     return Measurement(
-        estimates={"ratio": _median(details, "ratio", options)},
+        estimates={
+            name: _median(details, name, options)
+            for name in ("ratio", "ratio_to_prediction", "predicted", "ratio_to_attention")
+        },
         replicates=len(details),
         censored=censored,
         diverged=count_diverged(data["minimal"]),
         details={"by_run": details},
     )
+
+
+def _unexplained(beta: np.ndarray, w: np.ndarray, length: int) -> np.ndarray:
+    """Average e^(-w s) over the labels that attention reads beside the target's, exactly in N."""
+    total = np.exp(beta) + length - 1
+    return np.exp(-w * np.exp(beta) / total) * np.cosh(w / total) ** (length - 1)
+
+
+def _at_equal_c3(alone: xr.Dataset, name: str, log_c3: float) -> float:
+    """Read the logarithm of a curve of the MLP alone where its c3 first falls to a value."""
+    lowest = np.minimum.accumulate(np.log(alone["c3"].values))
+    fall, first = np.unique(-lowest, return_index=True)
+    return float(np.interp(-log_c3, fall, np.log(alone[name].values)[first]))
 
 
 def _rate_between(alone: xr.Dataset, low: float, high: float, least_fall: float) -> float:
@@ -205,7 +243,7 @@ def _rate_between(alone: xr.Dataset, low: float, high: float, least_fall: float)
 
 @statistic(
     roles="minimal",
-    quantities="error error_with_lag signed_error",
+    quantities="error error_with_lag signed_error greatest_error",
     options="threshold w_faded least_evaluations confidence resamples seed least_replicates",
 )
 def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
@@ -214,7 +252,8 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     The error of w is relative to equation 15 with the c3 of the same run; the estimate is its
     median over a run's evaluations (equally spaced in time), then over runs. A run that does not
     fade is taken to the end of its record, and counted. Not judged: the error if w lags behind its
-    balance, as equation 44 says to first order (`transience.tracking_lag`).
+    balance, as equation 44 says to first order (`transience.tracking_lag`). `greatest_error` is the
+    greatest over decays of the error at each.
 
     Source: equation 15; section 3.7.
     """
@@ -261,10 +300,19 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
             f"w falls to {options['w_faded']:g} in {faded} of {len(details)} runs; the others are "
             "taken to the end of their record"
         )
+    by_decay = [
+        _median([row for row in details if row["w_decay"] == decay], "error", options)
+        for decay in sorted({row["w_decay"] for row in details})
+    ]
     return Measurement(
         estimates={
-            name: _median(details, name, options)
-            for name in ("error", "error_with_lag", "signed_error")
+            **{
+                name: _median(details, name, options)
+                for name in ("error", "error_with_lag", "signed_error")
+            },
+            "greatest_error": Estimate(
+                *np.max([[e.value, e.low, e.high] for e in by_decay], axis=0)
+            ),
         },
         replicates=len(details),
         censored=runs.sizes["run"] - len(details),

@@ -1,11 +1,12 @@
 """Measure whether runs acquire ICL at all: near K*, on D' and at the saddle of D'."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from icl.measurements import intervals
 from icl.measurements.base import (
     UNKNOWN,
     Estimate,
@@ -15,11 +16,15 @@ from icl.measurements.base import (
     count_diverged,
     estimate,
     infinite_only,
+    require_replicates,
     require_unstopped,
+    resampled,
     sorted_runs,
     statistic,
     undiverged,
 )
+from icl.measurements.memorisation import memorising_runs
+from icl.measurements.transition import fit_finals, mean_responses
 from icl.statistics import curves, hypotheses
 from icl.theory.memorisation import MemorisationRecord
 
@@ -177,6 +182,114 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
             "t_icl": passage.time,
             "reached": passage.reached,
         },
+    )
+
+
+@statistic(
+    roles="bimodality memorisation",
+    quantities="dip_p intermediates early lead memorised_at fraction_acquired",
+    options=(
+        "threshold acquired_above near_threshold intermediate c1 confidence resamples seed "
+        "least_replicates"
+    ),
+)
+def early_or_never(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure, beside `bimodality`, whether those that acquire ICL do so before memorisation ends.
+
+    - `memorised_at`: the time by which the MLP alone has c1 below the option `c1`, geometric mean
+      over seeds, at the judged K: linear in the logarithms between the K that were run.
+    - `lead`: median t_ICL of the runs that acquire, over that time.
+
+    Source: Figure 6 c; section 4 ("early during training or never").
+    """
+    measured = bimodality({"bimodality": data["bimodality"]}, options)
+    n_items, reached = measured.details["n_items"], measured.details["reached"]
+    if reached.sum() < options["least_replicates"]:
+        raise NotComputableError(f"{reached.sum()} runs acquire ICL near K*")
+    alone = memorising_runs(data["memorisation"])
+    values = np.unique(alone["n_items"].values)
+    above = int(np.searchsorted(values, n_items))
+    if not 0 < above < len(values):
+        raise NotComputableError(f"K = {n_items:,.0f} is outside the K of the MLP runs")
+    neighbours = values[above - 1], values[above]
+    ends = [_log_time_below(alone, value, options) for value in neighbours]
+    share = np.log(n_items / neighbours[0]) / np.log(neighbours[1] / neighbours[0])
+    log_time = Estimate(
+        *(
+            (1 - share) * np.array([ends[0].value, ends[0].low, ends[0].high])
+            + share * np.array([ends[1].value, ends[1].low, ends[1].high])
+        )
+    )
+    times = np.log(measured.details["t_icl"][reached])
+    drawn = curves.stratified_resamples(np.zeros(len(times)), options["resamples"], options["seed"])
+    typical = estimate(np.median(times), np.median(times[drawn], axis=1), options)
+    lead = intervals.difference(typical, log_time)
+    return replace(
+        measured,
+        estimates={
+            **measured.estimates,
+            "lead": Estimate(*np.exp([lead.value, lead.low, lead.high])),
+            "memorised_at": Estimate(*np.exp([log_time.value, log_time.low, log_time.high])),
+        },
+    )
+
+
+def _log_time_below(alone: xr.Dataset, n_items: float, options: dict[str, Any]) -> Estimate:
+    """Estimate the mean over seeds of the logarithm of when c1 falls below the option `c1`."""
+    own = alone.isel(run=np.flatnonzero(alone["n_items"] == n_items))
+    passage = curves.first_passage(
+        -own["c1"].values, own["theory_time"].values, -np.nextafter(options["c1"], 0)
+    )
+    if not passage.reached.all():
+        raise NotComputableError(f"at K = {n_items:,.0f} not every MLP has c1 < {options['c1']}")
+    return intervals.mean(np.log(passage.time), options)
+
+
+@statistic(
+    roles="unbalanced balanced",
+    quantities="threshold_ratio difference threshold_on_d threshold_on_d_balanced",
+    options="acquired_above surely floor ceiling confidence resamples seed least_replicates",
+)
+def balanced_threshold(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure how far K* on D' is above K* on D, beside the difference of `balanced_failure`.
+
+    K* is where half of the runs acquire ICL, by a logistic in log10 K. Where D' never passes half
+    within the grid, the largest K stands for its K*, and the ratio is a lower bound. Source:
+    Figures 6 e and A.8; section 4.
+    """
+    found = balanced_failure(data, options)
+    logs, notes = {}, [*found.notes]
+    for draw, name in enumerate(("unbalanced", "balanced")):
+        runs = undiverged(sorted_runs(data[name]))
+        n_items = runs["n_items"].values
+        require_replicates(n_items, options["least_replicates"], "K")
+        by_fraction = {**options, "response": "fraction_acquired"}
+        order = resampled(n_items, runs["seed"].values, {**options, "seed": options["seed"] + draw})
+        finals = curves.last_value(runs["icl_accuracy"].values)
+        middle = fit_finals(n_items, finals, order, by_fraction).midpoint
+        if name == "balanced":
+            _, _, means = mean_responses(n_items, finals, order, by_fraction)
+            never = means.max(axis=1) < 0.5
+            middle = np.where(never, np.log10(n_items.max()), middle)
+            if never[0]:
+                notes.append("on D' K* is beyond the grid: the ratio is a lower bound")
+        logs[name] = middle
+    ratio = 10 ** (logs["balanced"] - logs["unbalanced"])
+    stars = {
+        f"threshold_on_d{suffix}": estimate(
+            10 ** logs[name][0], 10 ** logs[name][1:], options, "items"
+        )
+        for name, suffix in (("unbalanced", ""), ("balanced", "_balanced"))
+    }
+    return replace(
+        found,
+        estimates={
+            "threshold_ratio": estimate(ratio[0], ratio[1:], options),
+            "difference": found.estimates["difference"],
+            **stars,
+        },
+        replicates=sum(undiverged(data[name]).sizes["run"] for name in ("unbalanced", "balanced")),
+        notes=notes,
     )
 
 

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements.base import Estimate, Measurement, NotComputableError, statistic
-from icl.measurements.fading import transience
+from icl.measurements import intervals
+from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
+from icl.measurements.fading import lasting_transience, transience
 from icl.measurements.finite_k import finite_over_infinite, largest_ratio, predicted_fractions
 from icl.measurements.thresholds import predicted_thresholds
 from icl.measurements.transition import abrupt_acquisition, sharp_transition
@@ -79,4 +80,64 @@ def minimal_model(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         diverged=sum(measured[n].diverged for n in ("sharp", "transient") if n in measured),
         details={**{name: found.details for name, found in measured.items()}, **beyond},
         notes=notes,
+    )
+
+
+@statistic(
+    roles=("minimal_transition minimal_transience half_rate minimal_acquisition memorisation_raw"),
+    quantities=(
+        "threshold_ratio threshold width rise log_rank_p fade_slope last_accuracy "
+        "half_rate_fade_slope half_rate_log_rank_p"
+    ),
+    options=(
+        "response acquired_above floor ceiling resolution from to threshold finest_spacing had "
+        "lost negligible_decay acquiring confidence resamples seed least_replicates"
+    ),
+)
+def minimal_race(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure whether the minimal model's K* is that of a race, its rise and its lasting fading.
+
+    - `threshold_ratio`: K* over that of equation 12, from t_ICL at K = infinity and I_K of the MLP
+      alone, at the transition's N; nothing is fitted.
+    - `rise`: as in abrupt_acquisition.
+    - `log_rank_p`, `fade_slope`, `last_accuracy`: as in lasting_transience, with decay on w alone,
+      and the first two again at half the learning rate, where an instability would go away.
+
+    The width is shown. It is no result: the spread of beta0 in the configuration sets it.
+
+    Source: Figure 3; sections 3.2 and 3.7; equation 12.
+    """
+    transition = {"transition": data["minimal_transition"]}
+    sharp = sharp_transition(transition, options)
+    abrupt = abrupt_acquisition(transition, options)
+    faded = lasting_transience({"transience": data["minimal_transience"]}, options, "w")
+    slow = lasting_transience({"transience": data["half_rate"]}, options, "w")
+    rows = predicted_thresholds(data["minimal_acquisition"], [data["memorisation_raw"]], options)
+    length = sharp.details["context_length"]
+    predicted = next((row for row in rows if row["context_length"] == length), None)
+    ratio, star = UNKNOWN, sharp.estimates["threshold"]
+    if predicted and np.isfinite([star.low, star.high, *predicted["interval"]]).all():
+        ratio = intervals.difference(
+            Estimate(*np.log([star.value, star.low, star.high])),
+            Estimate(*np.log([predicted["threshold"], *predicted["interval"]])),
+        )
+        ratio = Estimate(*np.exp([ratio.value, ratio.low, ratio.high]))
+    parts = {"sharp": sharp, "abrupt": abrupt, "transient": faded, "half_rate": slow}
+    return Measurement(
+        estimates={
+            "threshold_ratio": ratio,
+            "threshold": star,
+            "width": sharp.estimates["width"],
+            "rise": abrupt.estimates["rise"],
+            **{n: faded.estimates[n] for n in ("log_rank_p", "fade_slope", "last_accuracy")},
+            **{f"half_rate_{n}": slow.estimates[n] for n in ("log_rank_p", "fade_slope")},
+        },
+        replicates=sharp.replicates + faded.replicates + slow.replicates,
+        censored=faded.censored,
+        diverged=sharp.diverged + faded.diverged + slow.diverged,
+        details={
+            **{name: part.details for name, part in parts.items()},
+            "predicted_thresholds": rows,
+        },
+        notes=[f"{name}: {note}" for name, part in parts.items() for note in part.notes],
     )

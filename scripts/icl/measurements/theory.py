@@ -4,8 +4,20 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
-from icl.measurements.base import Estimate, Measurement, statistic
+from icl.measurements.base import (
+    Estimate,
+    Measurement,
+    NotComputableError,
+    acquisition_time,
+    count_diverged,
+    infinite_only,
+    sorted_runs,
+    statistic,
+    undiverged,
+)
+from icl.theory.acquisition import t_icl_integrated
 
 
 @statistic(
@@ -36,4 +48,60 @@ def exponential_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> M
         diverged=0,
         details={"fit_range": np.asarray(curve["fit_range"].values)},
         notes=["no replicates: equations 31 and 32 are integrated, nothing is trained"],
+    )
+
+
+@statistic(
+    roles="initial_conditions minimal_beta0",
+    quantities="slope_near_origin slope_along_nullcline trained_less_flow trained_slope flow_slope",
+    options="threshold nearest confidence least_replicates",
+)
+def exponential_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure, beside `exponential_beta0`, how log t_ICL falls with beta0 in training.
+
+    The minimal model is trained at K = infinity from beta0 around 0 and w0 = 0. The slope of log
+    t_ICL on beta0, over the seeds within the option `nearest` of 0, is compared with that of the
+    integrated flow (equation 5) over the same beta0: it is not -1 there, but what the flow says.
+
+    Source: Figure A.1 a; equations 5 and 35.
+    """
+    of_theory = exponential_beta0({"initial_conditions": data["initial_conditions"]}, options)
+    everything = sorted_runs(data["minimal_beta0"])
+    runs = infinite_only(undiverged(everything))
+    if "beta" not in runs:
+        raise NotComputableError("beta was not recorded: evaluation.order_parameters is false")
+    if len(lengths := np.unique(runs["context_length"])) != 1:
+        raise NotComputableError(f"it is defined at one N, and the data have {lengths.tolist()}")
+    if (runs["w"].values[:, 0] != 0).any():
+        raise NotComputableError("it is about w0 = 0, and the data have others")
+    runs = runs.isel(run=np.flatnonzero(np.abs(runs["beta"].values[:, 0]) < options["nearest"]))
+    passage = acquisition_time(runs, options)
+    if runs.sizes["run"] < options["least_replicates"] or not passage.reached.all():
+        raise NotComputableError(
+            f"{int(passage.reached.sum())} of {runs.sizes['run']} runs acquire ICL; all must, and "
+            f"{options['least_replicates']} are needed"
+        )
+    beta0, log_t = runs["beta"].values[:, 0], np.log(passage.time)
+    grid = np.linspace(-options["nearest"], options["nearest"], 17)
+    flow = np.log(
+        t_icl_integrated(grid, int(lengths[0]), flow="loss", accuracy=options["threshold"])
+    )
+    expected = np.interp(beta0, grid, flow)
+    reach = stats.t.ppf((1 + options["confidence"]) / 2, len(beta0) - 2)
+    fits = [stats.linregress(beta0, y) for y in (log_t, expected, log_t - expected)]
+    trained, of_flow, excess = (
+        Estimate(fit.slope, fit.slope - reach * fit.stderr, fit.slope + reach * fit.stderr)
+        for fit in fits
+    )
+    return Measurement(
+        estimates={
+            **of_theory.estimates,
+            "trained_less_flow": excess,
+            "trained_slope": trained,
+            "flow_slope": of_flow,
+        },
+        replicates=len(beta0),
+        censored=0,
+        diverged=count_diverged(everything),
+        details={**of_theory.details, "beta0": beta0, "log_t_icl": log_t, "log_flow": expected},
     )

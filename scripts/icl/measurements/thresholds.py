@@ -194,13 +194,16 @@ def predicted_thresholds(
 
 
 @statistic(
-    roles="thresholds transition memorisation capacity acquisition unstopped",
-    quantities="exponent difference inverse_nu nu curvature nu_curvature finite_over_infinite",
+    roles="thresholds transition memorisation capacity acquisition longest unstopped",
+    quantities=(
+        "exponent difference inverse_nu nu curvature nu_curvature finite_over_infinite "
+        "least_log_ratio greatest_log_ratio"
+    ),
     options=(
         "response acquired_above floor ceiling threshold least_seeds_alone least_unstopped "
         "confidence resamples seed least_replicates"
     ),
-    optional="transition capacity acquisition unstopped",
+    optional="transition capacity acquisition longest unstopped",
 )
 def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure the exponent of K* against N, and compare it with 1/nu.
@@ -214,7 +217,11 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     - `curvature`, `nu_curvature`: coefficient of the square in a quadratic fit of the logarithms,
       half the change of the local exponent over a factor of e.
 
-    If a claim gives `transition`, its runs join those of `thresholds`: one more N.
+    If a claim gives `transition`, its runs join those of `thresholds`: one more N. Those of
+    `longest` join `acquisition`.
+
+    - `least_log_ratio`, `greatest_log_ratio`: the least and the greatest over N of log10 of K*
+      predicted (`predicted_thresholds`) over K* measured.
 
     Reported beyond the paper: K* predicted with no fitted constant, and t_ICL at finite K over
     t_ICL at K = infinity. A predicted K* may exceed the range of nu, so the prediction also takes
@@ -231,8 +238,9 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     prediction, ratios = [], []
     if "acquisition" in data:
         alone_too = [data[role] for role in ("memorisation", "capacity") if role in data]
-        prediction = predicted_thresholds(data["acquisition"], alone_too, options)
-        ratios = finite_over_infinite(everything, data["acquisition"], options)
+        infinite = joined(data, "acquisition", "longest")
+        prediction = predicted_thresholds(infinite, alone_too, options)
+        ratios = finite_over_infinite(everything, infinite, options)
     return Measurement(
         estimates={
             **compared,
@@ -241,6 +249,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
             ),
             "nu_curvature": intervals.mean(alone.trend.curvature, options),
             **largest_ratio(ratios),
+            **_log_ratios(prediction, found.rows),
         },
         replicates=int(sum(row["replicates"] for row in found.rows)),
         censored=0,
@@ -257,6 +266,34 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         },
         notes=remarks + unlike,
     )
+
+
+def _log_ratios(
+    predicted: list[dict[str, Any]], measured: list[dict[str, Any]]
+) -> dict[str, Estimate]:
+    """Compare K* predicted with K* measured, in decades, at the N where it is least and greatest.
+
+    The two come from different runs, so their errors are taken as independent. "At every N" is a
+    conjunction: the least has the lowest of the lower ends, the greatest the highest of the upper.
+    """
+    at = {row["context_length"]: row for row in predicted}
+    ratios = []
+    for row in measured:
+        if (other := at.get(row["context_length"])) is None:
+            continue
+        logs = []
+        for each in (other, row):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                ends = np.log10(each["interval"]) if np.isfinite(each["interval"]).all() else []
+            logs.append(Estimate(np.log10(each["threshold"]), *ends) if len(ends) else UNKNOWN)
+        ratios.append(intervals.difference(*logs))
+    if not ratios:
+        return {}
+    ends = np.array([[ratio.value, ratio.low, ratio.high] for ratio in ratios])
+    return {
+        "least_log_ratio": Estimate(*ends.min(axis=0)),
+        "greatest_log_ratio": Estimate(*ends.max(axis=0)),
+    }
 
 
 def _judged_runs(

@@ -26,7 +26,7 @@ from icl.statistics import curves, fits
 
 @statistic(
     roles="transition",
-    quantities="width threshold spearman spearman_tied",
+    quantities="width threshold spearman spearman_tied first_accuracy last_accuracy",
     options=(
         "response acquired_above floor ceiling resolution confidence resamples seed "
         "least_replicates"
@@ -44,6 +44,9 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     Among the runs that memorised, and among those that generalised, last accuracies differ by
     little but noise; ranking it holds Spearman's correlation of an ideal transition near -3/4.
     So `spearman_tied` takes accuracies closer than the option `resolution` for ties.
+
+    `first_accuracy` and `last_accuracy` are the mean last ICL accuracies at the smallest and at the
+    largest K.
 
     Source: Figure 2 b, c.
     """
@@ -67,6 +70,8 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     tied = curves.spearman(
         *(np.round(finals / options["resolution"])[order] for finals in (icl, iwl))
     )
+
+    means = mean_responses(n_items, icl, order, {**options, "response": "final_accuracy"})[2]
 
     seeds = len(np.unique(kept["seed"]))
     width = estimate(fit.width[0], fit.width[1:], options, "decades of K")
@@ -92,6 +97,8 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
             "threshold": threshold,
             "spearman": estimate(correlation[0], correlation[1:], options, seeds=seeds),
             "spearman_tied": estimate(tied[0], tied[1:], options, seeds=seeds),
+            "first_accuracy": estimate(means[0, 0], means[1:, 0], options),
+            "last_accuracy": estimate(means[0, -1], means[1:, -1], options),
         },
         replicates=kept.sizes["run"],
         censored=0,

@@ -57,6 +57,12 @@ def _paragraphs(verdict: Verdict) -> list[str]:
             f"- **{criterion.quantity}**: {criterion.description}. "
             f"{measured_text(criterion.estimate)}; band: {band_text(criterion.band)}{note}."
         )
+    for seeds, half in zip(("even", "odd"), verdict.halves, strict=False):
+        alone = "; ".join(
+            f"{criterion.quantity} {measured_text(criterion.estimate)}"
+            for criterion in half["criteria"]
+        )
+        lines.append(f"- the {seeds} seeds alone: *{half['verdict']}*. {alone}.")
     judged = {criterion.quantity for criterion in verdict.criteria}
     for quantity, found in verdict.estimates.items():
         if quantity not in judged:

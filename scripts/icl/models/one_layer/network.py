@@ -158,7 +158,9 @@ def order_parameters(
         context = look_up(tables.labelled, sequences.context[:, part]).double()
         target = look_up(tables.unlabelled, sequences.target[:, part]).double()
         of_part = {
-            name: (labels[:, part] * mlp(q, attention(q, context, target, model)) > 0).double().sum(1)
+            name: (labels[:, part] * mlp(q, attention(q, context, target, model)) > 0)
+            .double()
+            .sum(1)
             for name, q in replaced.items()
         }
         if model.layernorm_affine:

@@ -1,0 +1,125 @@
+"""How wide the transition is, beside what the spread of t_ICL over seeds predicts (section 4)."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import special
+
+from icl.measurements import intervals
+from icl.measurements.base import (
+    Draw,
+    Measurement,
+    NotComputableError,
+    acquisition_time,
+    count_diverged,
+    estimate,
+    infinite_only,
+    require_unstopped,
+    resampled,
+    sorted_runs,
+    statistic,
+    undiverged,
+)
+from icl.measurements.memorisation import growth
+from icl.measurements.transition import fit_finals, floor_of, mean_responses
+from icl.statistics import curves, fits
+
+TEN_TO_NINETY = 2 * special.ndtri(0.9)  # 10-90 % width of a normal, 2.56 standard deviations
+
+
+@statistic(
+    roles="transition acquisition memorisation",
+    quantities="width predicted_width ratio log_sd nu",
+    options=(
+        "response acquired_above floor ceiling threshold least_seeds_alone confidence resamples "
+        "seed least_replicates"
+    ),
+)
+def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure the width of the transition in decades of K, and compare it with a race's.
+
+    A seed acquires ICL where its t_ICL is below I_K ~ K^nu. So its own K* goes as t_ICL^(1/nu), and
+    the mean response over seeds is the distribution of log K*: 2.56 sd(log t_ICL) / (nu ln 10)
+    decades from 10 to 90 % if t_ICL is log-normal. Its sd comes from runs at K = infinity of the
+    transition's N, nu from the MLP alone.
+
+    - `width`: of the logistic that fits the mean responses, as in sharp_transition. The interval is
+      the bootstrap's: it needs two K or more between 10 and 90 %, else the grid decides the width.
+    - `ratio`: that width over the width of the same fit to the predicted responses at the same K.
+      A logistic is not a normal distribution, and so a fit to one is some 10 % wide of the other.
+
+    Source: Figure 2 b; section 4.
+    """
+    everything = sorted_runs(data["transition"])
+    require_unstopped(everything, "which makes a transition sharp by itself")
+    runs = undiverged(everything)
+    lengths = np.unique(runs["context_length"])
+    if len(lengths) != 1:
+        raise NotComputableError(f"it is defined at one N, and the data have {lengths.tolist()}")
+    n_items, finals = runs["n_items"].values, curves.last_value(runs["icl_accuracy"].values)
+    order = resampled(n_items, runs["seed"].values, options)
+    values, counts, means = mean_responses(n_items, finals, order, options)
+    fit = fit_finals(n_items, finals, order, options)
+    floor, height = floor_of(options), fit.ceiling[0] - floor_of(options)
+    between = np.abs((means[0] - floor) / height - 0.5) < 0.4
+    if between.sum() < 2:
+        raise NotComputableError(
+            f"at {between.sum()} K the mean response is between 10 and 90 %; 2 are needed"
+        )
+    infinite = infinite_only(undiverged(sorted_runs(data["acquisition"])))
+    infinite = infinite.isel(run=np.flatnonzero(infinite["context_length"] == lengths[0]))
+    if infinite.sizes["run"] < options["least_replicates"]:
+        raise NotComputableError(f"{infinite.sizes['run']} runs at K = infinity, N = {lengths[0]}")
+    passage = acquisition_time(infinite, options)
+    if not passage.reached.all():
+        raise NotComputableError("not every run at K = infinity acquires ICL: its spread is open")
+    drawn = resampled(
+        infinite["context_length"].values, infinite["seed"].values, options, Draw.INFINITE_K
+    )
+    log_sd = np.log(passage.time)[drawn].std(axis=1, ddof=1)
+    nu = intervals.mean(
+        growth(data["memorisation"], options["least_seeds_alone"]).trend.exponent, options
+    )
+    predicted_sd = log_sd / (nu.value * np.log(10))
+    predicted = _as_fitted(np.log10(values), counts, fit, predicted_sd, options)
+    ratio = fit.width / predicted
+    return Measurement(
+        estimates={
+            "width": estimate(fit.width[0], fit.width[1:], options, "decades of K"),
+            "predicted_width": estimate(
+                TEN_TO_NINETY * predicted_sd[0],
+                TEN_TO_NINETY * predicted_sd[1:],
+                options,
+                "decades of K",
+            ),
+            "ratio": estimate(ratio[0], ratio[1:], options),
+            "log_sd": estimate(log_sd[0], log_sd[1:], options),
+            "nu": nu,
+        },
+        replicates=runs.sizes["run"],
+        censored=0,
+        diverged=count_diverged(everything),
+        details={
+            "context_length": int(lengths[0]),
+            "n_items": values,
+            "mean_response": means[0],
+            "midpoint": fit.midpoint[0],
+            "predicted_sd": predicted_sd[0],
+        },
+    )
+
+
+def _as_fitted(
+    x: np.ndarray,
+    counts: np.ndarray,
+    fit: fits.LogisticFit,
+    sd: np.ndarray,
+    options: dict[str, Any],
+) -> np.ndarray:
+    """Fit the logistic to normal responses of these sd (1 + B,) around each midpoint: widths."""
+    floor, ceiling = floor_of(options), fit.ceiling[:, None]
+    share = special.ndtr((x - fit.midpoint[:, None]) / sd[:, None])
+    response = floor + (ceiling - floor) * np.nan_to_num(share, nan=0.5)
+    allowed = (1.0, 1.0) if options["response"] == "fraction_acquired" else options["ceiling"]
+    return fits.fit_logistic(x, response, counts.astype(float), floor, tuple(allowed)).width
