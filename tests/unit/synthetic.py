@@ -134,6 +134,22 @@ def transition(
     return dataset("transition", np.full(len(k), 64), k, seed, icl, iwl, step, **kwargs)
 
 
+def outcomes_at_infinity(t_icl, length, evaluations=400):
+    """Runs at K = infinity and one N that acquire ICL at these times (S,)."""
+    seeds = len(t_icl)
+    step = np.round(1.2 * t_icl.max() / RATE * np.linspace(0, 1, evaluations))
+    icl = acquired_at(t_icl, RATE * step, rise=0.02)
+    return dataset(
+        "acquisition",
+        np.full(seeds, length),
+        np.full(seeds, np.inf),
+        np.arange(seeds),
+        icl,
+        np.full(icl.shape, 0.5),
+        step,
+    )
+
+
 def acquisition(
     *,
     lengths=(16, 24, 32, 48, 64),

@@ -127,12 +127,21 @@ def losses(
 
 
 def minimal_and_alone(
-    *, seeds=8, slowdown=0.05, deviation=0.01, t_icl=100.0, spread=0.1, generator=None
+    *,
+    seeds=8,
+    slowdown=0.05,
+    deviation=0.01,
+    disturbed=0.0,
+    w=None,
+    t_icl=100.0,
+    spread=0.1,
+    generator=None,
 ):
     """Runs of the minimal model, and of its MLP alone, whose c3 falls as e^(-t/200).
 
     c3 of the former falls at `slowdown` of that rate from acquisition on; c1 is off by `deviation`
-    just before.
+    just before, and ten times as far in a share of `disturbed`. c1 is half of c3, so that e^-w
+    predicts a slowdown of 2 e^-w. w grows, unless it is given.
     """
     generator = generator or np.random.default_rng(0)
     step = np.arange(0, 10001, 50)
@@ -140,10 +149,13 @@ def minimal_and_alone(
     t = t_icl * np.exp(spread * generator.standard_normal((seeds, 1)))
     slow = slowdown * np.exp(spread * generator.standard_normal((seeds, 1)))
     off = deviation * np.exp(spread * generator.standard_normal((seeds, 1)))
+    off = np.where(generator.random((seeds, 1)) < disturbed, 10 * off, off)
     log_c3 = -clock / 200
     after = -np.minimum(clock, t) / 200 - slow * np.maximum(clock - t, 0) / 200
     c1 = 0.5 * np.exp(log_c3)
     curves = {"c3": np.exp(after), "c1": c1 * (1 + off * clock / t), "w": 1 + clock / 100}
+    if w is not None:
+        curves["w"] = np.full(clock.shape, w)
     curves["beta"] = np.full(clock.shape, 9.0)
     icl = synthetic.acquired_at(t[:, 0], clock)
     coordinates = (np.full(seeds, 32), np.full(seeds, 1000), np.arange(seeds))
@@ -179,8 +191,19 @@ def tracking(*, seeds=8, bias=0.0, spread=0.02, decay=0.01, fades=True, generato
     return _of_model(data, MINIMAL, {"c3": c3, "w": scatter * w_tracking(c3, decay)})
 
 
-def heads(*, seeds=8, before=0.01, after=0.95, spread=0.02, generator=None):
-    """One-layer runs whose score_r2 jumps when ICL is acquired."""
+def heads(
+    *,
+    seeds=8,
+    before=0.01,
+    after=0.95,
+    spread=0.02,
+    parts=(0.99, 0.99, 0.52),
+    generator=None,
+):
+    """One-layer runs whose score_r2 jumps when ICL is acquired.
+
+    `parts`: ICL accuracy then of beta alone, of the label alone, and without beta.
+    """
     generator = generator or np.random.default_rng(0)
     step = np.arange(0, 5001, 50)
     clock = np.broadcast_to(synthetic.RATE * step, (seeds, len(step)))
@@ -199,6 +222,9 @@ def heads(*, seeds=8, before=0.01, after=0.95, spread=0.02, generator=None):
     curves = {"score_r2": r2, "score_correlation": np.sqrt(np.clip(r2, 0, 1)), "beta": 3 * icl}
     curves |= {"w": 2 * icl, "value_label_pp": 2 * icl, "value_label_mm": 2 * icl}
     curves |= {"value_label_pm": -icl, "value_label_mp": -icl}
+    for name, part in zip(("of_beta", "of_label", "without_beta"), parts, strict=True):
+        accuracy = part + 0.005 * generator.standard_normal(icl.shape)
+        curves[f"icl_{name}"] = np.where(icl > 0.95, accuracy, 0.5)
     return _of_model(data, json.loads(data.attrs["jobs"])[0]["model"], curves)
 
 

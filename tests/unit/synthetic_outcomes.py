@@ -1,8 +1,12 @@
 """Collected datasets with known answers: thresholds, fading, outcomes, memorisation."""
 
+from functools import cache
+
 import numpy as np
 import synthetic
 import synthetic_kinetics
+from icl.theory import datasets
+from icl.theory.acquisition import t_icl_integrated
 
 NU = 0.7
 
@@ -131,6 +135,8 @@ def memorisation(
     data = data.drop_vars(["icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "train_loss"])
     return data.assign(
         c1=(("run", "evaluation"), c1),
+        c2=(("run", "evaluation"), 1 - c1),
+        c3=(("run", "evaluation"), 2 * c1),
         i_k=(("run", "evaluation"), i_k),
         i_recorded=("run", total),
         i_error=("run", 0.001 * total),
@@ -286,6 +292,55 @@ def seeds_that_decide(*, seeds=16, generator=None, n_items=(150, 220, 330, 500, 
     }
 
 
+def initial_beta(beta0, *, overlap=60.0):
+    """The heads of some seeds before the first step: beta0 (S,) is that of items of unit length."""
+    seeds = len(beta0)
+    data = outcomes(
+        "initial_beta",
+        np.full(seeds, 64),
+        np.full(seeds, np.inf),
+        np.arange(seeds),
+        np.zeros(seeds, dtype=bool),
+        generator=np.random.default_rng(0),
+    )
+    curves = {"beta": np.asarray(beta0) / overlap, "item_overlap": np.full(seeds, overlap)}
+    shape = data["icl_accuracy"].shape
+    return data.assign(
+        {n: (("run", "evaluation"), np.broadcast_to(v[:, None], shape)) for n, v in curves.items()}
+    )
+
+
+def from_beta0(*, seeds=256, steepness=1.0, spread=0.05, generator=None):
+    """Minimal models from beta0 around 0, whose log t_ICL falls as the flow's, times a factor."""
+    generator = generator or np.random.default_rng(0)
+    beta0 = 0.25 * generator.standard_normal(seeds)
+    grid = np.linspace(-1.5, 1.5, 31)
+    flow = np.interp(beta0, grid, _flow(tuple(grid)))
+    log_t = flow - (steepness - 1) * beta0 + spread * generator.standard_normal(seeds)
+    last = np.exp(log_t).max() * 1.5 / synthetic.RATE
+    data = outcomes(
+        "minimal_beta0",
+        np.full(seeds, 64),
+        np.full(seeds, np.inf),
+        np.arange(seeds),
+        np.ones(seeds, dtype=bool),
+        generator=generator,
+        t_icl=np.exp(log_t),
+        steps=round(last),
+        every=round(last / 300),
+    )
+    shape = data["icl_accuracy"].shape
+    beta = np.broadcast_to(beta0[:, None], shape)
+    return data.assign(
+        beta=(("run", "evaluation"), beta), w=(("run", "evaluation"), np.zeros(shape))
+    )
+
+
+@cache
+def _flow(beta0):
+    return np.log(t_icl_integrated(np.array(beta0), 64, flow="loss"))
+
+
 def further(dataset):
     """The same runs as if of other seeds."""
     return dataset.assign_coords(seed=dataset["seed"] + 1000)
@@ -295,6 +350,12 @@ ROLES = {
     "mlp_rates": kinetics,
     "transition": synthetic.transition,
     "acquisition": synthetic.acquisition,
+    "longest": lambda: synthetic.acquisition(lengths=(128,), seeds=16),
+    "half_rate": lambda: transience(both=True, experiment="minimal_transience_slow"),
+    "initial_beta": lambda: initial_beta(0.5 * np.random.default_rng(1).standard_normal(32)),
+    "initial_conditions": lambda: datasets.initial_conditions({"n_samples": 100}),
+    "minimal_beta0": from_beta0,
+    "order_parameters": synthetic_kinetics.heads,
     "more_seeds": lambda: further(synthetic.acquisition(lengths=(16, 24), seeds=8)),
     "two_layer": lambda: synthetic.acquisition(lengths=(8, 12, 16), seeds=8),
     "minimal_acquisition": lambda: seeds_that_decide()["minimal_acquisition"],

@@ -1,13 +1,29 @@
 """Statistics that tell a claim from its rivals: right in 95 % of 200 draws of either."""
 
+import json
+import os
+
 import numpy as np
 import pytest
+import synthetic
 import synthetic_kinetics as made
 import synthetic_outcomes as made_outcomes
-from committed import CLAIMS
+import xarray as xr
+from committed import CLAIMS, STUDY
+from icl import claims
+from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from icl.measurements import acquisition, kinetics, losses
+from icl.measurements.phenomena import threshold_ratio
+from icl.measurements.thresholds import predicted_thresholds
+from icl.measurements.transition import sharp_transition
+from icl.pages import table
+from icl.statistics import tails
+from icl.theory import datasets
+from icl.verdicts import Verdict
+from scipy import stats
 
-DRAWS = 200
+DRAWS = int(os.environ.get("DRAWS", "200"))
+SOME = int(os.environ.get("DRAWS", "20"))  # of what takes longer; `make thorough` draws 200 of all
 LENGTHS = np.array([16, 32, 64, 128])
 OPTIONS = {"confidence": 0.95}
 
@@ -19,9 +35,9 @@ def verdict(found, low, high):
     return False if found.high < low or found.low > high else None
 
 
-def share(draw, expected):
+def share(draw, expected, draws=DRAWS):
     """How many of the draws end in a verdict."""
-    return np.mean([draw(np.random.default_rng(i)) is expected for i in range(DRAWS)])
+    return np.mean([draw(np.random.default_rng(i)) is expected for i in range(draws)])
 
 
 def bent(length):
@@ -143,3 +159,361 @@ def test_k_stars_beyond_the_range_of_nu_are_not_compared():
     assert np.isnan(found.estimates["difference"].value)
     assert found.estimates["exponent"].value == pytest.approx(1 / made_outcomes.NU, abs=0.1)
     assert any("outside the K of the MLP runs" in note for note in found.notes)
+
+
+# Whole claims, as the study judges them. ---------------------------------------------------------
+
+
+FEW = {"resamples": 100}
+
+
+def judged(name, data):
+    """The verdict of one of the study's claims, with few resamples."""
+    claim = STUDY[name]
+    quick = FEW if "resamples" in claim["options"] else {}
+    claim = {**claim, "options": {**claim["options"], **quick}}
+    return claims.evaluate(claim, name, data, "study")
+
+
+def verdicts(name, data):
+    """The verdicts of a claim on draws of its data."""
+    return [judged(name, data(np.random.default_rng(i))).verdict for i in range(SOME)]
+
+
+LOG_SD, STAR = 0.35, 2000.0
+WIDTH_ITEMS = (400, 1000, 1500, 1900, 2400, 3200, 8000)
+
+
+def width(generator, factor=1.0, seeds=800):
+    """A transition `factor` times as wide as t_ICL's spread makes it."""
+    t_icl = 2 * 64 * np.exp(LOG_SD * generator.standard_normal(seeds))
+    infinite = synthetic.outcomes_at_infinity(t_icl, 64, evaluations=150)
+    own = LOG_SD * factor / made_outcomes.NU * generator.standard_normal(seeds)
+    limit = np.tile(np.log(STAR) + own, len(WIDTH_ITEMS))
+    n_items = np.repeat(np.array(WIDTH_ITEMS, dtype=float), seeds)
+    transition = made_outcomes.outcomes(
+        "transition",
+        np.full(len(n_items), 64),
+        n_items,
+        np.tile(np.arange(seeds), len(WIDTH_ITEMS)),
+        np.log(n_items) > limit,
+        generator=generator,
+        steps=400,
+        every=50,
+    )
+    return {
+        "transition": transition,
+        "acquisition": infinite,
+        "memorisation": made_outcomes.memorisation(noise=0.01),
+    }
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, True), (0.5, False), (1.6, False)], ids=str)
+def test_the_width_of_a_race_is_told_from_others(factor, expected):
+    def draw(generator):
+        found = judged("sharp_transition", width(generator, factor)).estimate("ratio")
+        return verdict(found, 0.75, 1.25)
+
+    assert share(draw, expected, SOME) >= 0.95
+
+
+def test_a_width_that_the_grid_decides_is_not_known():
+    found = judged("sharp_transition", width(np.random.default_rng(0), factor=0.01, seeds=24))
+    assert found.verdict == UNDECIDED
+    assert "between 10 and 90 %" in found.reason
+
+
+def unstable(generator):
+    """Runs with decay whose accuracy falls to chance and comes back: no fading for good."""
+    data = made_outcomes.transience(fades=False, generator=generator)
+    clock = data["theory_time"].values
+    start = generator.uniform(300, 900, data.sizes["run"])[:, None]
+    down = (clock > start) & (clock < start + 200) & (data["w_decay"].values > 0)[:, None]
+    return data.assign(icl_accuracy=data["icl_accuracy"].where(~down, 0.5))
+
+
+def fading(generator):
+    return made_outcomes.transience(generator=generator)
+
+
+def test_fading_for_good_is_told_from_an_instability():
+    assert (
+        np.mean([v == REPRODUCED for v in verdicts("transience", _of("transience", fading))])
+        >= 0.95
+    )
+    lasting = verdicts("transience", _of("transience", unstable))
+    assert np.mean([v == NOT_REPRODUCED for v in lasting]) >= 0.95
+
+
+def test_the_first_edition_took_an_instability_for_fading():
+    found = CLAIMS["transience"]
+    data = {"transience": unstable(np.random.default_rng(0))}
+    judged_ = claims.evaluate(found, "transience", data, "laptop")
+    assert judged_.estimate("log_rank_p").value < 0.01
+
+
+def _of(role, make):
+    return lambda generator: {role: make(generator)}
+
+
+def minimal(generator, off=1.0):
+    """The minimal model's race; K* is `off` times what it predicts."""
+    grid = (230, 280, 330, 390, 460, 560, 900)
+    data = made_outcomes.seeds_that_decide(seeds=48, n_items=grid, generator=generator)
+    moved = data["minimal_transition"]
+    moved = moved.assign_coords(n_items=("run", np.round(moved["n_items"].values * off)))
+    return {**data, "minimal_transition": moved}
+
+
+@pytest.mark.parametrize(("off", "expected"), [(1.0, True), (2.0, False), (0.5, False)])
+def test_the_minimal_models_threshold_is_that_of_the_race(off, expected):
+    def draw(generator):
+        data, options = minimal(generator, off), {**STUDY["minimal_model"]["options"], **FEW}
+        sharp = sharp_transition({"transition": data["minimal_transition"]}, options)
+        infinite, alone = data["minimal_acquisition"], [data["memorisation_raw"]]
+        rows = predicted_thresholds(infinite, alone, options)
+        return verdict(threshold_ratio(sharp, rows), 0.75, 1.25)
+
+    assert share(draw, expected, SOME) >= 0.95
+
+
+@pytest.mark.parametrize(("off", "expected"), [(1.0, REPRODUCED), (2.0, NOT_REPRODUCED)])
+def test_the_constant_of_the_race_is_tested(off, expected):
+    prefactor = 2 * 64 / made_outcomes.star(64) ** made_outcomes.NU / off**made_outcomes.NU
+
+    def data(generator):
+        return {
+            "thresholds": made_outcomes.thresholds(seeds=96, ratio=1.2, generator=generator),
+            "memorisation": made_outcomes.memorisation(
+                prefactor=prefactor, noise=0.02, generator=generator
+            ),
+            "acquisition": synthetic.acquisition(
+                lengths=(16, 24, 40, 64), seeds=200, spread=0.2, generator=generator
+            ),
+        }
+
+    assert np.mean([v == expected for v in verdicts("threshold_constant", data)]) >= 0.95
+
+
+@pytest.mark.parametrize(("noise", "expected"), [(0.01, REPRODUCED), (0.3, NOT_REPRODUCED)])
+def test_curves_that_differ_over_seeds_are_told(noise, expected):
+    def data(generator):
+        return {
+            "memorisation": made_outcomes.memorisation(
+                noise=noise, seeds=16, n_items=(100, 600, 4000), generator=generator
+            )
+        }
+
+    assert np.mean([v == expected for v in verdicts("seed_invariance", data)]) >= 0.95
+
+
+def tail(generator, law="log-normal", slope=-1.0, seeds=500):
+    """t_ICL at two N, of one law, whose logarithm falls with beta0."""
+    normal = generator.standard_normal((2, seeds))
+    if law == "normal":
+        t = 1 + 0.25 * normal
+    elif law == "gamma":
+        t = generator.gamma(9.0, 1 / 9.0, (2, seeds))
+    else:
+        t = np.exp(0.35 * normal)
+    part = np.log(t[1]) if law == "log-normal" else normal[1] * 0.35
+    beta0 = part / slope if slope else 0.35 * generator.standard_normal(seeds)
+    times = [
+        synthetic.outcomes_at_infinity(64 * length / 32 * row, length)
+        for length, row in zip((32, 64), np.clip(t, 0.05, None), strict=True)
+    ]
+    together = xr.concat(times, dim="run", join="outer", combine_attrs="override")
+    return {"acquisition": together, "initial_beta": made_outcomes.initial_beta(beta0)}
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [({}, REPRODUCED), ({"law": "normal"}, NOT_REPRODUCED), ({"slope": 0}, NOT_REPRODUCED)],
+    ids=["log-normal", "normal", "not from beta0"],
+)
+def test_a_tail_that_comes_from_beta0_is_told(how, expected):
+    found = verdicts("long_tail", lambda generator: tail(generator, **how))
+    assert np.mean([v == expected for v in found]) >= 0.95
+
+
+def test_the_laws_of_the_tail_are_those_of_scipy():
+    t = np.random.default_rng(0).gamma(6.0, 2.0, (1, 300))
+    for law, aic, fixed in (
+        (stats.norm, tails.normal_aic, {}),
+        (stats.lognorm, tails.log_normal_aic, {"floc": 0}),
+        (stats.gamma, tails.gamma_aic, {"floc": 0}),
+        (stats.invgauss, tails.inverse_gaussian_aic, {"floc": 0}),
+    ):
+        fitted = law.fit(t[0], **fixed)
+        assert aic(t)[0] == pytest.approx(4 - 2 * law.logpdf(t[0], *fitted).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("law", "better"), [("log-normal", 1), ("gamma", -1)])
+def test_a_log_normal_is_told_from_a_gamma(law, better):
+    def draw(generator):
+        t = (
+            generator.gamma(9.0, 1 / 9.0, 3000)
+            if law == "gamma"
+            else np.exp(0.35 * generator.standard_normal(3000))
+        )
+        advantage = tails.gamma_aic(t[None]) - tails.log_normal_aic(t[None])
+        return bool(np.sign(advantage[0]) == better)
+
+    assert share(draw, True) >= 0.95
+
+
+def near(generator, late=False):
+    """Seeds near K* that acquire before the MLP alone is done, or long after."""
+    done = 2 * 64 * np.log(5)  # when c1 of the synthetic MLP is 0.1 at K*
+    middle = (4.0 if late else 0.5) * done
+    t_icl = middle * np.exp(0.2 * generator.standard_normal(128))
+    data = made_outcomes.bimodal(
+        seeds=128, t_icl=t_icl, steps=round(3 * middle / synthetic.RATE), generator=generator
+    )
+    return {"bimodality": data, "memorisation": made_outcomes.memorisation(generator=generator)}
+
+
+@pytest.mark.parametrize(("late", "expected"), [(False, REPRODUCED), (True, NOT_REPRODUCED)])
+def test_early_is_before_memorisation_is_over(late, expected):
+    found = verdicts("bimodality", lambda generator: near(generator, late))
+    assert np.mean([v == expected for v in found]) >= 0.95
+
+
+BALANCED_ITEMS = (350, 600, 1000, 1700, 2400, 4000, 8000)
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(3.0, REPRODUCED), (1.0, NOT_REPRODUCED)])
+def test_a_threshold_that_labels_do_not_move_is_told(factor, expected):
+    def chances(star):
+        return 1 / (1 + np.exp(-2 * np.log(9) * np.log10(np.array(BALANCED_ITEMS) / star) / 0.6))
+
+    def data(generator):
+        return {
+            name: made_outcomes.labels(
+                name,
+                n_items=BALANCED_ITEMS,
+                fractions=chances(star),
+                seeds=128,
+                generator=generator,
+            )
+            for name, star in (("unbalanced", 700), ("balanced", 700 * factor))
+        }
+
+    assert np.mean([v == expected for v in verdicts("balanced_failure", data)]) >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("slowdown", "expected"),
+    [(2 * np.exp(-3), REPRODUCED), (0.5, NOT_REPRODUCED), (0.01, NOT_REPRODUCED)],
+    ids=["e^-w", "half", "stops"],
+)
+def test_a_slowdown_by_e_to_the_minus_w_is_told(slowdown, expected):
+    def data(generator):
+        return made.minimal_and_alone(seeds=16, slowdown=slowdown, w=3.0, generator=generator)
+
+    assert np.mean([v == expected for v in verdicts("iwl_slowdown", data)]) >= 0.95
+
+
+@pytest.mark.parametrize(("disturbed", "expected"), [(0.0, REPRODUCED), (0.4, NOT_REPRODUCED)])
+def test_runs_that_icl_disturbs_are_counted(disturbed, expected):
+    def data(generator):
+        return made.minimal_and_alone(seeds=64, disturbed=disturbed, generator=generator)
+
+    assert np.mean([v == expected for v in verdicts("independence", data)]) >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ((0.99, 0.99, 0.52), REPRODUCED),
+        ((0.8, 0.99, 0.52), NOT_REPRODUCED),
+        ((0.99, 0.7, 0.52), NOT_REPRODUCED),
+        ((0.99, 0.99, 0.9), NOT_REPRODUCED),
+    ],
+    ids=["two numbers", "more than beta", "more than the label", "beta is idle"],
+)
+def test_what_two_numbers_leave_to_others_is_told(parts, expected):
+    found = verdicts(
+        "order_parameters", _of("order_parameters", lambda g: made.heads(parts=parts, generator=g))
+    )
+    assert np.mean([v == expected for v in found]) >= 0.95
+
+
+def decays(generator, biases):
+    runs = [
+        made.tracking(decay=d, bias=b, generator=generator)
+        for d, b in zip((0.005, 0.01, 0.02), biases, strict=True)
+    ]
+    return {"minimal": xr.concat(runs, dim="run", combine_attrs="override")}
+
+
+@pytest.mark.parametrize(
+    ("biases", "expected"), [((0, 0, 0), REPRODUCED), ((0, 0, 0.4), NOT_REPRODUCED)], ids=str
+)
+def test_one_decay_that_does_not_track_is_enough(biases, expected):
+    found = verdicts("lambert_tracking", lambda generator: decays(generator, biases))
+    assert np.mean([v == expected for v in found]) >= 0.95
+
+
+INITIAL = datasets.initial_conditions({"n_samples": 100}).assign_attrs(
+    experiment="initial_conditions", data_digest="", missing_blocks="[]"
+)
+
+
+@pytest.mark.parametrize(
+    ("steepness", "expected"), [(1.0, REPRODUCED), (0.7, NOT_REPRODUCED), (1.3, NOT_REPRODUCED)]
+)
+def test_training_that_does_not_follow_the_flow_from_beta0_is_told(steepness, expected):
+    def data(generator):
+        trained = made_outcomes.from_beta0(steepness=steepness, spread=0.03, generator=generator)
+        return {"initial_conditions": INITIAL, "minimal_beta0": trained}
+
+    assert np.mean([v == expected for v in verdicts("exponential_beta0", data)]) >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"), [(2200.0, REPRODUCED), (1.0, NOT_REPRODUCED), (1e9, NOT_REPRODUCED)]
+)
+def test_a_transition_needs_both_ends(threshold, expected):
+    def data(generator):
+        return {
+            "transition": synthetic.transition(
+                threshold=threshold,
+                n_items=(250, 1000, 2000, 3000, 20000),
+                seeds=24,
+                generator=generator,
+            )
+        }
+
+    assert np.mean([v == expected for v in verdicts("transition", data)]) >= 0.95
+
+
+# Both halves of the seeds. -----------------------------------------------------------------------
+
+
+def halves(even, odd):
+    """Minimal models on D' whose even and odd seeds end on the wrong side in such shares."""
+    data = made_outcomes.saddle(seeds=256)
+    wrong = np.where(data["seed"].values % 2 == 0, even, odd)
+    flipped = np.random.default_rng(1).random(256) < wrong
+    finals = data["icl_accuracy"].values.copy()
+    finals[flipped, -1] = 1.5 - finals[flipped, -1]
+    data = {"minimal_balanced": data.assign(icl_accuracy=(("run", "evaluation"), finals))}
+    return claims.with_halves(STUDY["balanced_saddle"], "balanced_saddle", data, "study")
+
+
+def test_halves_that_say_the_opposite_decide_nothing():
+    found = halves(0.0, 0.2)
+    assert [half["verdict"] for half in found.halves] == [REPRODUCED, NOT_REPRODUCED]
+    assert found.verdict == UNDECIDED
+    assert "the opposite" in found.reason
+
+
+def test_the_verdict_is_of_all_seeds():
+    found = halves(0.0, 0.0)
+    assert found.verdict == REPRODUCED
+    assert [half["verdict"] for half in found.halves] == [REPRODUCED, REPRODUCED]
+    assert found.replicates == 256
+    again = Verdict.from_json(json.loads(json.dumps(found.to_json())))
+    assert again.halves == found.halves
+    assert "the even seeds alone: *reproduced*" in table.markdown([again])

@@ -75,6 +75,15 @@ def _median(rows: list[dict[str, Any]], name: str, options: dict[str, Any]) -> E
     return intervals.median(values, seeds, options)
 
 
+def _share(rows: list[dict[str, Any]], number: int, options: dict[str, Any]) -> Estimate:
+    """Estimate a share of runs; it is as sure as that share of their seeds."""
+    share, seeds = number / len(rows), len({row["seed"] for row in rows})
+    fewest, most = int(np.floor(share * seeds)), int(np.ceil(share * seeds))
+    low, _ = hypotheses.proportion_interval(fewest, seeds, options["confidence"])
+    _, high = hypotheses.proportion_interval(most, seeds, options["confidence"])
+    return Estimate(share, low, high)
+
+
 def _require_seeds(rows: list[dict[str, Any]], options: dict[str, Any], what: str) -> None:
     seeds = len({row["seed"] for row in rows})
     if seeds < options["least_replicates"]:
@@ -95,7 +104,8 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     MLP alone on the same targets, up to the first evaluation above the option `accuracy`; the
     estimate is the median over runs. Runs that never get there are measured until their MLP alone
     has memorised (c1 below the option `memorised`), and not judged. `share_undisturbed` is the
-    share of the runs that acquire whose difference is at most the option `close`; exact interval.
+    share of the runs that acquire whose difference is at most the option `close`, with the exact
+    interval of as many seeds: runs of one seed at several K are no more than one replicate.
 
     Source: section 3.4, equation 6.
     """
@@ -125,10 +135,7 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         estimates={
             "deviation": _median(acquiring, "deviation", options),
             "deviation_without_acquisition": _median(others, "deviation", options),
-            "share_undisturbed": Estimate(
-                undisturbed / len(acquiring),
-                *hypotheses.proportion_interval(undisturbed, len(acquiring), options["confidence"]),
-            ),
+            "share_undisturbed": _share(acquiring, undisturbed, options),
         },
         replicates=len(acquiring),
         censored=len(others),

@@ -16,8 +16,8 @@ from icl.measurements.transition import abrupt_acquisition, sharp_transition
 @statistic(
     roles="minimal_transition minimal_transience minimal_acquisition memorisation_raw",
     quantities=(
-        "width threshold spearman spearman_tied rise log_rank_p fade_slope acquired_at_largest "
-        "predicted_outcomes finite_over_infinite"
+        "width threshold spearman spearman_tied first_accuracy last_accuracy rise log_rank_p "
+        "fade_slope acquired_at_largest predicted_outcomes finite_over_infinite"
     ),
     options=(
         "response acquired_above floor ceiling resolution from to threshold finest_spacing had "
@@ -83,6 +83,20 @@ def minimal_model(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     )
 
 
+def threshold_ratio(sharp: Measurement, predicted: list[dict[str, Any]]) -> Estimate:
+    """Estimate a transition's K* over that predicted at its N; unknown if either is open."""
+    star = sharp.estimates["threshold"]
+    at = {row["context_length"]: row for row in predicted}
+    row = at.get(sharp.details["context_length"])
+    if row is None or not np.isfinite([star.low, star.high, *row["interval"]]).all():
+        return UNKNOWN
+    ratio = intervals.difference(
+        Estimate(*np.log([star.value, star.low, star.high])),
+        Estimate(*np.log([row["threshold"], *row["interval"]])),
+    )
+    return Estimate(*np.exp([ratio.value, ratio.low, ratio.high]))
+
+
 @statistic(
     roles=("minimal_transition minimal_transience half_rate minimal_acquisition memorisation_raw"),
     quantities=(
@@ -113,20 +127,11 @@ def minimal_race(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     faded = lasting_transience({"transience": data["minimal_transience"]}, options, "w")
     slow = lasting_transience({"transience": data["half_rate"]}, options, "w")
     rows = predicted_thresholds(data["minimal_acquisition"], [data["memorisation_raw"]], options)
-    length = sharp.details["context_length"]
-    predicted = next((row for row in rows if row["context_length"] == length), None)
-    ratio, star = UNKNOWN, sharp.estimates["threshold"]
-    if predicted and np.isfinite([star.low, star.high, *predicted["interval"]]).all():
-        ratio = intervals.difference(
-            Estimate(*np.log([star.value, star.low, star.high])),
-            Estimate(*np.log([predicted["threshold"], *predicted["interval"]])),
-        )
-        ratio = Estimate(*np.exp([ratio.value, ratio.low, ratio.high]))
     parts = {"sharp": sharp, "abrupt": abrupt, "transient": faded, "half_rate": slow}
     return Measurement(
         estimates={
-            "threshold_ratio": ratio,
-            "threshold": star,
+            "threshold_ratio": threshold_ratio(sharp, rows),
+            "threshold": sharp.estimates["threshold"],
             "width": sharp.estimates["width"],
             "rise": abrupt.estimates["rise"],
             **{n: faded.estimates[n] for n in ("log_rank_p", "fade_slope", "last_accuracy")},

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from scipy import stats
+from scipy.interpolate import PchipInterpolator
 
 from icl.measurements.base import (
     Estimate,
@@ -51,6 +52,9 @@ def exponential_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> M
     )
 
 
+GRID = 9  # values of beta0 from which the flow is integrated
+
+
 @statistic(
     roles="initial_conditions minimal_beta0",
     quantities="slope_near_origin slope_along_nullcline trained_less_flow trained_slope flow_slope",
@@ -82,11 +86,11 @@ def exponential_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -
             f"{options['least_replicates']} are needed"
         )
     beta0, log_t = runs["beta"].values[:, 0], np.log(passage.time)
-    grid = np.linspace(-options["nearest"], options["nearest"], 17)
+    grid = np.linspace(-options["nearest"], options["nearest"], GRID)
     flow = np.log(
         t_icl_integrated(grid, int(lengths[0]), flow="loss", accuracy=options["threshold"])
     )
-    expected = np.interp(beta0, grid, flow)
+    expected = PchipInterpolator(grid, flow)(beta0)
     reach = stats.t.ppf((1 + options["confidence"]) / 2, len(beta0) - 2)
     fits = [stats.linregress(beta0, y) for y in (log_t, expected, log_t - expected)]
     trained, of_flow, excess = (
