@@ -1,0 +1,43 @@
+"""docs/record.csv holds every verdict that was ever shown."""
+
+import json
+
+import pytest
+from checkout import ROOT
+from icl.pages import ledger
+from icl.verdicts import Verdict
+
+RECORD = ledger.read((ROOT / ledger.PATH).read_text(encoding="utf-8"))
+GALLERIES = sorted(ROOT.glob("docs/gallery/*/claims.json"))
+
+
+def verdicts(path):
+    return [Verdict.from_json(entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("path", GALLERIES, ids=lambda path: path.parent.name)
+def test_the_gallerys_verdicts_are_in_the_record(path):
+    rows = ledger.rows(verdicts(path), "2026-11-27", "0000000")
+    assert len(rows) > 1
+    assert ledger.added(RECORD, rows) == RECORD
+
+
+def test_what_is_written_is_read_and_added_once():
+    assert ledger.read(ledger.written(RECORD)) == RECORD
+    first, rest = RECORD[:1], RECORD[1:]
+    assert ledger.added(first, RECORD) == [*first, *rest]
+    other = {**RECORD[0], "data": "other"}
+    assert ledger.added(RECORD, [other, other])[-1] == other
+
+
+def test_a_claim_has_its_last_verdict_at_each_size():
+    row = dict.fromkeys(ledger.COLUMNS, "")
+    record = [
+        {**row, "size": "laptop", "claim": "a", "verdict": "undecided"},
+        {**row, "size": "laptop", "claim": "a", "verdict": "reproduced"},
+        {**row, "size": "study", "claim": "b", "verdict": "not reproduced"},
+    ]
+    table = ledger.matrix(record, ["study", "laptop"])
+    assert "| b | not reproduced |  |" in table
+    assert "| a |  | reproduced |" in table
+    assert "undecided" not in table
