@@ -66,7 +66,7 @@ class Runs:
         return np.array([row[np.isfinite(row)][-1] for row in self[name]])
 
     def passage(self, level=0.95, name="icl_accuracy"):
-        """For each run the place of the first of two evaluations in a row above a level, or None."""
+        """The place in each run of the first of two evaluations in a row above a level, or None."""
         found = []
         for row in self[name]:
             above = row > level

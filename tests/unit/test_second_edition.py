@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import synthetic_kinetics as made
 import synthetic_outcomes as made_outcomes
 import xarray as xr
 from committed import CLAIMS, STUDY
+from drawing import points, texts
 from icl import claims
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from icl.figures import figB3
 from icl.measurements import acquisition, kinetics, losses
 from icl.measurements.phenomena import threshold_ratio
 from icl.measurements.thresholds import predicted_thresholds
@@ -517,3 +520,30 @@ def test_the_verdict_is_of_all_seeds():
     again = Verdict.from_json(json.loads(json.dumps(found.to_json())))
     assert again.halves == found.halves
     assert "the even seeds alone: *reproduced*" in table.markdown([again])
+
+
+# Figure B.3. -------------------------------------------------------------------------------------
+
+
+def test_every_quantity_has_its_panel_with_both_halves():
+    data = halves(0.0, 0.2)
+    figure = figB3.draw({}, {"balanced_saddle": data})
+    (ax, *rest) = [ax for ax in figure.axes if ax.axison]
+    assert not rest
+    assert "balanced_saddle on_predicted_side" in texts(figure)
+    assert points(figure, "o") == 3
+    colours = [line.get_color() for line in ax.get_lines() if line.get_marker() == "o"]
+    assert colours == [figB3.COLOURS[v] for v in (NOT_REPRODUCED, REPRODUCED, NOT_REPRODUCED)]
+
+
+def test_what_is_not_known_or_has_no_end_is_drawn():
+    open_, unknown = claims.Estimate(1.0, 0.5, np.inf), claims.Estimate(np.nan, np.nan, np.nan)
+    found = halves(0.0, 0.0)
+    first = found.criteria[0]
+    criteria = [replace(first, estimate=e, verdict=UNDECIDED) for e in (open_, unknown)]
+    verdict_ = replace(found, criteria=criteria, halves=[])
+    figure = figB3.draw({}, {"balanced_saddle": verdict_})
+    assert "not computable" in texts(figure)
+    shown = [ax for ax in figure.axes if ax.axison]
+    assert len(shown) == 2
+    assert all(np.isfinite(ax.get_xlim()).all() for ax in shown)

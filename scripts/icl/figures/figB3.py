@@ -1,0 +1,78 @@
+"""Every quantity that the study judges, beside its band, on all seeds and on either half."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from icl.figures import annotations, style
+from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Criterion, Estimate, Verdict
+
+COLOURS = {REPRODUCED: style.ICL, NOT_REPRODUCED: style.IWL, UNDECIDED: style.NEUTRAL}
+COLUMNS = 4
+HEIGHTS = (2, 1, 0)  # of the whole, the even and the odd seeds
+
+
+def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
+    """Draw the figure."""
+    judged = [
+        (verdict, row, criterion)
+        for verdict in verdicts.values()
+        for row, criterion in enumerate(verdict.criteria)
+    ]
+    figure, _, shown = style.new_grid(len(judged), COLUMNS, 0.82, 0.4)
+    for ax, (verdict, row, criterion) in zip(shown, judged, strict=True):
+        halves = [half["criteria"][row] for half in verdict.halves]
+        _criterion(ax, verdict, criterion, halves)
+    style.footer(figure, "", annotations.gap(data.values(), 2))
+    return figure
+
+
+def _criterion(ax: Axes, verdict: Verdict, criterion: Criterion, halves: list[Criterion]) -> None:
+    """Draw one quantity's intervals and its band."""
+    ax.set_ylim(-0.7, 2.7)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    colour = COLOURS[criterion.verdict]
+    ax.set_title(
+        f"{verdict.id}\n{criterion.quantity}", fontsize=5.5, color=colour, loc="left", pad=2
+    )
+    ax.tick_params(axis="x", labelsize=5.5, length=2)
+    parts = [criterion, *halves]
+    estimates = [part.estimate for part in parts]
+    ends = np.array([[e.low, e.value, e.high] for e in estimates] + [_limits(criterion.band)])
+    finite = ends[np.isfinite(ends)]
+    room = 0.15 * np.ptp(finite) or 0.1
+    low, high = finite.min() - room, finite.max() + room
+    ax.set_xlim(low, high)
+    least, most = criterion.band
+    ax.axvspan(
+        low if least is None else least, high if most is None else most, color="#dce9dc", lw=0
+    )
+    for height, part in zip(HEIGHTS, parts, strict=False):
+        _interval(ax, part.estimate, height, COLOURS[part.verdict], low, high)
+    ax.locator_params(axis="x", nbins=4)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}".replace("-", "−"))
+
+
+def _limits(band) -> list[float]:
+    """The ends of a band as three numbers, NaN where it has none."""
+    return [np.nan if end is None else float(end) for end in (band[0], band[1], band[1])]
+
+
+def _interval(
+    ax: Axes, found: Estimate, height: float, colour: str, low: float, high: float
+) -> None:
+    """Draw an estimate and its interval, cut where the axis ends."""
+    if np.isnan(found.value):
+        ax.text((low + high) / 2, height, "not computable", fontsize=5, ha="center", va="center")
+        return
+    ends = np.clip(np.nan_to_num([found.low, found.high], nan=found.value), low, high)
+    ax.plot(ends, [height, height], "-", lw=1.4 if height == HEIGHTS[0] else 0.8, color=colour)
+    ax.plot(
+        np.clip(found.value, low, high),
+        height,
+        "o",
+        ms=3 if height == HEIGHTS[0] else 2,
+        color=colour,
+    )
