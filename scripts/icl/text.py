@@ -89,6 +89,11 @@ def tries_text(verdict: Verdict) -> str:
     return f"try {verdict.tries}" if verdict.tries > 1 else ""
 
 
+def repeats_text(verdict: Verdict) -> str:
+    """Say how often a fresh run of the design repeats a verdict, "" where that is not known."""
+    return "" if verdict.repeats is None else f"repeats with {verdict.repeats:.2f}"
+
+
 def measured_text(estimate: Estimate) -> str:
     """Write an estimate with its interval and unit, or the p of a test, which has neither."""
     if math.isnan(estimate.value):

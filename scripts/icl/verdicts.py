@@ -107,6 +107,8 @@ class Verdict:
     details: dict[str, Any]  # whatever else was measured, for figures and readers
     # Of the even and of the odd seeds, if they were judged too: "verdict" and "criteria".
     halves: list[dict[str, Any]] = field(default_factory=list)
+    # How often a fresh run of the same design would say the same, once `snakemake power` has asked.
+    repeats: float | None = None
 
     def estimate(self, quantity: str) -> Estimate:
         """Find the estimate of a quantity, unknown if it was not measured."""
@@ -122,8 +124,9 @@ class Verdict:
                 for half in self.halves
             ],
         }
-        if not self.halves:
-            del entry["halves"]
+        for name in ("halves", "repeats"):
+            if not entry[name]:
+                del entry[name]
         estimates = {
             quantity: {**found.to_json(), "failed_resamples": found.failed}
             for quantity, found in entry.pop("estimates").items()

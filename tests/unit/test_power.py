@@ -1,11 +1,16 @@
 """Fresh runs drawn from the seeds in hand say how often a verdict is repeated."""
 
+from dataclasses import replace
+
 import numpy as np
 import synthetic
 import xarray as xr
 from committed import CONFIG
+from icl import claims
+from icl.pages import table
 from icl.planning import power
 from icl.theory import datasets
+from icl.verdicts import Verdict
 
 SYNTHETIC = {"experiment": "initial_conditions", "missing_blocks": "[]", "data_digest": "0"}
 
@@ -94,3 +99,14 @@ def test_the_table_names_what_is_needed():
     entry = {"claim": "a", "verdict": "undecided", "repeats": 0.5, "interval": [0.4, 0.6]}
     text = power.table([{**entry, "seeds": 12, "needed": "infinity"}])
     assert "| a | undecided | 0.50 [0.40, 0.60] | 12 | more than 96 |" in text
+
+
+def test_a_table_says_how_often_each_verdict_repeats():
+    data = synthetic.transition(width=0.3, seeds=12)
+    entry = CONFIG["claims"]["sharp_transition"]
+    data = dict.fromkeys(entry["experiments"], data)
+    verdict = claims.evaluate(entry, "sharp_transition", data, "smoke")
+    assert "repeats" not in table.markdown([verdict])
+    assert "repeats" not in verdict.to_json()
+    again = Verdict.from_json(replace(verdict, repeats=0.62).to_json())
+    assert f"**{verdict.verdict}**, repeats with 0.62 |" in table.markdown([again])

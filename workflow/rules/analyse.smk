@@ -29,9 +29,14 @@ rule analyse:
         "../../scripts/analyse.py"
 
 
+# How often fresh runs of the same design would repeat each verdict; asked for by name alone.
+POWER = f"{RESULTS}/power/{{claim}}.json"
+
+
 rule summarise:
     input:
         verdicts=expand(VERDICT, claim=config["claims"]),
+        powers=[path for path in expand(POWER, claim=config["claims"]) if os.path.exists(path)],
         code=code_of("summarise.py"),
     output:
         json=f"{RESULTS}/claims.json",
@@ -56,10 +61,6 @@ rule summarise:
         "Summarise the verdicts"
     script:
         "../../scripts/summarise.py"
-
-
-# How often fresh runs of the same design would repeat each verdict; asked for by name alone.
-POWER = f"{RESULTS}/power/{{claim}}.json"
 
 
 rule redraw:

@@ -44,6 +44,7 @@ def render(template: str, **content: Any) -> str:
         "band": text.band_text,
         "number": text.number_text,
         "tries": text.tries_text,
+        "repeats": text.repeats_text,
         "hours": text.duration_text,
         "breakable": breakable,
     }

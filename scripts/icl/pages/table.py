@@ -1,6 +1,6 @@
 """The verdicts as a Markdown table with a paragraph for each claim: claims.md."""
 
-from icl.text import band_text, measured_text, number_text, tries_text
+from icl.text import band_text, measured_text, number_text, repeats_text, tries_text
 from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Verdict
 
 _WITHIN = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided"}
@@ -17,6 +17,7 @@ def markdown(verdicts: list[Verdict]) -> str:
         "and were fixed before the runs.",
         "",
         *_on_tries(verdicts),
+        *_on_repeats(verdicts),
         "| claim | verdict | quantity | measured [interval] | band | within it | paper |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -25,7 +26,8 @@ def markdown(verdicts: list[Verdict]) -> str:
             name = whole = paper = ""
             if row == 0:
                 name, paper = verdict.id, number_text(verdict.paper_value)
-                whole = ", ".join(filter(None, [f"**{verdict.verdict}**", tries_text(verdict)]))
+                words = [f"**{verdict.verdict}**", tries_text(verdict), repeats_text(verdict)]
+                whole = ", ".join(filter(None, words))
             cells = [name, whole, criterion.quantity, measured_text(criterion.estimate)]
             cells += [band_text(criterion.band), _WITHIN[criterion.verdict], paper]
             lines.append(f"| {' | '.join(cells)} |")
@@ -40,6 +42,16 @@ def _on_tries(verdicts: list[Verdict]) -> list[str]:
     return [
         "*Try 2* beside a verdict: one complete run of this size did not reproduce the claim, and "
         "this verdict is of new runs; docs/regime.md says what was changed before them.",
+        "",
+    ]
+
+
+def _on_repeats(verdicts: list[Verdict]) -> list[str]:
+    if not any(map(repeats_text, verdicts)):
+        return []
+    return [
+        "*Repeats with 0.62*: of 100 fresh runs of the same design, drawn from the seeds in hand, "
+        "62 have the same verdict.",
         "",
     ]
 

@@ -36,6 +36,8 @@ class Power:
     shares: dict[int, dict[str, float]]  # factor of seeds -> verdict -> share
     seeds: int  # in hand
     needed: float  # least number of seeds at which WANTED of fresh runs decide alike; inf: more
+    data: dict[str, str]  # digests of the data in hand, by experiment
+    bands: str  # digest of the bands and options
 
 
 def redraw(
@@ -93,13 +95,14 @@ def power(
     Args:
         runs: fresh runs for each number of seeds.
     """
-    now = claims.evaluate(claim, claim_id, data, preset).verdict
+    judged_now = claims.evaluate(claim, claim_id, data, preset)
+    now, by = judged_now.verdict, (judged_now.data_digests, judged_now.band_digest)
     quick = {**claim, "options": {**claim["options"], **TESTED}}
     digest = hashlib.sha256(claim_id.encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest[:8]))
     trained = [dataset for dataset in data.values() if "run" in dataset.dims]
     if not trained:  # theory has no seeds: it repeats itself
-        return Power(claim_id, now, 1.0, (1.0, 1.0), {1: {now: 1.0}}, 0, 0)
+        return Power(claim_id, now, 1.0, (1.0, 1.0), {1: {now: 1.0}}, 0, 0, *by)
     seeds = len(set().union(*(dataset["seed"].values.tolist() for dataset in trained)))
     shares, needed = {}, inf
     for factor in FACTORS:
@@ -113,7 +116,7 @@ def power(
             break
     repeats = shares[1].get(now, 0.0)
     low, high = binomtest(round(repeats * runs), runs).proportion_ci(method="wilson")
-    return Power(claim_id, now, repeats, (float(low), float(high)), shares, seeds, needed)
+    return Power(claim_id, now, repeats, (float(low), float(high)), shares, seeds, needed, *by)
 
 
 def table(measured: Iterable[Mapping[str, Any]]) -> str:
