@@ -196,3 +196,12 @@ def test_figures_from_what_finished_with_the_gap_marked(copy_of_small):
     planned = copy_of_small.planned("all")
     assert planned["train"] == 1
     assert planned["collect"] == 1
+
+
+def test_the_table_says_how_often_a_verdict_repeats_once_it_was_asked(copy_of_small):
+    table = copy_of_small.path / RESULTS / "claims.md"
+    assert "repeats with" not in table.read_text()
+    copy_of_small.snakemake(f"{RESULTS}/power/abrupt_acquisition.json")
+    copy_of_small.snakemake("summarise")
+    lines = [line for line in table.read_text().splitlines() if "repeats with" in line]
+    assert [line.split(" | ")[0] for line in lines] == ["| abrupt_acquisition"]
