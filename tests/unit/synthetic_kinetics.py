@@ -225,6 +225,7 @@ def heads(
     for name, part in zip(("of_beta", "of_label", "without_beta"), parts, strict=True):
         accuracy = part + 0.005 * generator.standard_normal(icl.shape)
         curves[f"icl_{name}"] = np.where(icl > 0.95, accuracy, 0.5)
+    curves |= {"icl_of_both": curves["icl_of_beta"], "icl_of_w": np.full(icl.shape, 0.5)}
     return _of_model(data, json.loads(data.attrs["jobs"])[0]["model"], curves)
 
 

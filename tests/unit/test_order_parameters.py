@@ -76,7 +76,7 @@ def test_parts_that_are_the_whole_do_the_work_of_the_whole(model, novel):
     def accuracy(p):
         return (labels * one_layer.logits(p, tables, sequences, model) > 0).double().mean(1)
 
-    for name in ("icl_of_beta", "icl_of_label"):
+    for name in ("icl_of_beta", "icl_of_label", "icl_of_both"):
         np.testing.assert_allclose(measured[name], accuracy(parameters))
     uniform = {**parameters, "query": 0 * parameters["query"]}
     np.testing.assert_allclose(measured["icl_without_beta"], accuracy(uniform))
@@ -100,10 +100,13 @@ def test_a_part_is_put_in_the_place_of_the_whole(model, novel):
         toward = (value[:, DIM] - value[:, DIM + 1]) / 2
         rank_one = np.zeros((7, 7))
         rank_one[:, DIM], rank_one[:, DIM + 1] = toward, -toward
+        block = value[DIM:, DIM:]
         forms = {
             "icl_of_beta": (part, value),
             "icl_without_beta": (key_query[r] - part, value),
             "icl_of_label": (key_query[r], rank_one),
+            "icl_of_both": (part, rank_one),
+            "icl_of_w": (key_query[r], np.diag([0.0] * DIM + [np.trace(block) / 2] * 2)),
         }
         for name, (scores, values) in forms.items():
             whole = {k: v.double().clone() for k, v in parameters.items()}

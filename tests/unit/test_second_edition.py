@@ -16,6 +16,7 @@ from icl import claims
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from icl.figures import figB3
 from icl.measurements import acquisition, kinetics, losses
+from icl.measurements.base import alike, resampled
 from icl.measurements.phenomena import threshold_ratio
 from icl.measurements.thresholds import predicted_thresholds
 from icl.measurements.transition import sharp_transition
@@ -239,13 +240,37 @@ def fading(generator):
     return made_outcomes.transience(generator=generator)
 
 
-def test_fading_for_good_is_told_from_an_instability():
-    assert (
-        np.mean([v == REPRODUCED for v in verdicts("transience", _of("transience", fading))])
-        >= 0.95
-    )
-    lasting = verdicts("transience", _of("transience", unstable))
-    assert np.mean([v == NOT_REPRODUCED for v in lasting]) >= 0.95
+def criteria(name, data, quantity):
+    """How often each verdict is a criterion's, over draws of a claim's data."""
+    found = []
+    for i in range(SOME):
+        verdict_ = judged(name, data(np.random.default_rng(i)))
+        found += [c.verdict for c in verdict_.criteria if c.quantity == quantity]
+    return {verdict_: found.count(verdict_) / len(found) for verdict_ in set(found)}
+
+
+LASTING = ("log_rank_p", "fade_slope", "last_accuracy")
+
+
+@pytest.mark.parametrize("quantity", LASTING)
+def test_fading_for_good_is_seen(quantity):
+    assert criteria("transience", _of("transience", fading), quantity)[REPRODUCED] >= 0.95
+
+
+@pytest.mark.parametrize("quantity", LASTING)
+def test_an_instability_is_no_fading(quantity):
+    found = criteria("transience", _of("transience", unstable), quantity)
+    assert found.get(REPRODUCED, 0) <= 0.05
+    if quantity == "last_accuracy":
+        assert found[NOT_REPRODUCED] >= 0.95
+
+
+def test_a_fading_that_ignores_lambda_has_no_slope():
+    def ignores(generator):
+        return made_outcomes.transience(slope=0.0, generator=generator)
+
+    found = criteria("transience", _of("transience", ignores), "fade_slope")
+    assert found.get(REPRODUCED, 0) <= 0.1  # 0 is the band's end: one in forty by chance
 
 
 def test_the_first_edition_took_an_instability_for_fading():
@@ -296,6 +321,20 @@ def test_the_constant_of_the_race_is_tested(off, expected):
         }
 
     assert np.mean([v == expected for v in verdicts("threshold_constant", data)]) >= 0.95
+
+
+def test_a_constant_beyond_the_mlps_range_is_bounded():
+    """One N whose K* is predicted beyond what the MLP alone was run at: still too large."""
+    data = {
+        "thresholds": made_outcomes.thresholds(seeds=96, ratio=1.2),
+        "memorisation": made_outcomes.memorisation(prefactor=0.227, n_items=(100, 400, 1500, 6000)),
+        "acquisition": synthetic.acquisition(lengths=(16, 24, 40, 64), seeds=200, spread=0.2),
+    }
+    found = judged("threshold_constant", data)
+    rows = found.details["predicted_thresholds"]
+    assert [np.isfinite(row["beyond"]) for row in rows] == [False, False, False, True]
+    assert found.verdict == NOT_REPRODUCED
+    assert found.estimate("greatest_log_ratio").high == np.inf
 
 
 @pytest.mark.parametrize(("noise", "expected"), [(0.01, REPRODUCED), (0.3, NOT_REPRODUCED)])
@@ -458,6 +497,16 @@ def test_one_decay_that_does_not_track_is_enough(biases, expected):
     assert np.mean([v == expected for v in found]) >= 0.95
 
 
+def test_a_decay_at_which_nothing_can_be_measured_is_not_left_out():
+    never = made.tracking(decay=0.02)
+    never = never.assign(icl_accuracy=0 * never["icl_accuracy"] + 0.5)
+    runs = [made.tracking(decay=0.005), made.tracking(decay=0.01), never]
+    data = {"minimal": xr.concat(runs, dim="run", combine_attrs="override")}
+    found = judged("lambert_tracking", data)
+    assert found.verdict == UNDECIDED
+    assert any("too few" in note for note in found.notes)
+
+
 INITIAL = datasets.initial_conditions({"n_samples": 100}).assign_attrs(
     experiment="initial_conditions", data_digest="", missing_blocks="[]"
 )
@@ -489,6 +538,18 @@ def test_a_transition_needs_both_ends(threshold, expected):
         }
 
     assert np.mean([v == expected for v in verdicts("transition", data)]) >= 0.95
+
+
+def test_seeds_of_a_few_cells_are_drawn_among_their_like():
+    seeds = np.array([0, 1, 2, 0, 1, 2, 3, 4, 5, 6])
+    places = np.array([1, 1, 1, 2, 2, 2, 2, 2, 2, 2])
+    groups = alike(seeds, places)
+    assert len(set(groups[:6])) == 1
+    assert len(set(groups)) == 2
+    order = resampled(places, seeds, {"resamples": 50, "seed": 0}, groups=groups)
+    assert (seeds[order[:, :3]] == seeds[order[:, 3:6]]).all()
+    # Seed 6 lacks its run at place 1: a group of its own would never be redrawn.
+    assert len(set(alike(np.append(seeds, 7), np.append(places, 3)))) == 2
 
 
 # Both halves of the seeds. -----------------------------------------------------------------------

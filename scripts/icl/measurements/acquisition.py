@@ -305,18 +305,21 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
 
 @statistic(
     roles="acquisition initial_beta",
-    quantities="aic_advantage aic_over_gamma aic_over_inverse_gaussian beta0_slope skewness",
+    quantities=(
+        "aic_advantage aic_over_gamma aic_over_inverse_gaussian beta0_slope beta0_r2 skewness"
+    ),
     options=("threshold shortest finest_spacing confidence resamples seed least_replicates"),
 )
 def tail_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
-    """Measure the tail of t_ICL against a normal one, and whether it comes from beta0.
+    """Measure the tail of t_ICL against a normal one, and how t_ICL falls with beta0.
 
     - `aic_advantage`: AIC of a normal less that of a log-normal, the least over N from the option
       `shortest` on. `aic_over_gamma`, `aic_over_inverse_gaussian`: the same of two rivals with a
       tail, which are shown.
     - `beta0_slope`: slope of log t_ICL on the seed's own beta0 at the largest N; -1 by equation 35.
       beta0 is that of the theory, whose items have unit length: the beta of the transformer times
-      the overlap of an item in the context with itself as target.
+      the overlap of an item in the context with itself as target. `beta0_r2` (shown) is the share
+      of the variance of log t_ICL that beta0 explains: the rest has another cause.
 
     Source: Figure A.4; section 3.5.
     """
@@ -334,17 +337,15 @@ def tail_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         for name, advantage in advantages.items():
             rivals[name].append(estimate(advantage[0], advantage[1:], options))
             row[name] = advantage[0]
-    least = {
-        name: Estimate(*np.min([[e.value, e.low, e.high] for e in found], axis=0))
-        for name, found in rivals.items()
-    }
-    slope, beta0 = _slope_on_beta0(times, data["initial_beta"], options)
+    least = {name: intervals.least(found, options["confidence"]) for name, found in rivals.items()}
+    slope, explained, beta0 = _slope_on_beta0(times, data["initial_beta"], options)
     largest = times.members[-1]
     skewness = curves.skewness(times.passage.time[times.order[:, largest]])
     return Measurement(
         estimates={
             **least,
             "beta0_slope": slope,
+            "beta0_r2": explained,
             "skewness": estimate(skewness[0], skewness[1:], options),
         },
         replicates=times.runs.sizes["run"],
@@ -368,8 +369,8 @@ _RIVALS = {
 
 def _slope_on_beta0(
     times: _Times, initial: xr.Dataset, options: dict[str, Any]
-) -> tuple[Estimate, np.ndarray]:
-    """Regress log t_ICL at the largest N on beta0: the slope, and beta0 (R,) of those runs."""
+) -> tuple[Estimate, Estimate, np.ndarray]:
+    """Regress log t_ICL at the largest N on beta0: slope, R^2, and beta0 (R,) of those runs."""
     largest = times.members[-1]
     if "item_overlap" not in initial:
         raise NotComputableError("the runs do not record order parameters")
@@ -386,4 +387,7 @@ def _slope_on_beta0(
     beta0 = np.array([of_seed[seed] for seed in seeds])
     fit = stats.linregress(beta0, np.log(times.passage.time[largest]))
     reach = stats.t.ppf((1 + options["confidence"]) / 2, len(beta0) - 2) * fit.stderr
-    return Estimate(fit.slope, fit.slope - reach, fit.slope + reach), beta0
+    r = stats.pearsonr(beta0, np.log(times.passage.time[largest]))
+    low, high = np.abs(r.confidence_interval(options["confidence"]))
+    explained = Estimate(fit.rvalue**2, min(low, high) ** 2, max(low, high) ** 2)
+    return Estimate(fit.slope, fit.slope - reach, fit.slope + reach), explained, beta0

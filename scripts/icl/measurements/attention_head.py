@@ -89,7 +89,7 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
 @statistic(
     roles="order_parameters",
-    quantities="icl_of_beta icl_of_label icl_without_beta icl r2_acquired",
+    quantities="icl_of_beta icl_of_label icl_without_beta icl_of_both icl_of_w icl r2_acquired",
     options="threshold confidence resamples seed least_replicates",
 )
 def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
@@ -100,6 +100,8 @@ def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     - `icl_of_beta`: with beta times the identity on items in the place of K^T Q.
     - `icl_without_beta`: with that part taken out of K^T Q.
     - `icl_of_label`: with V's answer to the label alone, a map of rank one, in the place of V.
+    - `icl_of_both`, `icl_of_w` (shown): with both of these parts; with equation 2's V, w times the
+      identity on labels.
     - `icl`, `r2_acquired` (shown): with nothing replaced; the R^2 of order_parameters.
 
     Source: section 3.2, equation 2.
@@ -120,8 +122,8 @@ def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         values = runs[name].values
         return np.array([np.nanmean(values[r, passage.index[r] :]) for r in acquired])
 
-    names = {name: name for name in ("icl_of_beta", "icl_of_label", "icl_without_beta")}
-    names |= {"icl": "icl_accuracy", "r2_acquired": "score_r2"}
+    parts = ("icl_of_beta", "icl_of_label", "icl_without_beta", "icl_of_both", "icl_of_w")
+    names = {name: name for name in parts} | {"icl": "icl_accuracy", "r2_acquired": "score_r2"}
     measured = {quantity: after(name) for quantity, name in names.items()}
     return Measurement(
         estimates={name: intervals.mean(values, options) for name, values in measured.items()},

@@ -79,6 +79,18 @@ def resampled(
     return np.vstack([np.arange(len(cells)), drawn])
 
 
+def alike(seeds: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Group seeds (R,) that were run at the same places (R,), as `seed_resamples` wants it.
+
+    A seed that lacks a run, so that it has no like, joins the largest group.
+    """
+    at = {seed: str(np.unique(places[seeds == seed]).tolist()) for seed in np.unique(seeds)}
+    names, counts = np.unique(list(at.values()), return_counts=True)
+    single = set(names[counts == 1])
+    largest = names[counts.argmax()]
+    return np.array([largest if at[seed] in single else at[seed] for seed in seeds])
+
+
 def estimate(
     value: np.ndarray,
     resampled: np.ndarray,

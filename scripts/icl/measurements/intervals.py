@@ -69,6 +69,28 @@ def difference(a: Estimate, b: Estimate) -> Estimate:
     )
 
 
+def guarded(e: Estimate, number: int, level: float) -> Estimate:
+    """Widen an interval at a level to what `number` of them need together (Bonferroni).
+
+    The distances from the value to the ends grow as a normal error's do.
+    """
+    factor = stats.norm.isf((1 - level) / 2 / number) / stats.norm.isf((1 - level) / 2)
+    return Estimate(
+        e.value, e.value - factor * (e.value - e.low), e.value + factor * (e.high - e.value)
+    )
+
+
+def greatest(found: Sequence[Estimate], level: float) -> Estimate:
+    """Estimate the largest of several quantities whose intervals are at a level (`worst`)."""
+    return worst(found, [guarded(e, len(found), level) for e in found])
+
+
+def least(found: Sequence[Estimate], level: float) -> Estimate:
+    """Estimate the smallest of several quantities, as `greatest` the largest."""
+    mirrored = greatest([Estimate(-e.value, -e.high, -e.low) for e in found], level)
+    return Estimate(-mirrored.value, -mirrored.high, -mirrored.low)
+
+
 def variation(values: np.ndarray, level: float) -> Estimate:
     """Estimate the coefficient of variation of two or more positive values, taken as log-normal.
 

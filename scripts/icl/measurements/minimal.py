@@ -9,6 +9,7 @@ import xarray as xr
 
 from icl.measurements import intervals
 from icl.measurements.base import (
+    UNKNOWN,
     Estimate,
     Measurement,
     NotComputableError,
@@ -307,19 +308,19 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
             f"w falls to {options['w_faded']:g} in {faded} of {len(details)} runs; the others are "
             "taken to the end of their record"
         )
-    by_decay = [
-        _median([row for row in details if row["w_decay"] == decay], "error", options)
-        for decay in sorted({row["w_decay"] for row in details})
-    ]
+    by_decay, least = [], options["least_replicates"]
+    for decay in np.unique(runs["w_decay"]):
+        own = [row for row in details if row["w_decay"] == decay]
+        by_decay.append(_median(own, "error", options) if len(own) >= least else UNKNOWN)
+        if len(own) < least:
+            notes.append(f"{len(own)} runs at w's decay {decay:g} can be measured: too few")
     return Measurement(
         estimates={
             **{
                 name: _median(details, name, options)
                 for name in ("error", "error_with_lag", "signed_error")
             },
-            "greatest_error": Estimate(
-                *np.max([[e.value, e.low, e.high] for e in by_decay], axis=0)
-            ),
+            "greatest_error": intervals.greatest(by_decay, options["confidence"]),
         },
         replicates=len(details),
         censored=runs.sizes["run"] - len(details),

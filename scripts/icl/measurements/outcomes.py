@@ -13,6 +13,7 @@ from icl.measurements.base import (
     Measurement,
     NotComputableError,
     acquisition_time,
+    alike,
     count_diverged,
     estimate,
     infinite_only,
@@ -264,12 +265,13 @@ def balanced_threshold(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         n_items = runs["n_items"].values
         require_replicates(n_items, options["least_replicates"], "K")
         by_fraction = {**options, "response": "fraction_acquired"}
-        order = resampled(n_items, runs["seed"].values, {**options, "seed": options["seed"] + draw})
+        seeds, drawn = runs["seed"].values, {**options, "seed": options["seed"] + draw}
+        order = resampled(n_items, seeds, drawn, groups=alike(seeds, n_items))
         finals = curves.last_value(runs["icl_accuracy"].values)
         middle = fit_finals(n_items, finals, order, by_fraction).midpoint
         if name == "balanced":
             _, _, means = mean_responses(n_items, finals, order, by_fraction)
-            never = means.max(axis=1) < 0.5
+            never = means.max(axis=1) <= 0.5
             middle = np.where(never, np.log10(n_items.max()), middle)
             if never[0]:
                 notes.append("on D' K* is beyond the grid: the ratio is a lower bound")
@@ -302,7 +304,8 @@ def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     """Measure by how much fewer runs acquire ICL on D' than on D, at one N and K.
 
     Judged at the smallest K that both have and at which the option `surely` of the runs on D
-    acquires: at larger K both may, at smaller neither. Newcombe's interval.
+    acquires: at larger K both may, at smaller neither. Only the K with the most runs count, lest a
+    few lucky ones choose. Newcombe's interval.
 
     Source: Figure 6 e; section 4.
     """
@@ -315,7 +318,12 @@ def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     rows = {name: share_rows(runs, options) for name, runs in both.items()}
     on_balanced = {row["n_items"]: row for row in rows["balanced"]}
     shared = [row for row in rows["unbalanced"] if row["n_items"] in on_balanced]
-    sure = [row for row in shared if row["fraction"] >= options["surely"]]
+    most = max((row["replicates"] for row in shared), default=0)
+    sure = [
+        row
+        for row in shared
+        if row["fraction"] >= options["surely"] and 2 * row["replicates"] > most
+    ]
     if not sure:
         best = max((row["fraction"] for row in shared), default=0.0)
         raise NotComputableError(

@@ -101,7 +101,7 @@ def threshold_ratio(sharp: Measurement, predicted: list[dict[str, Any]]) -> Esti
     roles=("minimal_transition minimal_transience half_rate minimal_acquisition memorisation_raw"),
     quantities=(
         "threshold_ratio threshold width rise log_rank_p fade_slope last_accuracy "
-        "half_rate_fade_slope half_rate_log_rank_p"
+        "half_rate_fade_slope half_rate_log_rank_p half_rate_last_accuracy"
     ),
     options=(
         "response acquired_above floor ceiling resolution from to threshold finest_spacing had "
@@ -115,7 +115,7 @@ def minimal_race(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
       alone, at the transition's N; nothing is fitted.
     - `rise`: as in abrupt_acquisition.
     - `log_rank_p`, `fade_slope`, `last_accuracy`: as in lasting_transience, with decay on w alone,
-      and the first two again at half the learning rate, where an instability would go away.
+      and again at half the learning rate, where an instability would go away.
 
     The width is shown. It is no result: the spread of beta0 in the configuration sets it.
 
@@ -128,14 +128,15 @@ def minimal_race(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     slow = lasting_transience({"transience": data["half_rate"]}, options, "w")
     rows = predicted_thresholds(data["minimal_acquisition"], [data["memorisation_raw"]], options)
     parts = {"sharp": sharp, "abrupt": abrupt, "transient": faded, "half_rate": slow}
+    lasting = ("log_rank_p", "fade_slope", "last_accuracy")
     return Measurement(
         estimates={
             "threshold_ratio": threshold_ratio(sharp, rows),
             "threshold": sharp.estimates["threshold"],
             "width": sharp.estimates["width"],
             "rise": abrupt.estimates["rise"],
-            **{n: faded.estimates[n] for n in ("log_rank_p", "fade_slope", "last_accuracy")},
-            **{f"half_rate_{n}": slow.estimates[n] for n in ("log_rank_p", "fade_slope")},
+            **{n: faded.estimates[n] for n in lasting},
+            **{f"half_rate_{n}": slow.estimates[n] for n in lasting},
         },
         replicates=sharp.replicates + faded.replicates + slow.replicates,
         censored=faded.censored,

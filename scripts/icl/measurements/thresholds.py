@@ -16,6 +16,7 @@ from icl.measurements.base import (
     Measurement,
     NotComputableError,
     acquisition_time,
+    alike,
     count_diverged,
     estimate,
     infinite_only,
@@ -81,7 +82,8 @@ def thresholds(
     length, n_items = runs[over].values, runs["n_items"].values
     finals = curves.last_value(runs["icl_accuracy"].values)
     cells = np.unique(np.stack([length, n_items]), axis=1, return_inverse=True)[1].ravel()
-    order = resampled(cells, runs["seed"].values, options)
+    groups = alike(runs["seed"].values, length)
+    order = resampled(cells, runs["seed"].values, options, groups=groups)
     lengths = np.unique(length)
     generator = np.random.default_rng(options["seed"])
     found = np.full((len(order), len(lengths)), np.nan)
@@ -167,8 +169,8 @@ def predicted_thresholds(
 ) -> list[dict[str, Any]]:
     """Predict K* at each N (eq. 12) from t_ICL at K = infinity and I_K(inf), measured apart.
 
-    K* is NaN where t_ICL lies outside the measured I_K(inf). `alone` are experiments of the MLP
-    alone, each at some K.
+    K* is NaN where t_ICL lies outside the measured I_K(inf); if it lies beyond, `beyond` is the
+    largest K, else NaN. `alone` are experiments of the MLP alone, each at some K.
     """
     lengths, medians = infinite_medians(acquisition, options)
     # All are resampled with one random stream, so that seeds which several share stay together.
@@ -177,6 +179,7 @@ def predicted_thresholds(
     ascending = np.argsort(n_items)
     n_items = n_items[ascending]
     log_integral = np.hstack([integral for _, integral in measured])[:, ascending]
+    most = np.exp(log_integral[0].max())
     rows = []
     for column, length in enumerate(lengths):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -188,6 +191,7 @@ def predicted_thresholds(
                 "median_t_icl": medians[0, column],
                 "threshold": found[0],
                 "interval": [low, high],
+                "beyond": n_items[-1] if medians[0, column] > most else np.nan,
             }
         )
     return rows
@@ -249,7 +253,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
             ),
             "nu_curvature": intervals.mean(alone.trend.curvature, options),
             **largest_ratio(ratios),
-            **_log_ratios(prediction, found.rows),
+            **_log_ratios(prediction, found.rows, options["confidence"]),
         },
         replicates=int(sum(row["replicates"] for row in found.rows)),
         censored=0,
@@ -269,12 +273,12 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
 
 
 def _log_ratios(
-    predicted: list[dict[str, Any]], measured: list[dict[str, Any]]
+    predicted: list[dict[str, Any]], measured: list[dict[str, Any]], level: float
 ) -> dict[str, Estimate]:
     """Compare K* predicted with K* measured, in decades, at the N where it is least and greatest.
 
-    The two come from different runs, so their errors are taken as independent. "At every N" is a
-    conjunction: the least has the lowest of the lower ends, the greatest the highest of the upper.
+    The two come from different runs, so their errors are taken as independent. Where K* is
+    predicted beyond the K of the MLP alone, the largest of those is its lower bound.
     """
     at = {row["context_length"]: row for row in predicted}
     ratios = []
@@ -286,13 +290,15 @@ def _log_ratios(
             with np.errstate(invalid="ignore", divide="ignore"):
                 ends = np.log10(each["interval"]) if np.isfinite(each["interval"]).all() else []
             logs.append(Estimate(np.log10(each["threshold"]), *ends) if len(ends) else UNKNOWN)
+        if np.isfinite(other["beyond"]):
+            bound = np.log10(other["beyond"])
+            logs[0] = Estimate(bound, bound, np.inf)
         ratios.append(intervals.difference(*logs))
     if not ratios:
         return {}
-    ends = np.array([[ratio.value, ratio.low, ratio.high] for ratio in ratios])
     return {
-        "least_log_ratio": Estimate(*ends.min(axis=0)),
-        "greatest_log_ratio": Estimate(*ends.max(axis=0)),
+        "least_log_ratio": intervals.least(ratios, level),
+        "greatest_log_ratio": intervals.greatest(ratios, level),
     }
 
 

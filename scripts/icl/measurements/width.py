@@ -30,7 +30,7 @@ TEN_TO_NINETY = 2 * special.ndtri(0.9)  # 10-90 % width of a normal, 2.56 standa
 
 @statistic(
     roles="transition acquisition memorisation",
-    quantities="width predicted_width ratio log_sd nu",
+    quantities="width predicted_width ratio ratio_local log_sd nu nu_local",
     options=(
         "response acquired_above floor ceiling threshold least_seeds_alone confidence resamples "
         "seed least_replicates"
@@ -48,6 +48,7 @@ def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
       the bootstrap's: it needs two K or more between 10 and 90 %, else the grid decides the width.
     - `ratio`: that width over the width of the same fit to the predicted responses at the same K.
       A logistic is not a normal distribution, and so a fit to one is some 10 % wide of the other.
+    - `ratio_local` (shown): the same with the local exponent of I_K around K* in the place of nu.
 
     Source: Figure 2 b; section 4.
     """
@@ -78,12 +79,21 @@ def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         infinite["context_length"].values, infinite["seed"].values, options, Draw.INFINITE_K
     )
     log_sd = np.log(passage.time)[drawn].std(axis=1, ddof=1)
-    nu = intervals.mean(
-        growth(data["memorisation"], options["least_seeds_alone"]).trend.exponent, options
-    )
-    predicted_sd = log_sd / (nu.value * np.log(10))
-    predicted = _as_fitted(np.log10(values), counts, fit, predicted_sd, options)
-    ratio = fit.width / predicted
+    alone = growth(data["memorisation"], options["least_seeds_alone"])
+    seen = np.log(alone.values), np.log(alone.runs["i_recorded"].values[alone.index])
+    pair = int(np.clip(np.searchsorted(seen[0], fit.midpoint[0] * np.log(10)), 1, len(seen[0]) - 1))
+    local = np.diff(seen[1])[:, pair - 1] / np.diff(seen[0])[pair - 1]
+    found = {}
+    for name, exponents in (("ratio", alone.trend.exponent), ("ratio_local", local)):
+        whose = resampled(
+            np.zeros(len(exponents)), np.arange(len(exponents)), options, Draw.MLP_ALONE
+        )
+        predicted_sd = log_sd / (exponents[whose].mean(axis=1) * np.log(10))
+        found[name] = (
+            predicted_sd,
+            fit.width / _as_fitted(np.log10(values), counts, fit, predicted_sd, options),
+        )
+    predicted_sd, ratio = found["ratio"]
     return Measurement(
         estimates={
             "width": estimate(fit.width[0], fit.width[1:], options, "decades of K"),
@@ -94,8 +104,12 @@ def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
                 "decades of K",
             ),
             "ratio": estimate(ratio[0], ratio[1:], options),
+            "ratio_local": estimate(
+                found["ratio_local"][1][0], found["ratio_local"][1][1:], options
+            ),
             "log_sd": estimate(log_sd[0], log_sd[1:], options),
-            "nu": nu,
+            "nu": intervals.mean(alone.trend.exponent, options),
+            "nu_local": intervals.mean(local, options),
         },
         replicates=runs.sizes["run"],
         censored=0,

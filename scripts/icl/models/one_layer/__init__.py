@@ -11,6 +11,8 @@ HEAD = {
     "icl_of_beta": "ICL accuracy with beta times the identity in the place of K^T Q",
     "icl_without_beta": "ICL accuracy with that part taken out of K^T Q",
     "icl_of_label": "ICL accuracy with V's answer to the label alone in the place of V",
+    "icl_of_both": "ICL accuracy with both in the place of the whole",
+    "icl_of_w": "ICL accuracy with w times the identity on labels in the place of V",
     "score_r2": "share of the variance of held-out scores that beta x'_j . x'_target explains",
     "score_correlation": "correlation of held-out scores with x'_j . x'_target",
     "value_label_pp": "V's label block: from the component of +1 to that of +1",

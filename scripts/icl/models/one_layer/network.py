@@ -111,6 +111,8 @@ def replacements(
     - `icl_without_beta`: K^T Q less that.
     - `icl_of_label`: V of rank one; it answers to the difference of a token's two label components
       as V does, and to all else with 0.
+    - `icl_of_both`: that V with that beta.
+    - `icl_of_w`: eq. 2's V to the letter, w times the identity on labels, and 0 elsewhere.
 
     Args:
         key_query: K^T Q, (R, E, E); beta: (R,).
@@ -122,11 +124,15 @@ def replacements(
     of_beta = beta[:, None, None] * on_items
     difference = identity[item_dim] - identity[item_dim + 1]  # (E,)
     answer = parameters["value"] @ difference / 2  # (R, E)
-    key = identity.expand_as(key_query)
+    w = parameters["value"].diagonal(dim1=1, dim2=2)[:, item_dim:].mean(1)
+    scalar = {"query": of_beta, "key": identity.expand_as(key_query)}
+    label = {"value": answer[:, :, None] * difference}
     return {
-        "icl_of_beta": {**parameters, "query": of_beta, "key": key},
-        "icl_without_beta": {**parameters, "query": key_query - of_beta, "key": key},
-        "icl_of_label": {**parameters, "value": answer[:, :, None] * difference},
+        "icl_of_beta": {**parameters, **scalar},
+        "icl_without_beta": {**parameters, **scalar, "query": key_query - of_beta},
+        "icl_of_label": {**parameters, **label},
+        "icl_of_both": {**parameters, **scalar, **label},
+        "icl_of_w": {**parameters, "value": w[:, None, None] * (identity - on_items)},
     }
 
 
