@@ -25,6 +25,8 @@ with entry.logged(snakemake.log[0]) as log:
             **provenance.gather(rule=snakemake.rule),
         },
     )
+    if len(arithmetics := provenance.arithmetics(joined.attrs)) > 1:
+        log.warning("its runs come from different arithmetic: %s", "; ".join(arithmetics))
     artifacts.write(joined, snakemake.output[0])
     for path in snakemake.input:
         checkpoint.remove(path)

@@ -2,7 +2,7 @@
 
 import torch
 from icl import entry
-from icl.engine import checkpoint, training
+from icl.engine import checkpoint, machine, training
 from icl.engine.blocks import train_to
 from icl.job import job_from_identity
 from icl.store import provenance
@@ -19,6 +19,7 @@ with entry.logged(snakemake.log[0], mode="a") as log:  # earlier attempts' lines
         experiment=snakemake.wildcards.experiment,
         device=str(device),
         threads=snakemake.threads,
+        **machine.describe(device),
     )
     minutes = snakemake.config.get("checkpoint_minutes", checkpoint.MINUTES)
     with entry.progress(job.steps, f"N={job.context_length}", log) as on_progress:

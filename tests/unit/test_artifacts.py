@@ -253,3 +253,38 @@ def test_another_job_s_artifact_in_a_job_s_place_is_refused(tmp_path):
     artifacts.write(xr.Dataset({"a": ("x", [1.0])}), named)
     with pytest.raises(artifacts.ArtifactError, match="holds the job of none"):
         artifacts.read_job(named)
+
+
+def test_a_forged_digest_of_the_numbers_is_refused(dataset, tmp_path, monkeypatch):
+    """Verdicts and reports quote it: here all else is sealed as it should be."""
+    monkeypatch.setattr(artifacts, "data_digest", lambda _: "0" * 64)
+    artifacts.write(dataset, tmp_path / "forged.nc")
+    monkeypatch.undo()
+    path = tmp_path / "forged.nc"
+    sealed = path.read_bytes()[: -artifacts._SEAL_SIZE]
+    forged = xr.load_dataset(sealed, engine="netcdf4")
+    forged.attrs[artifacts.STAMP] = artifacts.content_digest(forged)
+    data = bytes(forged.to_netcdf(format="NETCDF4", engine="netcdf4"))
+    path.write_bytes(data + artifacts._seal(data))
+    with pytest.raises(artifacts.ArtifactError, match="its numbers do not match"):
+        artifacts.read(path)
+
+
+def test_a_link_that_waits_under_the_temporary_name_is_not_followed(tmp_path):
+    target = tmp_path / "elsewhere"
+    target.write_text("mine")
+    part = tmp_path / f".claims.md.{files._HOST}-{os.getpid()}.part"
+    part.symlink_to(target)
+    files.write_text("done", tmp_path / "claims.md")
+    assert target.read_text() == "mine"
+    assert (tmp_path / "claims.md").read_text() == "done"
+    assert not (tmp_path / "claims.md").is_symlink()
+
+
+def test_new_folders_are_flushed_up_to_the_first_that_existed(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(files, "_flush", lambda path: flushed.append(os.fspath(path)))
+    files.write_text("done", tmp_path / "a/b/c.txt")
+    names = [os.path.relpath(path, tmp_path) for path in flushed]
+    assert names[:2] == [".", "a"]
+    assert names[-1] == "a/b"

@@ -12,7 +12,7 @@ from example_jobs import EVERY, JOB, alone, with_order_parameters
 from icl.engine import checkpoint, training
 from icl.engine.checkpoint import Checkpoints, Interrupted, decode, encode
 from icl.job import Stop
-from icl.store import artifacts
+from icl.store import artifacts, provenance
 
 # Two of three replicates leave before the end, one after another.
 STOPPING = replace(
@@ -269,3 +269,20 @@ def test_what_is_known_of_earlier_attempts_is_kept(interrupted):
     assert header["attempts"] == resumed.attempts
     assert json.dumps(header["job"], sort_keys=True) == json.dumps(JOB.identity(), sort_keys=True)
     assert header["seconds"] > 0
+
+
+def test_other_arithmetic_is_named_when_a_job_goes_on(tmp_path, caplog):
+    here = {"device": "cpu", "processor": "one", "code_path": "AVX512"}
+    first = Interrupting(tmp_path, JOB, 60)
+    first.attempts[0].update(here)
+    with pytest.raises(Killed):
+        training.train(JOB, checkpoints=first)
+    with caplog.at_level(logging.WARNING):
+        same = Checkpoints(tmp_path, JOB, facts=here)
+        same.resume(lambda state: None)
+        assert "arithmetic" not in caplog.text
+        other = Checkpoints(tmp_path, JOB, facts={**here, "code_path": "AVX2"})
+        training.train(JOB, checkpoints=other)
+    assert "was that of cpu, one, AVX512; from here on it is cpu, one, AVX2" in caplog.text
+    job_facts = {**here, "attempts": json.dumps(other.attempts)}
+    assert provenance.arithmetics(job_facts) == ["cpu, one, AVX2", "cpu, one, AVX512"]

@@ -89,6 +89,16 @@ GRID = ("experiments", "transition", "grid", 0)
         (("claims", "linear_ticl", "experiments", "acquisition"), "x", "no such experiment: x"),
         (
             ("claims", "linear_ticl", "experiments", "acquisition"),
+            "landscape",
+            "landscape is a theory dataset, which cannot play the role acquisition",
+        ),
+        (
+            ("figures", "fig4", "experiments", "landscape"),
+            "transition",
+            "transition is an experiment, which cannot play the role landscape",
+        ),
+        (
+            ("claims", "linear_ticl", "experiments", "acquisition"),
             0,
             "0 is not allowed; allowed: text",
         ),

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from icl.job import Job, job_name
-from icl.store import files
+from icl.store import files, provenance
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +157,9 @@ class Checkpoints:
             self.attempts[0]["from_step"] = header["step"]
             self.attempts = header["attempts"] + self.attempts
             log.info("going on from step %d, by checkpoint %s", header["step"], path)
+            before, now = map(provenance.arithmetic, self.attempts[-2:])
+            if before and now and before != now:
+                log.warning("the arithmetic was that of %s; from here on it is %s", before, now)
             return
         if refused:
             log.warning("none of %d checkpoints can be used: starting from step 0", refused)

@@ -292,6 +292,12 @@ def _reference_faults(config: dict[str, Any]) -> Iterator[Fault]:
                 if used not in datasets:
                     key = (kind, name, "experiments", role)
                     yield key, f"no such experiment: {plain(used)}; {_hint(used, datasets)}"
+                elif (role in config["theory"]) != (used in config["theory"]):
+                    kind_of = "a theory dataset" if used in config["theory"] else "an experiment"
+                    yield (
+                        (kind, name, "experiments", role),
+                        f"{plain(used)} is {kind_of}, which cannot play the role {role}",
+                    )
             for claim in entry.get("claims", ()):
                 if claim not in config["claims"]:
                     hint = _hint(claim, config["claims"])

@@ -105,6 +105,8 @@ def read(path: str | os.PathLike) -> xr.Dataset:
         raise ArtifactError(f"{path}: has no stamp of completeness ({STAMP}); {files.REMEDY}")
     if stamp != content_digest(dataset):
         raise ArtifactError(f"{path}: its contents do not match its digest; {files.REMEDY}")
+    if dataset.attrs.get("data_digest") != data_digest(dataset):
+        raise ArtifactError(f"{path}: its numbers do not match their digest; {files.REMEDY}")
     if not is_sealed and dataset.attrs["artifact_format"] != 1:
         raise ArtifactError(f"{path}: lacks the digest after its end; {files.REMEDY}")
     return dataset

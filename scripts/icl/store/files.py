@@ -80,8 +80,11 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         sweep(path.parent)
+        temporary.unlink(missing_ok=True)  # of an earlier process of the same number
+        # Made here and by nobody else: a link that waits under this name is not followed.
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         yield str(temporary)
         _flush(temporary)
         os.replace(temporary, path)
@@ -96,6 +99,14 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, each with its name on the disk."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        _flush(made.parent)
 
 
 def sweep(folder: Path) -> None:

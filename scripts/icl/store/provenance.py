@@ -23,6 +23,8 @@ PACKAGES = (
 )
 # What of the checkout can change a number or a picture.
 CODE = ("scripts", "workflow", "config", "Snakefile")
+# What can change the last bits of a job's numbers (`icl.engine.machine`).
+ARITHMETIC = ("device", "processor", "code_path", "gpu")
 ROOT = Path(__file__).resolve().parents[3]  # of the checkout
 LONGEST_DIFF = 20_000  # characters of a diff that are kept
 
@@ -100,9 +102,24 @@ def summary(attributes: Mapping[str, Any]) -> dict[str, Any]:
         "versions": distinct("versions"),
         "platforms": distinct("platform"),
         "devices": distinct("device"),
+        "arithmetic": arithmetics(attributes),
         "started": [started[0], started[-1]] if started else [],
         "wall_seconds": round(sum(float(run.get("wall_seconds", 0)) for run in runs), 3),
     }
+
+
+def arithmetic(facts: Mapping[str, Any]) -> str:
+    """Say what did the arithmetic of an attempt at a job; "" where old files do not."""
+    if "processor" not in facts:
+        return ""
+    return ", ".join(str(facts[name]) for name in ARITHMETIC if facts.get(name))
+
+
+def arithmetics(attributes: Mapping[str, Any]) -> list[str]:
+    """List all that did the arithmetic of a job's artifact or of a collected dataset."""
+    runs = json.loads(attributes["provenance"]) if "provenance" in attributes else [attributes]
+    attempts = [attempt for run in runs for attempt in json.loads(run.get("attempts", "[]"))]
+    return sorted({arithmetic(facts) for facts in [*runs, *attempts]} - {""})
 
 
 def commit(facts: Mapping[str, Any]) -> str:

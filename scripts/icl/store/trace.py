@@ -78,6 +78,8 @@ def _dataset(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"  versions {versions}"
     device = ", ".join([*summary["devices"], *summary["platforms"]])
     yield f"  device {device}"
+    for arithmetic in summary.get("arithmetic", ()):
+        yield f"  arithmetic {arithmetic}"
     jobs = f"{summary['jobs']} jobs" if summary["jobs"] > 1 else "1 job"
     when = " to ".join(dict.fromkeys(summary["started"]))
     yield f"  {jobs}, begun {when}, {summary['wall_seconds']:,.1f} s in all"
