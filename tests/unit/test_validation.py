@@ -1,6 +1,7 @@
 """Every bad value is refused with the file, the key, the value and what is allowed."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from checkout import ROOT
 from committed import LAPTOP_FILES as FILES
 from icl.experiment.grid import merge
 from icl.experiment.validation import Sources, check, load_yaml
+from icl.experiment.yaml_files import refuse_unreadable
 from icl.job import ConfigError
 
 
@@ -266,3 +268,62 @@ def test_an_overlay_before_its_preset_is_refused(tmp_path):
     Sources([]).refuse_overlay_before_preset()
     with pytest.raises(ConfigError, match=r"my\.yaml: stands before the preset"):
         Sources([overlay, preset]).refuse_overlay_before_preset()
+
+
+BOMB = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}\n" for i in range(1, 26)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOMB, "more than 10000 keys once '<<' is written out"),
+        ("a: " + "[" * 100_000, "nested more than 50 levels deep"),
+        ("a: {<<: {b: 1}, <<: {c: 2}}", "'<<' is given twice"),
+        ("seeds: {count: 010}", "010 is another number to YAML"),
+        ("steps: 1:30", "1:30 is another number to YAML"),
+        ("steps: 1:30.5", "1:30.5 is another number to YAML"),
+    ],
+    ids=["merge bomb", "deep", "merged twice", "octal", "sexagesimal", "sexagesimal float"],
+)
+def test_yaml_that_crashes_hangs_or_reads_otherwise_than_it_looks_is_refused(
+    tmp_path, text, message
+):
+    path = tmp_path / "my.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load_yaml(path)
+
+
+def test_numbers_as_people_write_them_are_read(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("{a: 10, b: 1.0e-3, c: -5, d: 0, e: .05, f: 1_000}")
+    assert list(load_yaml(path).values()) == [10, 1e-3, -5, 0, 0.05, 1000]
+
+
+@pytest.mark.parametrize("given", [["--configfile=FILE"], ["--configfile", "FILE"]])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: \xff", "is not valid YAML"),
+        (None, "there is no such file"),
+        (b"claims_file: 5", "claims_file: 5 is not allowed; allowed: a file in config/"),
+        (b"claims_file: /etc/passwd", "claims_file: '/etc/passwd' is not allowed"),
+    ],
+)
+def test_files_are_refused_however_the_option_is_written(tmp_path, given, content, message):
+    path = tmp_path / "my.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    words = [word.replace("FILE", str(path)) for word in given]
+    with pytest.raises(SystemExit, match=re.escape(message)):
+        refuse_unreadable(words)
+
+
+def test_not_a_number_is_blamed_on_the_file_that_has_it(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("preset: laptop\ndefaults: {optimiser: {learning_rate: .nan}}")
+    found = Sources([path])
+    key = ("defaults", "optimiser", "learning_rate")
+    assert found.locate(key, load_yaml(path)) == str(path)

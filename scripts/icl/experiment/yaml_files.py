@@ -19,8 +19,11 @@ Key = tuple[str | int, ...]
 COMMAND_LINE = "--config"
 CONFIGURATION_OPTIONS = ("--configfile", "--configfiles")
 THEORY, CLAIMS, LAPTOP = "config/theory.yaml", "config/claims.yaml", "config/laptop.yaml"
+CLAIMS_FILE = "config/[a-z][a-z0-9_]{0,39}[.]yaml"
 YAML = (".yaml", ".yml")
 DEEPEST = 50  # levels of mappings and lists in a file; ours have ten
+MOST_KEYS = 10_000  # of a mapping once its merge keys are written out; ours have fifty
+MERGE = "tag:yaml.org,2002:merge"
 MOST_VALUES = 1_000_000  # of a file once its aliases are written out; ours have a thousand
 
 
@@ -28,7 +31,10 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # where libyam
 
 
 class _StrictLoader(_SafeLoader):
-    """Safe YAML that refuses a key given twice, and says where a value is not of its type."""
+    """Safe YAML that refuses a key given twice, and says where a value is not of its type.
+
+    It also refuses what looks like another number than it is: 010 is 8 to YAML, and 1:30 is 90.
+    """
 
     def construct_object(self, node, deep=False):
         try:
@@ -38,10 +44,34 @@ class _StrictLoader(_SafeLoader):
                 None, None, f"a value is not of its type: {error}", node.start_mark
             ) from None
 
+    def flatten_mapping(self, node):
+        """Write a mapping's merge keys out, unless they grow without end."""
+        if sum(key.tag == MERGE for key, _ in node.value) > 1:
+            raise yaml.constructor.ConstructorError(
+                None, None, "key '<<' is given twice: give it a list", node.start_mark
+            )
+        super().flatten_mapping(node)
+        if len(node.value) > MOST_KEYS:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"more than {MOST_KEYS} keys once '<<' is written out", node.start_mark
+            )
+
+    def construct_number(self, node):
+        """Read a number that is written as people write it."""
+        if re.fullmatch(r"[-+]?0[0-7_]+|.*:.*", node.value):
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                f"{node.value} is another number to YAML: quote it, or write it plainly",
+                node.start_mark,
+            )
+        read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
+        return read(node)
+
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            if key_node.tag == MERGE:
                 continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
@@ -56,6 +86,10 @@ class _StrictLoader(_SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+for _kind in ("int", "float"):
+    _StrictLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _StrictLoader.construct_number)
+
+
 def load_yaml(path: str | Path) -> dict[str, Any]:
     """Read one YAML mapping.
 
@@ -64,6 +98,7 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
+        _refuse_the_deep(text)  # before anything goes down it
         data = yaml.load(text, Loader=_StrictLoader)  # a subclass of SafeLoader
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
@@ -73,6 +108,16 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values, not {show(data)}")
     return data
+
+
+def _refuse_the_deep(text: str) -> None:
+    """Raise `yaml.YAMLError` if mappings and lists are nested too deep: libyaml would crash."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_StrictLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {DEEPEST} levels deep")
 
 
 def refuse_unreadable(arguments: Iterable[str]) -> None:
@@ -85,7 +130,11 @@ def refuse_unreadable(arguments: Iterable[str]) -> None:
         arguments: of the command line.
     """
     expected = False
-    for argument in arguments:
+    words = []
+    for argument in arguments:  # --configfile=FILE is --configfile FILE
+        option, _, value = argument.partition("=")
+        words += [option, value] if value and option in CONFIGURATION_OPTIONS else [argument]
+    for argument in words:
         if argument.startswith("-"):
             expected = argument in CONFIGURATION_OPTIONS
         elif expected and not Path(argument).is_file():
@@ -98,9 +147,23 @@ def refuse_unreadable(arguments: Iterable[str]) -> None:
             sys.exit(text)
         elif argument.endswith(YAML) and Path(argument).is_file():
             try:
-                load_yaml(argument)
+                claims_file(load_yaml(argument))
             except ConfigError as error:
                 sys.exit(f"The configuration cannot be run:\n{error}")
+
+
+def claims_file(config: Mapping[str, Any]) -> str:
+    """Name the file of claims and figures that a configuration is judged by.
+
+    Raises:
+        ConfigError: where it is none of config/.
+    """
+    claims = config.get("claims_file", CLAIMS)
+    if not isinstance(claims, str) or not re.fullmatch(CLAIMS_FILE, claims):
+        raise ConfigError(
+            f"claims_file: {show(claims)} is not allowed; allowed: a file in config/, as {CLAIMS}"
+        )
+    return claims
 
 
 def _refuse_the_endless(data: Any, path: str | Path) -> None:
@@ -176,7 +239,7 @@ class Sources:
         if "preset" not in own.merged():
             raise ConfigError("none of the files given is a preset; give one first")
         own.refuse_overlay_before_preset()
-        claims = (config or own.merged()).get("claims_file", CLAIMS)
+        claims = claims_file(config or own.merged())
         common = [Path(root, path) for path in (THEORY, claims)]
         whole = cls([path for path in common if path not in own.paths])
         whole.files += own.files
@@ -212,7 +275,7 @@ class Sources:
             if values and not all(isinstance(value, dict) for value in values):
                 break  # a list or a value hides what earlier files have in its place
         merged = list(walk(config, key))
-        if deepest == len(key) == len(merged) and found != merged[-1]:
+        if deepest == len(key) == len(merged) and not _same(found, merged[-1]):
             return COMMAND_LINE  # it overrides what the files say
         return owner
 
@@ -240,6 +303,11 @@ class Sources:
                 f"{' and '.join(presets)}: each is a preset (it has the key preset), and a preset "
                 "replaces another whole: give one, and an overlay without that key for changes"
             )
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Tell whether two values are equal, or neither is a number (NaN)."""
+    return a == b or (a != a and b != b)
 
 
 def walk(data: Any, key: Key) -> Iterator[Any]:
