@@ -38,6 +38,7 @@ with entry.logged(snakemake.log[0]) as log:
     page = front.render(
         Path(templates, "front.html").read_text(encoding="utf-8"),
         preset=preset,
+        about=snakemake.params.about,
         verdicts=verdicts,
         tally=front.tally(verdicts),
         figures=figures,

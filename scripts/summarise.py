@@ -19,4 +19,5 @@ with entry.logged(snakemake.log[0]):
     ]
     entries = [verdict.to_json() for verdict in verdicts]
     files.write_text(json.dumps(entries, indent=1, sort_keys=True), snakemake.output.json)
-    files.write_text(table.markdown(verdicts), snakemake.output.markdown)
+    text = table.markdown(verdicts, snakemake.params.about)
+    files.write_text(text, snakemake.output.markdown)

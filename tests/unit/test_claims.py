@@ -373,3 +373,10 @@ def test_a_statistic_measures_what_it_declares(name):
     options = OPTIONS[name] | {"resamples": 200}
     found = measurements.load(name)(data, options)
     assert set(found.estimates) == set(declared.quantities)
+
+
+def test_what_to_know_of_a_size_stands_above_its_verdicts(transition):
+    found = Verdict.from_json(evaluate("sharp_transition", transition))
+    text = table.markdown([found], "A look.\nNot | more.")
+    assert text.index("A look. Not | more.") < text.index("| claim |")
+    assert "A look" not in table.markdown([found])

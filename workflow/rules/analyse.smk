@@ -57,6 +57,8 @@ rule summarise:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        about=config.get("about", ""),
     message:
         "Summarise the verdicts"
     script:

@@ -34,6 +34,7 @@ rule describe:
         runtime=10,
     params:
         preset=config["preset"],
+        about=config.get("about", ""),
         figures={figure: config["figures"][figure] for figure in drawable()},
         jobs={experiment: sorted(JOBS[experiment]) for experiment in JOBS},
         templates=str(Path(workflow.basedir) / "workflow/report"),

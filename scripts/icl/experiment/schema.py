@@ -516,6 +516,9 @@ class Configuration(Keys):
         "the file of claims and figures that a preset is judged by; if absent: config/claims.yaml",
         pattern=r"^config/[a-z][a-z0-9_]{0,39}[.]yaml$",
     )
+    about: Text = key(
+        "text", "what a reader of this size's verdicts must know; it stands above them"
+    )
     halves: bool = key(
         "true or false",
         "whether each claim is judged on the even and on the odd seeds too, and is undecided where "

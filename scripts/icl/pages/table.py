@@ -1,13 +1,24 @@
 """The verdicts as a Markdown table with a paragraph for each claim: claims.md."""
 
-from icl.text import band_text, measured_text, number_text, repeats_text, tries_text
+from icl.text import (
+    band_text,
+    measured_text,
+    number_text,
+    repeats_text,
+    tries_text,
+    visible,
+)
 from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Verdict
 
 _WITHIN = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided"}
 
 
-def markdown(verdicts: list[Verdict]) -> str:
-    """Write the verdicts for readers: a table, then a paragraph for each claim."""
+def markdown(verdicts: list[Verdict], about: str = "") -> str:
+    """Write the verdicts for readers: a table, then a paragraph for each claim.
+
+    Args:
+        about: what to know of their size.
+    """
     presets = ", ".join(sorted({verdict.preset for verdict in verdicts}))
     lines = [
         f"# Claims, measured at size {presets}",
@@ -16,6 +27,7 @@ def markdown(verdicts: list[Verdict]) -> str:
         "band, *not reproduced* if one lies wholly outside, else *undecided*. The bands are ours, "
         "and were fixed before the runs.",
         "",
+        *([visible(about), ""] if about else []),
         *_on_tries(verdicts),
         *_on_repeats(verdicts),
         "| claim | verdict | quantity | measured [interval] | band | within it | paper |",
