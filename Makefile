@@ -50,6 +50,7 @@ gpu:
 
 faults: $(VENV)/installed-dev
 	FAULTS=full OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults
+	BYTES=1000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit/test_fuzz_bytes.py
 
 # Whether each of the study's statistics tells its claim from its rivals, on 200 draws of all.
 thorough: $(VENV)/installed-dev

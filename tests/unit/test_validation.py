@@ -231,7 +231,7 @@ def test_two_presets_are_refused(good):
         ("", "must be a mapping"),
         ("a: [1\n", "not valid YAML"),
         ("1: a\n", "is not a string"),
-        ("on: a\n", "is not a string"),
+        ("on: a\n", "on is a truth value to YAML"),
         ("a: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
     ],
 )
@@ -284,8 +284,9 @@ BOMB = "a0: &a0 {x: 1}\n" + "".join(
         ("seeds: {count: 010}", "010 is another number to YAML"),
         ("steps: 1:30", "1:30 is another number to YAML"),
         ("steps: 1:30.5", "1:30.5 is another number to YAML"),
+        ("halves: yes", "yes is a truth value to YAML: write true or false"),
     ],
-    ids=["merge bomb", "deep", "merged twice", "octal", "sexagesimal", "sexagesimal float"],
+    ids=["merge bomb", "deep", "merged twice", "octal", "sexagesimal", "sexagesimal float", "yes"],
 )
 def test_yaml_that_crashes_hangs_or_reads_otherwise_than_it_looks_is_refused(
     tmp_path, text, message

@@ -68,6 +68,17 @@ class _StrictLoader(_SafeLoader):
         read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
         return read(node)
 
+    def construct_truth(self, node):
+        """Read a truth value that is written as one: to YAML, yes, no, on and off are ones too."""
+        if node.value.lower() not in ("true", "false"):
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                f"{node.value} is a truth value to YAML: write true or false, or quote it",
+                node.start_mark,
+            )
+        return self.construct_yaml_bool(node)
+
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key_node, _ in node.value:
@@ -88,6 +99,7 @@ class _StrictLoader(_SafeLoader):
 
 for _kind in ("int", "float"):
     _StrictLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _StrictLoader.construct_number)
+_StrictLoader.add_constructor("tag:yaml.org,2002:bool", _StrictLoader.construct_truth)
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
@@ -137,19 +149,27 @@ def refuse_unreadable(arguments: Iterable[str]) -> None:
     for argument in words:
         if argument.startswith("-"):
             expected = argument in CONFIGURATION_OPTIONS
-        elif expected and not Path(argument).is_file():
-            text = f"The configuration cannot be run:\n{argument}: there is no such file"
+        elif expected and not _is_file(argument):
+            text = f"The configuration cannot be run:\n{argument[:200]}: there is no such file"
             if not argument.endswith(YAML):
                 text += (
                     "; all that follows --configfile is taken for files: give a target before it, "
                     f"as in snakemake {argument} --configfile config/laptop.yaml"
                 )
             sys.exit(text)
-        elif argument.endswith(YAML) and Path(argument).is_file():
+        elif argument.endswith(YAML) and _is_file(argument):
             try:
                 claims_file(load_yaml(argument))
             except ConfigError as error:
                 sys.exit(f"The configuration cannot be run:\n{error}")
+
+
+def _is_file(name: str) -> bool:
+    """Tell whether a word names a file; one that no file can have names none."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def claims_file(config: Mapping[str, Any]) -> str:
