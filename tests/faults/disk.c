@@ -3,6 +3,7 @@
  *
  *   disk_arm(folder, at, mode, sticky): at 0 only counts.
  *   disk_log(): what was done, a line each: the name of the operation and the path.
+ *   disk_sizes(): for each of those, how many bytes it was to write (0: another operation).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,6 +30,16 @@ void disk_arm(const char *path, int at_, int mode_, int sticky_) {
     at = at_; mode = mode_; sticky = sticky_; count = 0; length = 0; text[0] = 0;
 }
 const char *disk_log(void) { return text; }
+#define MOST 100000
+static long long sizes[MOST];
+const long long *disk_sizes(void) { return sizes; }
+/* Returns what `fails` does, and notes how many bytes were to be written. */
+static int fails(const char *what, const char *path);
+static int fails_writing(const char *what, const char *path, size_t n) {
+    int before = count, f = fails(what, path);
+    if (count > before && count <= MOST) sizes[count - 1] = (long long)n;
+    return f;
+}
 
 static int below(const char *path) {
     return folder[0] && path && strncmp(path, folder, strlen(folder)) == 0;
@@ -45,6 +56,7 @@ static const char *path_of(int fd) {
 static int fails(const char *what, const char *path) {
     if (!below(path)) return 0;
     count++;
+    if (count <= MOST) sizes[count - 1] = 0;
     if (length < sizeof text - PATH_MAX - 32)
         length += sprintf(text + length, "%s %s\n", what, path);
     if (!at || count < at || (count > at && !sticky)) return 0;
@@ -56,25 +68,27 @@ static int fails(const char *what, const char *path) {
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 ssize_t write(int fd, const void *data, size_t n) {
-    int f = fails("write", path_of(fd));
+    int f = fails_writing("write", path_of(fd), n);
     if (f == 1) return -1;
     if (f == 2) { REAL(write)(fd, data, n / 2); raise(SIGKILL); }
     return REAL(write)(fd, data, n);
 }
 ssize_t writev(int fd, const struct iovec *v, int n) {
-    int f = fails("writev", path_of(fd));
+    size_t size = 0;
+    for (int i = 0; i < n; i++) size += v[i].iov_len;
+    int f = fails_writing("writev", path_of(fd), size);
     if (f == 1) return -1;
     if (f == 2) raise(SIGKILL);
     return REAL(writev)(fd, v, n);
 }
 ssize_t pwrite(int fd, const void *data, size_t n, off_t o) {
-    int f = fails("write", path_of(fd));
+    int f = fails_writing("write", path_of(fd), n);
     if (f == 1) return -1;
     if (f == 2) { REAL(pwrite)(fd, data, n / 2, o); raise(SIGKILL); }
     return REAL(pwrite)(fd, data, n, o);
 }
 ssize_t pwrite64(int fd, const void *data, size_t n, off64_t o) {
-    int f = fails("write", path_of(fd));
+    int f = fails_writing("write", path_of(fd), n);
     if (f == 1) return -1;
     if (f == 2) { REAL(pwrite64)(fd, data, n / 2, o); raise(SIGKILL); }
     return REAL(pwrite64)(fd, data, n, o);

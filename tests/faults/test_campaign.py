@@ -11,6 +11,7 @@ from pathlib import Path
 import kill_snakemake
 import pytest
 from campaign import FULL, tries
+from checkout import ROOT
 from icl.engine import training
 from icl.job import job_from_identity
 from icl.store import artifacts
@@ -59,6 +60,29 @@ def test_every_operation_of_a_save_broken(campaign, broken_disk, tmp_path):
         remark = f"{of['operations']} operations in 6 ways; {of['reported']} failures, all reported"
         campaign.note(fault, of["tries"], of["losses"], begun, remark)
         begun = time.monotonic()
+
+
+def test_power_lost_after_every_operation_of_a_save(campaign, broken_disk, tmp_path):
+    begun = time.monotonic()
+    found = campaign.run("lose_power.py", tmp_path, environment=broken_disk)
+    for name, of in found.items():
+        remark = f"{of['operations']} operations; every disk that can be left"
+        campaign.note(f"power lost in a save: {name}", of["tries"], of["losses"], begun, remark)
+        begun = time.monotonic()
+
+
+@pytest.mark.parametrize("flush", ["temporary", "path.parent", "made.parent"])
+def test_a_flush_that_is_left_out_is_noticed(flush, campaign, broken_disk, tmp_path):
+    """Of a file's bytes, of its folder's names, of the names of folders that were made."""
+    shutil.copytree(ROOT / "scripts/icl", tmp_path / "scripts/icl")
+    path = tmp_path / "scripts/icl/store/files.py"
+    whole = path.read_text()
+    assert whole.count(f"        _flush({flush})\n") == 1
+    path.write_text(whole.replace(f"        _flush({flush})\n", "        pass\n"))
+    places = os.pathsep.join([str(tmp_path / "scripts"), str(ROOT / "tests")])
+    environment = {**broken_disk, "PYTHONPATH": places}
+    found = campaign.run("lose_power.py", tmp_path / "disk", environment=environment)
+    assert found["artifact"]["losses"]
 
 
 def test_single_bits_flipped(campaign, tmp_path):
