@@ -11,7 +11,6 @@ import re
 import sys
 from pathlib import Path
 
-import gpu
 import store
 from throughput import SIZES, Size
 from throughput import table as peers_table
@@ -153,7 +152,6 @@ def blocks(found: dict) -> dict[str, str]:
         "peers": peers(found),
         "jobs": jobs_table(found),
         "growth": growth_table(found),
-        "gpu": gpu.table(),
     }
 
 

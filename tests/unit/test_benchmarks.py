@@ -2,22 +2,18 @@
 
 import json
 import sys
-from dataclasses import replace
-from math import inf
 from pathlib import Path
 
 import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-import gpu
 import growth
 import jobs
 import report
 import store
 import throughput
 from example_jobs import job
-from icl.experiment.cost import cost
 
 TOY = throughput.Size(context_length=4, n_items=32, hidden_dim=16, n_replicates=2)
 
@@ -67,29 +63,6 @@ def test_the_parts_of_a_job():
 def test_every_job_that_is_measured_is_found():
     found = [jobs.find(*where) for where in jobs.MEASURED]
     assert [job.is_redrawn for job in found] == [where[2] is None for where in jobs.MEASURED]
-
-
-def test_estimates_for_a_gpu():
-    few = gpu.demand(job())
-    assert few.kernels_per_replicate == 0
-    assert few.kernels > 50
-    longer = gpu.demand(job(optimiser={"batch_size": 1024}))
-    assert longer.bytes > few.bytes
-    limits = replace(few, operations=gpu.CARD.operations).limits(3, 0.5)
-    assert limits["arithmetic"] == pytest.approx(6)
-    assert gpu.hours([job()] * 2, 0.5, False) == pytest.approx(2 * gpu.hours([job()], 0.5, False))
-
-
-@pytest.mark.parametrize("n_items", [1000, inf])
-def test_kernels_are_those_that_a_step_launches(n_items, monkeypatch):
-    """What a scheduler is asked for is reckoned without torch; `gpu.demand` counts."""
-    block = replace(job(task={"redrawn_items": 8192}), n_items=n_items, seeds=tuple(range(30)))
-    counted = gpu.demand(block)
-    launched = counted.kernels + 30 * counted.kernels_per_replicate
-    monkeypatch.setattr("icl.experiment.cost.SLOWEST_GPU_OPERATIONS_PER_MINUTE", float("inf"))
-    monkeypatch.setattr("icl.experiment.cost.GPU_MINUTES_PER_KERNEL", 1.0)
-    asked = (cost(block).gpu_minutes - 10) / block.steps
-    assert launched <= asked < 1.5 * launched
 
 
 def test_the_document_shows_the_results():

@@ -1,10 +1,15 @@
 """A job's estimated cost grows with what it should."""
 
+import json
 from dataclasses import replace
+from math import inf
 
 import pytest
+import xarray as xr
+from checkout import ROOT
 from example_jobs import CASES, job, make_job
 from icl.experiment.cost import cost, largest
+from icl.job import Job, Model
 
 
 def test_one_layer():
@@ -45,3 +50,40 @@ def test_a_gpu_s_libraries_take_memory_of_the_host():
 def test_a_gpu_is_asked_for_less_time_than_a_core():
     large = job(steps=10**6, model={"hidden_dim": 2048}, optimiser={"batch_size": 4096})
     assert cost(large).gpu_minutes < cost(large).minutes
+
+
+CARD = json.loads((ROOT / "benchmarks/card.json").read_text(encoding="utf-8"))
+RATES = [name for name in CARD["rates"] if name.endswith("engine")]
+
+
+def measured_job(name):
+    """The job of a rate of card.json, as "N=99, K=infinity, d=512, R=11, engine" names it."""
+    said = dict(part.split("=") for part in name.split(", ") if "=" in part)
+    sizes = (63, int(said["d"]), int(said["N"]), 10_000, 128, int(said["R"]))
+    made = make_job(
+        "minimal", sizes, model=Model("one_layer", 63, int(said["d"]), "context", False)
+    )
+    made = replace(made, steps=1000, task=replace(made.task, redrawn_items=8192))
+    return replace(made, n_items=inf) if "K" in said else made
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_the_estimate_of_a_gpu_is_what_was_measured(name):
+    """Of steps alone: evaluations are rare in a measurement."""
+    made = measured_job(name)
+    never = replace(made, evaluation=replace(made.evaluation, every=made.steps))
+    estimated = cost(never).gpu_seconds / made.steps
+    assert estimated == pytest.approx(CARD["rates"][name]["microseconds"] * 1e-6, rel=0.2)
+
+
+def test_the_estimate_of_whole_jobs_is_what_they_took():
+    """Those of the paper's t_ICL that a card has trained: until the last of 26 seeds stopped."""
+    with xr.open_dataset(ROOT / "docs/gallery/paper/collected/acquisition.nc") as runs:
+        jobs, took = (json.loads(runs.attrs[key]) for key in ("jobs", "provenance"))
+        for identity, facts in zip(jobs, took, strict=True):
+            whole = Job.from_identity(identity)
+            steps = runs["stop_step"].values[runs["context_length"] == whole.context_length]
+            # Replicates leave one after another: what the mean of them takes, to the last step.
+            seeds = whole.seeds[: round(steps.sum() / steps.max())]
+            ended = replace(whole, seeds=seeds, steps=int(steps.max()))
+            assert cost(ended).gpu_seconds == pytest.approx(facts["wall_seconds"], rel=0.25)

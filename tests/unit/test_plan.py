@@ -32,7 +32,9 @@ def test_rows_add_up(measured):
     assert row.memory_mb == cost(large).memory_mb
     assert row.core_hours == pytest.approx(operations / 1e9 / 3600)
     minutes = 2 * cost(small).gpu_minutes + cost(large).gpu_minutes
-    assert row.gpu_hours == pytest.approx(minutes / 60)
+    assert row.asked_hours == pytest.approx(minutes / 60)
+    seconds = 2 * cost(small).gpu_seconds + cost(large).gpu_seconds
+    assert row.gpu_hours == pytest.approx(seconds / 3600)
     assert measured == [small, large]  # the ends alone are measured
 
 
@@ -52,7 +54,7 @@ def test_disk_grows_with_what_is_recorded():
 def test_the_table_marks_the_estimate(measured):
     planned = plan.rows({"a": [job()], "b": [job(steps=200)]})
     text = plan.table("laptop", planned, 2)
-    assert "estimated, not measured" in text
+    assert "estimated for an NVIDIA H200" in text
     total = next(line for line in text.splitlines() if line.startswith("all"))
     assert total.split()[1] == "2"
     assert f"{sum(row.core_hours for row in planned):,.2f}" in total

@@ -6,18 +6,54 @@ from dataclasses import astuple, dataclass
 from icl.job import Job
 from icl.models import MODELS
 
-# Requests to a scheduler assume slow machines: a core; and a GPU, on which the many small kernels
-# of a step take the time (counted in docs/performance.md; none was measured).
+# Requests to a scheduler assume slow machines: a core; and a GPU, three times as slow as the one
+# that was measured (`Card`).
 SLOWEST_OPERATIONS_PER_MINUTE = 60 * 10e9
-SLOWEST_GPU_OPERATIONS_PER_MINUTE = 60 * 2e12
-GPU_MINUTES_PER_KERNEL = 20e-6 / 60
-KERNELS_PER_STEP = 300
-KERNELS_OF_REDRAWING = 350
+SLOWER_THAN_THE_CARD = 3
 STARTING_MINUTES = 10  # of a job, beside training
 PROCESS_MB = 600  # the interpreter and its libraries
 CUDA_MB = 3_000  # what CUDA's context and libraries take of the host's memory: an assumption
 ITEMS_AT_ONCE = 4096  # of the evaluations over all items
 OPERATIONS_PER_NORMAL = 100  # drawing a normal number takes the time of so many, by measurement
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a step takes on a GPU, for the models that have a step of their own there.
+
+    Fitted to benchmarks/card.json and to the jobs whose times it has, within 20 % of each
+    (tests/unit/test_cost.py). Times are in seconds.
+    """
+
+    name: str = "NVIDIA H200"
+    of_step: float = 70e-6  # whatever the replicates
+    of_width: float = 0.12e-6  # the same for each unit of the MLP: products too small for a card
+    of_replicate: float = 0.6e-6
+    operations: float = 31e12  # a second, of products in float32
+    numbers_read: float = 1.2e12  # a second, of a context's tokens, twice
+    normals: float = 89e9  # a second, of redrawn items
+    of_evaluation: float = 37e-3  # of 5,000 sequences, by PyTorch
+    sequences: int = 5000
+    plain: float = 13  # how much slower a step by autograd is that one graph holds
+
+    def seconds(self, job: Job, weights: int, redrawn: float) -> float:
+        """Estimate the time of a job that no rule stops.
+
+        Args:
+            weights: that a replicate applies to a sequence.
+            redrawn: normal numbers that a replicate draws at a step.
+        """
+        batch, replicates = job.optimiser.batch_size, len(job.seeds)
+        read = 2 * batch * job.context_length * (job.model.item_dim + 2)
+        of_replicate = self.of_replicate + 6 * batch * weights / self.operations
+        of_replicate += read / self.numbers_read + redrawn / self.normals
+        of_step = self.of_step + self.of_width * job.model.hidden_dim + replicates * of_replicate
+        if not MODELS[job.model.name].has_gpu_step:
+            of_step *= self.plain
+        evaluated = job.evaluation.sequences
+        share = (evaluated.icl + evaluated.iwl + evaluated.train) / self.sequences
+        evaluations = len(job.evaluation.at(job.steps))
+        return job.steps * of_step + evaluations * self.of_evaluation * max(share, 0.1)
 
 
 @dataclass(frozen=True)
@@ -30,12 +66,14 @@ class Cost:
         memory_mb: peak memory in megabytes, the interpreter and its libraries included.
         minutes: wall time to ask a scheduler for, far above what one core should need.
         gpu_minutes: the same on a GPU.
+        gpu_seconds: what the GPU that was measured should need (`Card`).
     """
 
     operations: float
     memory_mb: int
     minutes: int
     gpu_minutes: int
+    gpu_seconds: float
 
     def memory(self, attempt: int, device: str | None) -> int:
         """Return the host's memory to ask a scheduler for, in megabytes: more at each attempt."""
@@ -79,12 +117,11 @@ def cost(job: Job) -> Cost:
     numbers += n_seeds * longest * length * 10  # indices of an evaluation's sequences, 64-bit
     if not model.reads_context:
         numbers += n_seeds * ITEMS_AT_ONCE * 3 * job.model.hidden_dim
-    kernels = KERNELS_PER_STEP + (KERNELS_OF_REDRAWING if redrawn else 0)
-    on_gpu = operations / SLOWEST_GPU_OPERATIONS_PER_MINUTE
-    on_gpu += job.steps * kernels * GPU_MINUTES_PER_KERNEL
+    on_gpu = Card().seconds(job, size.weights, redrawn)
     return Cost(
         operations=operations,
         memory_mb=PROCESS_MB + int(numbers * 4 / 1e6),
         minutes=STARTING_MINUTES + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
-        gpu_minutes=STARTING_MINUTES + int(on_gpu),
+        gpu_minutes=STARTING_MINUTES + int(SLOWER_THAN_THE_CARD * on_gpu / 60),
+        gpu_seconds=on_gpu,
     )
