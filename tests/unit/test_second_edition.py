@@ -14,7 +14,7 @@ from committed import CLAIMS, STUDY
 from drawing import points, texts
 from icl import claims
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
-from icl.figures import figB3
+from icl.figures import figB3, figB4
 from icl.measurements import acquisition, kinetics, losses
 from icl.measurements.base import alike, resampled
 from icl.measurements.phenomena import threshold_ratio
@@ -608,3 +608,21 @@ def test_what_is_not_known_or_has_no_end_is_drawn():
     shown = [ax for ax in figure.axes if ax.axison]
     assert len(shown) == 2
     assert all(np.isfinite(ax.get_xlim()).all() for ax in shown)
+
+
+def test_what_one_number_decides_is_drawn_with_what_is_missing():
+    tails_, training = tail(np.random.default_rng(0), seeds=60), made_outcomes.from_beta0(seeds=64)
+    verdicts_ = {
+        "long_tail": judged("long_tail", tails_),
+        "exponential_beta0": judged(
+            "exponential_beta0", {"initial_conditions": INITIAL, "minimal_beta0": training}
+        ),
+        "order_parameters": judged("order_parameters", {"order_parameters": made.heads()}),
+    }
+    data = {"initial_beta": tails_["initial_beta"]}
+    figure = figB4.draw(data, verdicts_)
+    assert points(figure, "o", 0) == 60
+    assert points(figure, "o", 1) == len(verdicts_["exponential_beta0"].details["beta0"])
+    assert points(figure, "o", 2) == len(figB4.PARTS)
+    lacking = {name: replace(verdict_, details={}) for name, verdict_ in verdicts_.items()}
+    assert "not measured" in texts(figB4.draw(data, lacking))
