@@ -31,10 +31,10 @@ Row = Mapping[str, str]
 
 
 def rows(verdicts: Iterable[Verdict], date: str, commit: str) -> list[Row]:
-    """Write the criteria of the verdicts that have data as rows of the record."""
+    """Write the criteria of the verdicts that have their data as rows of the record."""
     found: list[Row] = []
     for verdict in verdicts:
-        if not verdict.data_digests:
+        if not verdict.data_digests or "there are no data" in verdict.reason:
             continue
         data = " ".join(sorted(digest[:12] for digest in verdict.data_digests.values()))
         for criterion in verdict.criteria:
