@@ -288,3 +288,33 @@ def test_new_folders_are_flushed_up_to_the_first_that_existed(tmp_path, monkeypa
     names = [os.path.relpath(path, tmp_path) for path in flushed]
     assert names[:2] == [".", "a"]
     assert names[-1] == "a/b"
+
+
+def collected(tmp_path, missing=()):
+    """Two jobs of an experiment in one file, and their names."""
+    jobs, parts = [], []
+    for n_items in (16, 32):
+        job, record = job_and_record(n_items)
+        jobs.append(job.name)
+        parts.append(artifacts.job_dataset(record, job, {"git_dirty": 0}))
+    held = [part for name, part in zip(jobs, parts, strict=True) if name not in missing]
+    attributes = {"experiment": "e", "missing_blocks": json.dumps(list(missing))}
+    artifacts.write(artifacts.collect(held, attributes), tmp_path / "e.nc")
+    return jobs
+
+
+def test_collected_data_are_those_of_the_configuration(tmp_path):
+    jobs = collected(tmp_path)
+    paths = [str(tmp_path / "e.nc")]
+    assert artifacts.by_role({"a": "e", "b": "none"}, paths, {"e": jobs}).keys() == {"a"}
+    assert artifacts.read_all(paths, {}).keys() == {"e"}  # no experiment of the configuration's
+    with pytest.raises(artifacts.ArtifactError, match="hold 1 of 2 jobs that are not"):
+        artifacts.read_all(paths, {"e": jobs[:1]})
+    with pytest.raises(artifacts.ArtifactError, match="lack 1 of this configuration's 3 jobs"):
+        artifacts.read_all(paths, {"e": [*jobs, "another"]})
+
+
+def test_a_missing_block_that_is_named_is_no_lack(tmp_path):
+    names = collected(tmp_path)
+    jobs = collected(tmp_path, missing=names[1:])
+    assert artifacts.read_all([str(tmp_path / "e.nc")], {"e": jobs}).keys() == {"e"}
