@@ -17,7 +17,7 @@ with entry.logged(snakemake.log[0]):
         replace(v, repeats=repeats.get((v.id, v.band_digest, *sorted(v.data_digests.values()))))
         for v in verdicts
     ]
-    entries = [verdict.to_json() for verdict in verdicts]
+    entries = [files.stamped(verdict.to_json()) for verdict in verdicts]
     files.write_text(json.dumps(entries, indent=1, sort_keys=True), snakemake.output.json)
     text = table.markdown(verdicts, snakemake.params.about)
     files.write_text(text, snakemake.output.markdown)

@@ -318,3 +318,13 @@ def test_a_missing_block_that_is_named_is_no_lack(tmp_path):
     names = collected(tmp_path)
     jobs = collected(tmp_path, missing=names[1:])
     assert artifacts.read_all([str(tmp_path / "e.nc")], {"e": jobs}).keys() == {"e"}
+
+
+def test_a_list_of_stamped_mappings_is_read(tmp_path):
+    """As claims.json is, whose entries are verdicts."""
+    entries = [files.stamped({"id": name, 1: [None]}) for name in "ab"]
+    files.write_text(json.dumps(entries), tmp_path / "claims.json")
+    assert files.read_json(tmp_path / "claims.json") == entries
+    files.write_text(json.dumps([entries[0], {"id": "b"}]), tmp_path / "claims.json")
+    with pytest.raises(files.DamagedError, match="do not match"):
+        files.read_json(tmp_path / "claims.json")

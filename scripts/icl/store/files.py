@@ -31,9 +31,13 @@ class DamagedError(RuntimeError):
 
 def write_json(data: dict[str, Any], path: str | os.PathLike) -> None:
     """Write a mapping as JSON, stamped with the digest of its contents, all or nothing."""
+    write_text(json.dumps(stamped(data), indent=1, sort_keys=True), path)
+
+
+def stamped(data: dict[str, Any]) -> dict[str, Any]:
+    """Add the digest of a mapping's contents to it."""
     data = json.loads(json.dumps(data))  # as it will be read, keys as strings
-    stamped = {**data, STAMP: _digest(data)}
-    write_text(json.dumps(stamped, indent=1, sort_keys=True), path)
+    return {**data, STAMP: _digest(data)}
 
 
 def read_json(path: str | os.PathLike) -> Any:
@@ -43,9 +47,9 @@ def read_json(path: str | os.PathLike) -> Any:
     """
     try:
         read = json.loads(Path(path).read_text(encoding="utf-8"))
-        for stamped in read if isinstance(read, list) else [read]:
-            contents = {key: value for key, value in stamped.items() if key != STAMP}
-            if stamped.get(STAMP) != _digest(contents):
+        for entry in read if isinstance(read, list) else [read]:
+            contents = {key: value for key, value in entry.items() if key != STAMP}
+            if entry.get(STAMP) != _digest(contents):
                 raise DamagedError(f"{path}: its contents do not match its digest; {REMEDY}")
     except (OSError, ValueError, AttributeError) as error:
         raise DamagedError(f"{path}: cannot be read ({error}); {REMEDY}") from error
