@@ -11,15 +11,14 @@ from icl.verdicts import Verdict
 with entry.logged(snakemake.log[0]) as log:
     preset, templates = snakemake.params.preset, snakemake.params.templates
     datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
-    verdicts = [Verdict.from_json(found) for found in files.read_json(snakemake.input.verdicts)]
-    by_claim = {verdict.id: verdict for verdict in verdicts}
+    verdicts = list(map(Verdict.from_json, files.read_json(snakemake.input.verdicts)))
     pictures = {Path(path).stem: path for path in snakemake.input.pictures}
     figures = []
     for figure in sorted(snakemake.params.figures, key=captions.paper_order):
         configured = snakemake.params.figures[figure]
         data = {role: datasets[name] for role, name in configured["experiments"].items()}
         template = Path(templates, f"{figure}.rst").read_text(encoding="utf-8")
-        caption = captions.render(template, configured, data, by_claim, preset)
+        caption = captions.render(template, configured, data, {v.id: v for v in verdicts}, preset)
         path = Path(snakemake.output.front).with_name(f"{figure}.rst")
         files.write_text(captions.literal(caption), path)
         figures.append(

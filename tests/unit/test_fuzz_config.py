@@ -119,9 +119,9 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
         ("<<: 3", "not valid YAML"),
         ("a: 1\na: 2", "given twice"),
         ("a: {b: 1, b: 2}", "given twice"),
-        ("yes: 1", "True is not a string"),
-        ("on: 1", "True is not a string"),
-        ("No: 1", "False is not a string"),
+        ("yes: 1", "yes is a truth value to YAML"),
+        ("on: 1", "on is a truth value to YAML"),
+        ("No: 1", "No is a truth value to YAML"),
         ("~: 1", "None is not a string"),
         ("1: 1", "1 is not a string"),
         ("? [a, b]\n: 1", "is not a string"),
@@ -147,10 +147,9 @@ def test_what_is_not_plain_yaml_is_refused_with_its_file(tmp_path, text, expecte
         load_yaml(path)
 
 
-def test_odd_booleans_are_what_yaml_makes_of_them(tmp_path):
-    """`yes` is a boolean, and refused where none belongs; a quoted one is text."""
+def test_a_boolean_is_refused_where_none_belongs(tmp_path):
     path = tmp_path / "my.yaml"
-    path.write_text("name: on\n")
+    path.write_text("name: true\n")
     config = {**SMOKE, **load_yaml(path)}
     with pytest.raises(ConfigError, match=r"my\.yaml: name: True is not allowed"):
         check(config, Sources([*FILES, path]))

@@ -34,7 +34,7 @@ def fresh(tmp_path_factory):
         ("", "my.yaml: must be a mapping"),
         ("- a", "my.yaml: must be a mapping"),
         ("a: {", "my.yaml: is not valid YAML"),
-        ("yes: 1", "my.yaml: is not valid YAML: key True is not a string"),
+        ("yes: 1", "my.yaml: is not valid YAML: yes is a truth value to YAML"),
         ("name: !!python/object/apply:os.system ['touch pwned']", "my.yaml: is not valid YAML"),
         # What is one, with a fault.
         ("name: ../../escape", "my.yaml: name: '../../escape' is not allowed"),
@@ -45,7 +45,7 @@ def fresh(tmp_path_factory):
         ("claims: {'../x': {}}", "my.yaml: claims.../x: this name is not allowed"),
         ("defaults: {steps: .inf}", "my.yaml: defaults.steps: inf is not allowed"),
         ("defaults:", "my.yaml: defaults: None is not allowed; allowed: a mapping"),
-        ("experiments: {transition: {seeds: {count: on}}}", "seeds.count: True is not allowed"),
+        ("experiments: {transition: {seeds: {count: true}}}", "seeds.count: True is not allowed"),
     ],
     ids=lambda value: repr(value)[:20],
 )

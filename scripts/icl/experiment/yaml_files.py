@@ -70,7 +70,7 @@ class _StrictLoader(_SafeLoader):
 
     def construct_truth(self, node):
         """Read a truth value that is written as one: to YAML, yes, no, on and off are ones too."""
-        if node.value.lower() not in ("true", "false"):
+        if node.value.lower() in ("yes", "no", "on", "off"):
             raise yaml.constructor.ConstructorError(
                 None,
                 None,
