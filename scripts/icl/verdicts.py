@@ -125,7 +125,7 @@ class Verdict:
             ],
         }
         for name in ("halves", "repeats"):
-            if not entry[name]:
+            if entry[name] in (None, []):
                 del entry[name]
         estimates = {
             quantity: {**found.to_json(), "failed_resamples": found.failed}

@@ -108,5 +108,7 @@ def test_a_table_says_how_often_each_verdict_repeats():
     verdict = claims.evaluate(entry, "sharp_transition", data, "smoke")
     assert "repeats" not in table.markdown([verdict])
     assert "repeats" not in verdict.to_json()
+    never = Verdict.from_json(replace(verdict, repeats=0.0).to_json())
+    assert "repeats with 0.00" in table.markdown([never])
     again = Verdict.from_json(replace(verdict, repeats=0.62).to_json())
     assert f"**{verdict.verdict}**, repeats with 0.62 |" in table.markdown([again])
