@@ -11,14 +11,14 @@ from icl.verdicts import Verdict
 with entry.logged(snakemake.log[0]) as log:
     preset, templates = snakemake.params.preset, snakemake.params.templates
     datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
-    verdicts = list(map(Verdict.from_json, files.read_json(snakemake.input.verdicts)))
+    by_claim = {e["id"]: Verdict.from_json(e) for e in files.read_json(snakemake.input.verdicts)}
     pictures = {Path(path).stem: path for path in snakemake.input.pictures}
     figures = []
     for figure in sorted(snakemake.params.figures, key=captions.paper_order):
         configured = snakemake.params.figures[figure]
         data = {role: datasets[name] for role, name in configured["experiments"].items()}
         template = Path(templates, f"{figure}.rst").read_text(encoding="utf-8")
-        caption = captions.render(template, configured, data, {v.id: v for v in verdicts}, preset)
+        caption = captions.render(template, configured, data, by_claim, preset)
         path = Path(snakemake.output.front).with_name(f"{figure}.rst")
         files.write_text(captions.literal(caption), path)
         figures.append(
@@ -38,8 +38,8 @@ with entry.logged(snakemake.log[0]) as log:
         Path(templates, "front.html").read_text(encoding="utf-8"),
         preset=preset,
         about=snakemake.params.about,
-        verdicts=verdicts,
-        tally=front.tally(verdicts),
+        verdicts=by_claim.values(),
+        tally=front.tally(by_claim.values()),
         figures=figures,
         experiments=experiments,
         n_runs=sum(row["runs"] for row in experiments),

@@ -135,15 +135,20 @@ def order_faults(done: list[tuple[str, str]]) -> list[str]:
     return faults
 
 
-def try_case(name: str, case: Case, stride: int) -> dict:
-    """Break each operation of a first save and of one over an older state, in every mode."""
-    losses, tries, reported, n_operations = [], 0, 0, 0
+def beginnings(case: Case):
+    """Give the case no old state, then one; yield the old state and the new one to be saved."""
     for old in (None, 1):
         shutil.rmtree(case.folder, ignore_errors=True)
         case.folder.mkdir(parents=True)
         if old:
             case.save(old)
-        new = (old or 0) + 1
+        yield old, (old or 0) + 1
+
+
+def try_case(name: str, case: Case, stride: int) -> dict:
+    """Break each operation of a first save and of one over an older state, in every mode."""
+    losses, tries, reported, n_operations = [], 0, 0, 0
+    for old, new in beginnings(case):
         backup = case.folder.with_name("backup")
         shutil.rmtree(backup, ignore_errors=True)
         shutil.copytree(case.folder, backup)

@@ -19,7 +19,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from break_disk import DISK, artifact_case, checkpoint_case, operations, text_case
+from break_disk import DISK, artifact_case, beginnings, checkpoint_case, operations, text_case
 
 DISK.disk_sizes.restype = ctypes.POINTER(ctypes.c_longlong)
 MOST_PENDING = 6  # changes of names that are tried in every combination; beyond, in their order
@@ -141,12 +141,7 @@ def lay_out(tree: dict[Path, bytes | None], folder: Path) -> None:
 def try_case(name: str, case) -> dict:
     """Lose power after each operation of a first save and of one over an older state."""
     losses, tries, n_operations = [], 0, 0
-    for old in (None, 1):
-        shutil.rmtree(case.folder, ignore_errors=True)
-        case.folder.mkdir(parents=True)
-        if old:
-            case.save(old)
-        new = (old or 0) + 1
+    for old, new in beginnings(case):
         disk = Disk.of(case.folder)
         done = operations(case, new)
         sizes = DISK.disk_sizes()[: len(done)]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from icl.experiment.yaml_files import CLAIMS_FILE
 from icl.models import MODELS
 
 ABSENT: Any = None  # of a key that may be left out and is described by its type
@@ -514,7 +515,7 @@ class Configuration(Keys):
     claims_file: str = key(
         "a file of claims and figures in config/, in place of config/claims.yaml",
         "the file of claims and figures that a preset is judged by; if absent: config/claims.yaml",
-        pattern=r"^config/[a-z][a-z0-9_]{0,39}[.]yaml$",
+        pattern=f"^{CLAIMS_FILE}$",
     )
     about: Text = key(
         "text", "what a reader of this size's verdicts must know; it stands above them"

@@ -385,9 +385,8 @@ def _slope_on_beta0(
     if missing := sorted(set(seeds) - set(of_seed)):
         raise NotComputableError(f"beta0 of seeds {missing} is not known")
     beta0 = np.array([of_seed[seed] for seed in seeds])
-    fit = stats.linregress(beta0, np.log(times.passage.time[largest]))
-    reach = stats.t.ppf((1 + options["confidence"]) / 2, len(beta0) - 2) * fit.stderr
-    r = stats.pearsonr(beta0, np.log(times.passage.time[largest]))
+    log_t = np.log(times.passage.time[largest])
+    r = stats.pearsonr(beta0, log_t)
     low, high = np.abs(r.confidence_interval(options["confidence"]))
-    explained = Estimate(fit.rvalue**2, min(low, high) ** 2, max(low, high) ** 2)
-    return Estimate(fit.slope, fit.slope - reach, fit.slope + reach), explained, beta0
+    explained = Estimate(r.statistic**2, min(low, high) ** 2, max(low, high) ** 2)
+    return intervals.slope(beta0, log_t, options), explained, beta0

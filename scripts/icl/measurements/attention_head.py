@@ -16,8 +16,26 @@ from icl.measurements.base import (
     statistic,
     undiverged,
 )
+from icl.statistics import curves
 
 LABEL_BLOCK = ("value_label_pp", "value_label_pm", "value_label_mp", "value_label_mm")
+
+
+def _acquiring(
+    dataset: xr.Dataset, options: dict[str, Any], recorded: str, what: str
+) -> tuple[xr.Dataset, curves.Passage]:
+    """Return the runs and when each acquires ICL; refuse too few, or runs that lack a record."""
+    runs = undiverged(sorted_runs(dataset))
+    if recorded not in runs:
+        raise NotComputableError(f"the runs do not record {what}")
+    passage = acquisition_time(runs, options)
+    reached = passage.reached
+    if len(np.unique(runs["seed"].values[reached])) < options["least_replicates"]:
+        raise NotComputableError(
+            f"{reached.sum()} of {len(reached)} runs acquire ICL; "
+            f"{options['least_replicates']} seeds are needed"
+        )
+    return runs, passage
 
 
 @statistic(
@@ -41,17 +59,8 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     Source: section 3.2, equation 2.
     """
-    everything = sorted_runs(data["order_parameters"])
-    runs = undiverged(everything)
-    if "score_r2" not in runs:
-        raise NotComputableError("the runs do not record order parameters")
-    passage = acquisition_time(runs, options)
+    runs, passage = _acquiring(data["order_parameters"], options, "score_r2", "order parameters")
     acquired, seeds = np.flatnonzero(passage.reached), runs["seed"].values
-    if len(np.unique(seeds[acquired])) < options["least_replicates"]:
-        raise NotComputableError(
-            f"{len(acquired)} of {runs.sizes['run']} runs acquire ICL; "
-            f"{options['least_replicates']} seeds are needed"
-        )
 
     def after(name: str) -> np.ndarray:
         values = runs[name].values
@@ -75,7 +84,7 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         },
         replicates=len(acquired),
         censored=runs.sizes["run"] - len(acquired),
-        diverged=count_diverged(everything),
+        diverged=count_diverged(data["order_parameters"]),
         details={
             "seed": seeds[acquired],
             "r2_acquired": after("score_r2"),
@@ -106,17 +115,10 @@ def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
 
     Source: section 3.2, equation 2.
     """
-    everything = sorted_runs(data["order_parameters"])
-    runs = undiverged(everything)
-    if "icl_of_beta" not in runs:
-        raise NotComputableError("the runs do not record what each part of the attention does")
-    passage = acquisition_time(runs, options)
+    runs, passage = _acquiring(
+        data["order_parameters"], options, "icl_of_beta", "what each part of the attention does"
+    )
     acquired, seeds = np.flatnonzero(passage.reached), runs["seed"].values
-    if len(np.unique(seeds[acquired])) < max(options["least_replicates"], 2):
-        raise NotComputableError(
-            f"{len(acquired)} of {runs.sizes['run']} runs acquire ICL; "
-            f"{options['least_replicates']} seeds are needed"
-        )
 
     def after(name: str) -> np.ndarray:
         values = runs[name].values
@@ -129,6 +131,6 @@ def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         estimates={name: intervals.mean(values, options) for name, values in measured.items()},
         replicates=len(acquired),
         censored=runs.sizes["run"] - len(acquired),
-        diverged=count_diverged(everything),
+        diverged=count_diverged(data["order_parameters"]),
         details={"seed": seeds[acquired], **measured},
     )

@@ -48,6 +48,13 @@ def median(
     return estimate(np.median(values), medians, options, unit, several)
 
 
+def slope(x: np.ndarray, y: np.ndarray, options: dict[str, Any]) -> Estimate:
+    """Estimate the least-squares slope of y on x (R,), with Student's interval."""
+    fit = stats.linregress(x, y)
+    reach = stats.t.ppf((1 + options["confidence"]) / 2, len(x) - 2) * fit.stderr
+    return Estimate(fit.slope, fit.slope - reach, fit.slope + reach)
+
+
 def reciprocal(e: Estimate) -> Estimate:
     """Estimate 1/x from the estimate of a positive x; the interval is infinite if x may be 0."""
     ends = (1 / e.high, 1 / e.low) if e.low > 0 else (-np.inf, np.inf)

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 from scipy.interpolate import PchipInterpolator
 
+from icl.measurements import intervals
 from icl.measurements.base import (
     Estimate,
     Measurement,
@@ -91,11 +91,8 @@ def exponential_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -
         t_icl_integrated(grid, int(lengths[0]), flow="loss", accuracy=options["threshold"])
     )
     expected = PchipInterpolator(grid, flow)(beta0)
-    reach = stats.t.ppf((1 + options["confidence"]) / 2, len(beta0) - 2)
-    fits = [stats.linregress(beta0, y) for y in (log_t, expected, log_t - expected)]
     trained, of_flow, excess = (
-        Estimate(fit.slope, fit.slope - reach * fit.stderr, fit.slope + reach * fit.stderr)
-        for fit in fits
+        intervals.slope(beta0, y, options) for y in (log_t, expected, log_t - expected)
     )
     return Measurement(
         estimates={

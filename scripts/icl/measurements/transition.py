@@ -122,6 +122,11 @@ def floor_of(options: dict[str, Any]) -> float:
     return 0.0 if options["response"] == "fraction_acquired" else options["floor"]
 
 
+def ceiling_of(options: dict[str, Any]) -> tuple[float, float]:
+    """Choose the range of the upper plateau of the response: all runs, or the option `ceiling`."""
+    return (1.0, 1.0) if options["response"] == "fraction_acquired" else tuple(options["ceiling"])
+
+
 def mean_responses(
     n_items: np.ndarray, finals: np.ndarray, order: np.ndarray, options: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -144,10 +149,8 @@ def fit_finals(
         order: (B, R) the runs of each resample; each place holds a run with the K of its own run.
     """
     values, counts, means = mean_responses(n_items, finals, order, options)
-    fraction = options["response"] == "fraction_acquired"
-    ceiling = (1.0, 1.0) if fraction else tuple(options["ceiling"])
     return fits.fit_logistic(
-        np.log10(values), means, counts.astype(float), floor_of(options), ceiling
+        np.log10(values), means, counts.astype(float), floor_of(options), ceiling_of(options)
     )
 
 

@@ -22,7 +22,7 @@ from icl.measurements.base import (
     undiverged,
 )
 from icl.measurements.memorisation import growth
-from icl.measurements.transition import fit_finals, floor_of, mean_responses
+from icl.measurements.transition import ceiling_of, fit_finals, floor_of, mean_responses
 from icl.statistics import curves, fits
 
 TEN_TO_NINETY = 2 * special.ndtri(0.9)  # 10-90 % width of a normal, 2.56 standard deviations
@@ -135,5 +135,5 @@ def _as_fitted(
     floor, ceiling = floor_of(options), fit.ceiling[:, None]
     share = special.ndtr((x - fit.midpoint[:, None]) / sd[:, None])
     response = floor + (ceiling - floor) * np.nan_to_num(share, nan=0.5)
-    allowed = (1.0, 1.0) if options["response"] == "fraction_acquired" else options["ceiling"]
-    return fits.fit_logistic(x, response, counts.astype(float), floor, tuple(allowed)).width
+    weights = counts.astype(float)
+    return fits.fit_logistic(x, response, weights, floor, ceiling_of(options)).width
