@@ -36,7 +36,11 @@ POWER = f"{RESULTS}/power/{{claim}}.json"
 rule summarise:
     input:
         verdicts=expand(VERDICT, claim=config["claims"]),
-        powers=[path for path in expand(POWER, claim=config["claims"]) if os.path.exists(path)],
+        powers=[
+            path
+            for path in expand(POWER, claim=config["claims"])
+            if os.path.exists(path)
+        ],
         code=code_of("summarise.py"),
     output:
         json=f"{RESULTS}/claims.json",
