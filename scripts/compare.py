@@ -2,8 +2,8 @@
 
     python scripts/compare.py results/laptop/claims.json docs/gallery/laptop/claims.json
 
-Prints a row for each criterion that both have, ends with the count of verdicts that moved, and exits
-with 1 if there are any.
+Prints a row for each criterion that both have, ends with the count of verdicts that moved, and
+exits with 1 if there are any.
 """
 
 import argparse

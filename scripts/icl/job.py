@@ -142,6 +142,7 @@ class Job:
     context_length: int  # N
     n_items: int | float  # K; `inf` where the dataset is redrawn
     seeds: tuple[int, ...]
+    seeds_per_start: int = 1  # that share their weights at step 0, those of the first of them
 
     def identity(self) -> dict[str, Any]:
         """Return all that determines the job's numbers, as JSON-able data."""

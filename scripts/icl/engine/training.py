@@ -50,7 +50,8 @@ class Ensemble:
         self.network = network(job.model.name)
         self.arithmetic = steps.choose(job, device)
         self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
-        self.parameters = self.network.initialise(self.seeds, job.model)
+        starts = self.seeds - self.seeds % job.seeds_per_start
+        self.parameters = self.network.initialise(starts, job.model)
         self.data = TrainingData(job, self.seeds, self.arithmetic.embed, self.arithmetic.redraw)
         self.novel: draws.Tables | None = None
         if job.evaluation.novel_items:

@@ -111,6 +111,7 @@ def _jobs_of_entry(entry: dict[str, Any]) -> Iterator[Job]:
             for start in range(first, first + count, size):
                 seeds = tuple(range(start, min(start + size, first + count)))
                 grid = {"context_length": context_length, "n_items": n_items, "seeds": seeds}
+                grid["seeds_per_start"] = entry["seeds"].get("per_start", 1)
                 if n_items != inf:
                     grid["task"] = {**entry["task"], "redraw": "step"}  # nothing is redrawn
                 yield build(Job, {**entry, **grid})

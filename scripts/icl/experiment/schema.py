@@ -226,6 +226,12 @@ class Seeds(Keys):
         "an integer from 0 to 10^9",
     )
     count: int = integer(1, 100000, "replicates of each N and K")
+    per_start: int = integer(
+        1,
+        100000,
+        "how many seeds in a row start from the same weights, each on data of its own; counted "
+        "from seed 0, so `first` is best a multiple of it; if absent: 1",
+    )
 
 
 class Settings(Keys):

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from icl.measurements import intervals
 from icl.measurements.base import (
@@ -386,7 +385,5 @@ def _slope_on_beta0(
         raise NotComputableError(f"beta0 of seeds {missing} is not known")
     beta0 = np.array([of_seed[seed] for seed in seeds])
     log_t = np.log(times.passage.time[largest])
-    r = stats.pearsonr(beta0, log_t)
-    low, high = np.abs(r.confidence_interval(options["confidence"]))
-    explained = Estimate(r.statistic**2, min(low, high) ** 2, max(low, high) ** 2)
+    explained = intervals.explained(beta0, log_t, options)
     return intervals.slope(beta0, log_t, options), explained, beta0

@@ -55,6 +55,14 @@ def slope(x: np.ndarray, y: np.ndarray, options: dict[str, Any]) -> Estimate:
     return Estimate(fit.slope, fit.slope - reach, fit.slope + reach)
 
 
+def explained(x: np.ndarray, y: np.ndarray, options: dict[str, Any]) -> Estimate:
+    """Estimate R^2, the share of the variance of y that a line in x (R,) explains."""
+    r = stats.pearsonr(x, y)
+    ends = np.array(r.confidence_interval(options["confidence"]))
+    low = 0.0 if ends[0] < 0 < ends[1] else (ends**2).min()
+    return Estimate(float(r.statistic**2), float(low), float((ends**2).max()))
+
+
 def reciprocal(e: Estimate) -> Estimate:
     """Estimate 1/x from the estimate of a positive x; the interval is infinite if x may be 0."""
     ends = (1 / e.high, 1 / e.low) if e.low > 0 else (-np.inf, np.inf)

@@ -1,0 +1,93 @@
+"""Split what differs between seeds into a share of the start and a share of the data."""
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl.measurements import intervals
+from icl.measurements.base import (
+    UNKNOWN,
+    Estimate,
+    Measurement,
+    NotComputableError,
+    acquisition_time,
+    count_diverged,
+    estimate,
+    final,
+    infinite_only,
+    resampled,
+    sorted_runs,
+    statistic,
+    undiverged,
+)
+from icl.statistics import hypotheses
+
+
+@statistic(
+    roles="acquisition near_threshold initial_beta",
+    quantities="start_share fate_share beta0_share beta0_slope",
+    options="threshold acquired_above confidence resamples seed least_replicates",
+    optional="near_threshold initial_beta",
+)
+def start_or_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure how much of the spread over seeds the weights at step 0 make, and how much the data.
+
+    Seeds of one start have the same weights at step 0; each draws data of its own
+    (`seeds.per_start`). Shares are intraclass correlations.
+
+    - `start_share`: share of the variance of log t_ICL, at K = infinity, that lies between starts.
+    - `fate_share` (shown): the same of whether a run near K* acquires ICL. Two groups of runs that
+      a threshold makes of a normal variable share less than that does: (2/pi) arcsin of its share.
+    - `beta0_share`, `beta0_slope` (shown): of the mean log t_ICL of each start on its beta0.
+
+    Source: section 4, which has t_ICL of a seed depend on its start.
+    """
+    runs = undiverged(infinite_only(data["acquisition"]))
+    runs, table = _by_start(runs, options)
+    passage = acquisition_time(runs, options)
+    if not passage.reached.all():
+        raise NotComputableError(f"{(~passage.reached).sum()} runs never acquire ICL")
+    log_t = np.log(passage.time)[table]
+    found = {"fate_share": UNKNOWN, "beta0_share": UNKNOWN, "beta0_slope": UNKNOWN}
+    start_share = Estimate(*hypotheses.between_groups(log_t, options["confidence"]))
+    details: dict[str, Any] = {"log_t_icl": log_t}
+    if "near_threshold" in data:
+        near, places = _by_start(undiverged(data["near_threshold"]), options)
+        acquired = (final(near, "icl_accuracy") > options["acquired_above"])[places]
+        drawn = resampled(np.zeros(len(acquired)), np.arange(len(acquired)), options)
+        shares = np.array([hypotheses.between_groups(acquired[rows])[0] for rows in drawn])
+        found["fate_share"] = estimate(shares[0], shares[1:], options, seeds=len(acquired))
+        details["acquired"] = acquired
+    if "initial_beta" in data:
+        initial = data["initial_beta"]
+        read = (initial["beta"] * initial["item_overlap"]).values[:, 0]
+        of_seed = dict(zip(initial["seed"].values.tolist(), read.tolist(), strict=True))
+        beta0 = np.array([of_seed[seed] for seed in runs["seed"].values[table[:, 0]].tolist()])
+        found["beta0_slope"] = intervals.slope(beta0, log_t.mean(1), options)
+        found["beta0_share"] = intervals.explained(beta0, log_t.mean(1), options)
+        details["beta0"] = beta0
+    return Measurement(
+        estimates={"start_share": start_share, **found},
+        replicates=runs.sizes["run"],
+        censored=0,
+        diverged=count_diverged(data["acquisition"]),
+        details=details,
+    )
+
+
+def _by_start(runs: xr.Dataset, options: dict[str, Any]) -> tuple[xr.Dataset, np.ndarray]:
+    """Order runs, and list those of each whole start: (S, seeds of a start)."""
+    runs = sorted_runs(runs)
+    together = {job.get("seeds_per_start", 1) for job in json.loads(runs.attrs["jobs"])}
+    if len(together) > 1 or together == {1}:
+        raise NotComputableError("no two seeds share a start, or not all as many (per_start)")
+    starts = runs["seed"].values // (size := together.pop())
+    whole, counts = np.unique(starts, return_counts=True)
+    whole = whole[counts == size]
+    if len(whole) < options["least_replicates"]:
+        raise NotComputableError(
+            f"{len(whole)} starts have all their runs; {options['least_replicates']} are needed"
+        )
+    return runs, np.stack([np.flatnonzero(starts == start) for start in whole])

@@ -1,0 +1,92 @@
+"""Seeds that share a start, and how much of their spread it makes."""
+
+from dataclasses import replace
+
+import example_jobs
+import numpy as np
+import pytest
+import synthetic
+import torch
+from checkout import ROOT
+from icl import claims
+from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from icl.engine import training
+from icl.experiment.validation import load_yaml
+from icl.statistics import hypotheses
+
+CLAIM = load_yaml(ROOT / "config/beyond_claims.yaml")["claims"]["start_decides"]
+PER_START = 3
+DRAWS = 200
+
+
+def test_seeds_of_a_start_have_its_weights_and_data_of_their_own():
+    job = replace(example_jobs.job(seeds={"count": 4}, block_size=4), seeds_per_start=2)
+    own = training.Ensemble(replace(job, seeds_per_start=1), torch.device("cpu"))
+    shared = training.Ensemble(job, torch.device("cpu"))
+    for name, weights in shared.parameters.items():
+        assert torch.equal(weights, own.parameters[name][[0, 0, 2, 2]])
+    assert torch.equal(shared.data.tables.labels, own.data.tables.labels)
+    assert not torch.equal(shared.data.tables.labels[0], shared.data.tables.labels[1])
+    assert job.name != replace(job, seeds_per_start=1).name
+
+
+def test_a_start_does_not_hang_on_the_block():
+    """Its weights are those of the first of its seeds, wherever blocks are cut."""
+    seeds = {"first": 3, "count": 3, "per_start": 3}
+    whole = example_jobs.job(seeds=seeds, block_size=3)
+    alone = replace(whole, seeds=(5,))
+    one, three = (training.Ensemble(job, torch.device("cpu")) for job in (alone, whole))
+    for name, weights in one.parameters.items():
+        assert torch.equal(weights[0], three.parameters[name][2])
+
+
+def normals(generator, share, starts=96):
+    """Draw (S, k) values of which the start makes a share of the variance."""
+    start = generator.standard_normal((starts, 1)) * share**0.5
+    return start + generator.standard_normal((starts, PER_START)) * (1 - share) ** 0.5
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+def test_the_interval_holds_the_share_as_often_as_it_says(share):
+    found = np.array(
+        [
+            hypotheses.between_groups(normals(np.random.default_rng(i), share, 24))
+            for i in range(1000)
+        ]
+    )
+    assert abs(((found[:, 1] <= share) & (share <= found[:, 2])).mean() - 0.95) < 0.025
+    assert abs(found[:, 0].mean() - share) < 0.03
+
+
+def runs(generator, share, starts=96):
+    """Runs at K = infinity whose log t_ICL has that share, evaluated every 50 steps."""
+    t_icl = 300 * np.exp(0.33 * normals(generator, share, starts)).ravel()
+    step = np.arange(0, 24001, 50)
+    accuracy = np.where(step * synthetic.RATE < t_icl[:, None], 0.55, 1.0)
+    seed = np.arange(3_000_000, 3_000_000 + len(t_icl))
+    n, k = np.full(len(seed), 64), np.full(len(seed), np.inf)
+    data = synthetic.dataset("starts", n, k, seed, accuracy, np.full_like(accuracy, 0.5), step)
+    jobs = data.attrs["jobs"].replace('"numerics": 1', '"numerics": 1, "seeds_per_start": 3')
+    return data.assign_attrs(jobs=jobs)
+
+
+def judged(data):
+    roles = {"acquisition": data}
+    claim = {**CLAIM, "experiments": {"acquisition": "starts"}}
+    return claims.evaluate(claim, "start_decides", roles, "beyond")
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.75, REPRODUCED), (0.2, NOT_REPRODUCED)])
+def test_a_start_that_decides_is_told_from_data_that_do(share, verdict):
+    right = [
+        judged(runs(np.random.default_rng(i), share)).verdict == verdict for i in range(DRAWS // 10)
+    ]
+    assert np.mean(right) >= 0.95
+
+
+def test_seeds_that_share_no_start_cannot_say():
+    data = runs(np.random.default_rng(0), 0.75)
+    plain = data.assign_attrs(jobs=data.attrs["jobs"].replace(', "seeds_per_start": 3', ""))
+    found = judged(plain)
+    assert found.verdict == UNDECIDED
+    assert "no two seeds share a start" in found.reason
