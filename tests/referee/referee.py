@@ -175,12 +175,17 @@ def minimal_model(at):
     runs = Runs(at, "minimal_transition")
     middle, _ = logistic(runs["n_items"], runs.last("icl_accuracy"))
     length = runs["context_length"][0]
-    t = np.median(Runs(at, "minimal_acquisition").where(context_length=length).t_icl())
+    t = median_time(Runs(at, "minimal_acquisition").where(context_length=length).t_icl())
     return {
         "threshold": 10**middle,
         "threshold_ratio": 10**middle / predicted(t, [Runs(at, "memorisation_raw")]),
         "last_accuracy": lasting(Runs(at, "minimal_transience")),
     }
+
+
+def median_time(times):
+    """The first time by which half of the runs have acquired: Kaplan and Meier's median."""
+    return np.sort(times)[(len(times) - 1) // 2]
 
 
 def predicted(t_icl, alone):
@@ -257,7 +262,7 @@ def threshold_constant(at):
     ratios = []
     for length, star in measured_thresholds(at).items():
         times = np.concatenate([runs.where(context_length=length).t_icl() for runs in infinite])
-        ratios.append(math.log10(predicted(np.median(times), alone) / star))
+        ratios.append(math.log10(predicted(median_time(times), alone) / star))
     return {"least_log_ratio": min(ratios), "greatest_log_ratio": max(ratios)}
 
 
