@@ -12,7 +12,8 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("Snakefile", "Makefile", "workflow", "config", "scripts", "envs", "profiles", "slurm")
+FILES = ("Snakefile", "Makefile", "CITATION.cff")
+PARTS = (*FILES, "workflow", "config", "scripts", "envs", "profiles", "slurm")
 # One step of each model: of one layer at finite K and at infinity, which draw by other loops.
 COMPILE = """
 import dataclasses, pathlib, sys

@@ -13,9 +13,13 @@ from icl.store import archive, artifacts, files
 def test_equal_contents_make_equal_files(tmp_path):
     one = tmp_path / "one.txt"
     one.write_bytes(b"1")
-    archive.pack("results/a", {"b/one.txt": one, "a": b"2"}, tmp_path / "first.zip")
+    archive.pack(
+        "results/a", {"results/a/b/one.txt": one, "results/a/a": b"2"}, tmp_path / "first.zip"
+    )
     one.touch()
-    archive.pack("results/a", {"a": b"2", "b/one.txt": one}, tmp_path / "second.zip")
+    archive.pack(
+        "results/a", {"results/a/a": b"2", "results/a/b/one.txt": one}, tmp_path / "second.zip"
+    )
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "first.zip") as packed:
         assert packed.testzip() is None
@@ -27,10 +31,18 @@ def test_equal_contents_make_equal_files(tmp_path):
     ]
 
 
-def packed(tmp_path, **changes):
-    """An archive of two files; changes: name -> contents, None to leave it out."""
+MEMBERS = {
+    "results/a/claims.md": b"1",
+    "results/a/figures/y.pdf": b"2",
+    "Snakefile": b"shell('evil')",
+    "ro-crate-metadata.json": b"{}",
+}
+
+
+def packed(tmp_path):
+    """An archive of two results and what stands beside them."""
     path = tmp_path / "archive.zip"
-    archive.pack("results/a", {"claims.md": b"1", "figures/y.pdf": b"2"}, path)
+    archive.pack("results/a", MEMBERS, path)
     return path
 
 
@@ -57,6 +69,14 @@ def added(name, contents=b"evil", mode=0o644, listed=False):
     return change
 
 
+def altered(name, contents):
+    return lambda members: [(e, contents if e.filename == name else c) for e, c in members]
+
+
+def without(*names):
+    return lambda members: [member for member in members if member[0].filename not in names]
+
+
 def test_an_archive_is_opened_whole(tmp_path):
     written = archive.unpack(packed(tmp_path), tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in written] == [
@@ -72,6 +92,15 @@ def test_an_archive_is_opened_whole(tmp_path):
     assert (tmp_path / "results/a/claims.md").read_bytes() == b"mine"
     archive.unpack(tmp_path / "archive.zip", tmp_path, replace=True)
     assert (tmp_path / "results/a/claims.md").read_bytes() == b"1"
+
+
+def test_what_stands_beside_the_results_is_never_opened(tmp_path):
+    """A Snakefile of a stranger would be run by the next command."""
+    path = packed(tmp_path)
+    (tmp_path / "Snakefile").write_bytes(b"mine")
+    archive.unpack(path, tmp_path, replace=True)
+    assert (tmp_path / "Snakefile").read_bytes() == b"mine"
+    assert not (tmp_path / "ro-crate-metadata.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -93,9 +122,15 @@ def test_an_archive_is_opened_whole(tmp_path):
         (added("results/a/README.md", b"/etc/passwd", 0o120777, listed=True), "no plain file"),
         (added("results/a/README.md"), "not listed"),
         (added("results/a/claims.md", b"1"), "each file once"),
-        (lambda members: members[1:], "lacks"),
-        (lambda members: [(members[0][0], b"3"), *members[1:]], "does not match its checksum"),
-        (lambda members: members[:-1], "not listed"),
+        (added("Snakefile", b"shell('evil')", listed=True), "each file once"),
+        (added("snakefile", listed=True), "outside results"),
+        (added("profiles/default/config.yaml", listed=True), "outside results"),
+        (added("results/a/Snakefile", listed=True), "not what an archive holds"),
+        (added("results/a/ro-crate-metadata.json", listed=True), "not what an archive holds"),
+        *((without(name), "lacks") for name in MEMBERS),
+        *((altered(name, b"3"), "does not match its checksum") for name in MEMBERS),
+        (without("results/a/SHA256SUMS"), "not listed"),
+        (without(*MEMBERS), "lacks"),
         (lambda members: [], "below one results"),
     ],
 )
@@ -149,7 +184,7 @@ def test_a_folder_that_leads_elsewhere_is_not_followed(tmp_path):
 
 def test_every_flipped_bit_is_refused_or_changes_nothing(tmp_path):
     path = tmp_path / "archive.zip"
-    archive.pack("results/a", {"claims.md": b"abc" * 300}, path)
+    archive.pack("results/a", {"results/a/claims.md": b"abc" * 300}, path)
     whole = path.read_bytes()
     for place in range(len(whole)):
         damaged = bytearray(whole)
@@ -167,12 +202,12 @@ def test_every_flipped_bit_is_refused_or_changes_nothing(tmp_path):
 def test_a_damaged_picture_is_not_packed(tmp_path):
     path = tmp_path / "fig1.png"
     PIL.Image.new("RGB", (8, 8)).save(path)
-    archive.pack("results/a", {"figures/fig1.png": path}, tmp_path / "good.zip")
+    archive.pack("results/a", {"results/a/figures/fig1.png": path}, tmp_path / "good.zip")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     with pytest.raises(files.DamagedError, match="fig1"):
-        archive.pack("results/a", {"figures/fig1.png": path}, tmp_path / "bad.zip")
+        archive.pack("results/a", {"results/a/figures/fig1.png": path}, tmp_path / "bad.zip")
 
 
 def test_damage_is_not_packed(tmp_path):

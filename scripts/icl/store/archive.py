@@ -1,5 +1,8 @@
 """A finished size in one file: all that its figures need, with checksums, and nothing of training.
 
+Its root is that of a checkout: results lie below results/<size>/. Beside them stand what describes
+them (`icl.store.crate`) and the workflow, for other tools; both are checked, and never opened.
+
 Equal contents make equal files: entries are sorted, their checksums last, and all of one time.
 """
 
@@ -13,10 +16,11 @@ from pathlib import Path, PurePosixPath
 
 import PIL.Image
 
-from icl.store import artifacts, files
+from icl.store import artifacts, crate, files
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first that a zip file knows
 CHECKSUMS = "SHA256SUMS"
+BESIDE = {crate.NAME, crate.WORKFLOW}  # the members that do not lie below results/<size>/
 MOST_BYTES = 4_000_000_000  # of all members of an archive; the laptop size has 30 MB
 
 # What `pack` is given, and nothing else: above all no caption, which Snakemake would render as a
@@ -37,19 +41,19 @@ def pack(folder: str, members: Mapping[str, Path | bytes], path: str | Path) -> 
     """Write an archive whose checksums `sha256sum --check` reads; refuse a damaged file.
 
     Args:
-        folder: what every entry lies below, as seen from the root of a checkout.
-        members: names within the folder -> a file to read, or contents.
+        folder: results/<size>, where the checksums go.
+        members: names from the root of a checkout -> a file to read, or contents.
     """
     checksums = ""
     with (
         files.replacing(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        for name in [*sorted(members), CHECKSUMS]:
+        for name in [*sorted(members), f"{folder}/{CHECKSUMS}"]:
             member = members.get(name, checksums.encode())
             contents = member if isinstance(member, bytes) else _verified(member)
-            checksums += f"{hashlib.sha256(contents).hexdigest()}  {folder}/{name}\n"
-            entry = zipfile.ZipInfo(f"{folder}/{name}", LONG_AGO)
+            checksums += f"{hashlib.sha256(contents).hexdigest()}  {name}\n"
+            entry = zipfile.ZipInfo(name, LONG_AGO)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, contents)
@@ -71,10 +75,10 @@ def _verified(path: Path) -> bytes:
 
 
 def unpack(path: str | Path, root: str | Path, *, replace: bool = False) -> list[Path]:
-    """Write an archive's files below root, once all of them have been checked.
+    """Write an archive's results below root, once all its members have been checked.
 
-    Every member must be a plain file in one folder `results/<size>/`, be listed in its checksums
-    and match them. Nothing is written before all do.
+    Every member must be a plain file in one folder `results/<size>/`, or one of those `BESIDE` it,
+    be listed in the checksums and match them. Nothing is written before all do.
 
     Args:
         replace: whether files that are there and differ may be replaced.
@@ -89,7 +93,7 @@ def unpack(path: str | Path, root: str | Path, *, replace: bool = False) -> list
         if isinstance(error, files.DamagedError):
             raise
         raise ArchiveError(f"{path}: cannot be read as an archive ({error})") from error
-    targets = {Path(root, name): data for name, data in contents.items()}
+    targets = {Path(root, name): data for name, data in contents.items() if name not in BESIDE}
     for target, data in targets.items():
         # All results may be a link to a larger disk; a folder below it may not lead elsewhere.
         for folder in target.relative_to(root).parents[:-2]:
@@ -111,7 +115,7 @@ def _checked(archive: zipfile.ZipFile, path: str | Path) -> dict[str, bytes]:
         if fault := _fault(member):
             raise ArchiveError(f"{path}: member {member.filename!r} {fault}")
     names = [member.filename for member in members]
-    folders = {PurePosixPath(name).parts[:2] for name in names}
+    folders = {PurePosixPath(name).parts[:2] for name in names if name not in BESIDE}
     if len({name.casefold() for name in names}) < len(names) or len(folders) != 1:
         raise ArchiveError(f"{path}: must hold each file once, all below one results/<size>/")
     if sum(member.file_size for member in members) > MOST_BYTES:
@@ -146,9 +150,9 @@ def _fault(member: zipfile.ZipInfo) -> str:
     mode = member.external_attr >> 16
     if not name.isprintable() or "\\" in name or name != "/".join(parts) or ".." in parts:
         return "has a name that is not a plain path"
-    if len(parts) < 3 or parts[0] != "results":
+    if name not in BESIDE and (len(parts) < 3 or parts[0] != "results"):
         return "lies outside results/<size>/"
-    if not _MEMBER.fullmatch(name):
+    if name not in BESIDE and not _MEMBER.fullmatch(name):
         return "is not what an archive holds"
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         return "is no plain file"
@@ -163,7 +167,9 @@ Packed at commit {commit} with {versions}.
 
 `report.html` and `explorer.html` open in a browser. `collected/` holds every run (xarray opens
 it), `analysis/` the verdicts, `config/` the configuration's files, of which later ones win, and
-`config.json` what they come to.
+`config.json` what they come to. Beside results/ stand two files for other tools:
+`ro-crate-metadata.json`, in which they read what each file is (the archive is a Workflow Run
+RO-Crate), and the Snakefile, which runs only in a clone.
 
 To draw the figures anew, in the root of a clone at that commit with its requirements installed
 (paths in the archive begin with results/):
