@@ -145,7 +145,9 @@ def test_a_reader_finds_what_it_needs(packed):
     }
     assert read.get(PICTURE)["name"] == "K* and t_ICL against N"
     assert read.get(PICTURE)["encodingFormat"] == "image/png"
-    assert read.get("results/a/analysis/linear_ticl.json")["name"] == "t_ICL is linear in N."
+    assert read.get("results/a/analysis/linear_ticl.json")["name"] == (
+        "Verdict on: t_ICL is linear in N."
+    )
     dataset = read.get("results/a/collected/acquisition.nc")
     assert dataset["description"] == (
         "commits: abc123, def456; devices: cpu; versions: python=3.11"

@@ -77,7 +77,7 @@ def describe(
     files[WORKFLOW] |= {
         "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
         "name": citation["title"],
-        "description": "Runs in its repository alone, at this version: it includes other files.",
+        "description": "Runs only in its repository, at this version, for it includes other files.",
         "programmingLanguage": _to(LANGUAGE),
         "version": commit,
     }
@@ -166,7 +166,7 @@ def _about(
         case "figures":
             about["name"] = config["figures"][name.stem]["title"]
         case "analysis":
-            about["name"] = config["claims"][name.stem]["statement"]
+            about["name"] = f"Verdict on: {config['claims'][name.stem]['statement']}"
         case "config":
             about["name"] = "A file of the configuration; of them, later ones win"
         case _ if name.name in TITLES:
