@@ -21,8 +21,14 @@ def chromium():
 
 
 @contextmanager
-def opened(path, width=1500, height=950):
+def opened(path, width=1500, height=950, beside=None):
     """Open a file in Chromium; on leaving, no error was logged and nothing was fetched.
+
+    Args:
+        path: the file.
+        width: of the window, in pixels.
+        height: of the window, in pixels.
+        beside: a folder from which the file may fetch what it needs.
 
     Yields:
         The page of playwright.
@@ -36,7 +42,7 @@ def opened(path, width=1500, height=950):
         page.set_viewport_size({"width": width, "height": height})
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
         page.on("console", lambda message: _note(message, faults))
-        page.on("request", lambda request: _fetched(request, path, faults))
+        page.on("request", lambda request: _fetched(request, beside or path, faults))
         page.goto(path.resolve().as_uri(), wait_until="load")
         yield page
         browser.close()
@@ -48,6 +54,6 @@ def _note(message, faults):
         faults.append(f"{message.type}: {message.text}")
 
 
-def _fetched(request, path, faults):
-    if not request.url.startswith(("data:", "blob:", path.resolve().as_uri())):
+def _fetched(request, allowed, faults):
+    if not request.url.startswith(("data:", "blob:", allowed.resolve().as_uri())):
         faults.append(f"fetched: {request.url}")

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "scripts/icl"
 WORKER = Path(__file__).parent / "vendor/iframe-worker.js"  # lets search work from disk
 WORKER_URL = "https://unpkg.com/iframe-worker/shim"
+RULEGRAPH = "<!-- rulegraph -->"
 # In the repository pages link to what is there; in the site, to the page that is made of it.
 IN_THE_SITE = {
     "config/README.md": "reference/configuration.md",
@@ -41,19 +42,21 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Lead links to the pages made of files elsewhere; put the graph of rules where asked for."""
+    """Lead links to the pages made of files elsewhere; let a search find prose first."""
+    if page.file.src_uri.startswith("reference/library/") or page.file.name == "claims":
+        page.meta["search"] = {"boost": 0.001}  # a title counts a thousand times as much as text
     here = ROOT / "docs" / page.file.src_uri
     for there, made in IN_THE_SITE.items():
         to_there = os.path.relpath(ROOT / there, here.parent)
         to_made = os.path.relpath(ROOT / "docs" / made, here.parent)
         markdown = markdown.replace(f"]({to_there})", f"]({to_made})")
-    if "<!-- rulegraph -->" in markdown:
-        return markdown.replace("<!-- rulegraph -->", rulegraph.svg(rulegraph.ask()))
     return markdown
 
 
 def on_page_content(html, page, config, files):
-    r"""Turn formulas, which arithmatex left as \(...\) and \[...\], into MathML."""
+    r"""Put in the graph of rules; turn formulas, which arithmatex left as \(...\), into MathML."""
+    if RULEGRAPH in html:  # here, since Markdown would take the stars of train_* and draw_* away
+        html = html.replace(RULEGRAPH, rulegraph.svg(rulegraph.ask()))
 
     def mathml(match):
         display = "block" if match.group(2).startswith("\\[") else "inline"

@@ -28,16 +28,3 @@ def test_what_is_written_is_read_and_added_once():
     assert ledger.added(first, RECORD) == [*first, *rest]
     other = {**RECORD[0], "data": "other"}
     assert ledger.added(RECORD, [other, other])[-1] == other
-
-
-def test_a_claim_has_its_last_verdict_at_each_size():
-    row = dict.fromkeys(ledger.COLUMNS, "")
-    record = [
-        {**row, "size": "laptop", "claim": "a", "verdict": "undecided"},
-        {**row, "size": "laptop", "claim": "a", "verdict": "reproduced"},
-        {**row, "size": "study", "claim": "b", "verdict": "not reproduced"},
-    ]
-    table = ledger.matrix(record, ["study", "laptop"])
-    assert "| b | not reproduced |  |" in table
-    assert "| a |  | reproduced |" in table
-    assert "undecided" not in table

@@ -77,16 +77,3 @@ def added(record: Sequence[Row], new: Iterable[Row]) -> list[Row]:
     known = {tuple(row[name] for name in IDENTITY) for row in record}
     fresh = [row for row in new if tuple(row[name] for name in IDENTITY) not in known]
     return [*record, *fresh]
-
-
-def matrix(record: Sequence[Row], sizes: Sequence[str]) -> str:
-    """Tabulate the last verdict of every claim at each size, as Markdown."""
-    last = {(row["claim"], row["size"]): row["verdict"] for row in record}
-    names = list(
-        dict.fromkeys(row["claim"] for size in sizes for row in record if row["size"] == size)
-    )
-    lines = [f"| claim | {' | '.join(sizes)} |", f"|---|{'---|' * len(sizes)}"]
-    for name in names:
-        cells = [last.get((name, size), "") for size in sizes]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
