@@ -142,15 +142,32 @@ def links(text: str) -> list[str]:
     return [link for link in re.findall(r"\]\(([^)#]+)", prose) if "://" not in link]
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        path
-        for pattern in ("*.md", "config/*.md", "results/*.md", "docs/**/*.md")
-        for path in sorted(ROOT.glob(pattern))
-    ],
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
+PAGES = [
+    path
+    for pattern in ("*.md", "config/*.md", "results/*.md", "docs/**/*.md")
+    for path in sorted(ROOT.glob(pattern))
+]
+WRITTEN = [path for path in PAGES if path.name != "claims.md"]  # those the workflow writes
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_files_lead_somewhere(page):
     for link in links(page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), link
+
+
+MOST = 90  # words of a paragraph
+
+
+def paragraphs(text: str) -> list[str]:
+    """Split a page's prose into paragraphs and items of lists; leave code, tables, headings out."""
+    text = re.sub(r"(?ms)^```.*?^```$|<!--.*?-->", "\n\n", text)
+    blocks = re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )", text)
+    return [block for block in blocks if not re.match(r"\s*(\||#|<|!\[)", block)]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_paragraph_is_longer_than_a_breath(page):
+    for paragraph in paragraphs(page.read_text(encoding="utf-8")):
+        words = re.sub(r"(?<=\])\([^)]*\)|(?<=\$)[^$]+(?=\$)", "", paragraph).split()
+        assert len(words) <= MOST, paragraph
