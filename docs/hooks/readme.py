@@ -22,6 +22,11 @@ FIGURES = {
     "regime": "regime_claims",
 }
 SCALES = {"study": "study", "laptop": "laptop", "extended": "paper's architecture"}
+WORDS = {
+    "study": "the verdicts of record",
+    "laptop": "a quick look",
+    "extended": "few seeds",
+}
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not run": "·"}
 # A claim in a few words, in the order of the paper's argument; its statement in full is in
 # config/study_claims.yaml.
@@ -87,7 +92,8 @@ def tally() -> str:
     counts = {size: Counter(found.values()) for size, found in outcomes().items()}
     lines = ["| claims | " + " | ".join(MARKS) + " |", "|---|" + "---|" * len(MARKS)]
     for size, scale in SCALES.items():
-        lines.append(f"| {scale} | " + " | ".join(str(counts[size][m]) for m in MARKS) + " |")
+        cells = " | ".join(str(counts[size][mark]) for mark in MARKS)
+        lines.append(f"| {scale}: {WORDS[size]} | {cells} |")
     return "\n".join(lines)
 
 
@@ -117,8 +123,9 @@ def finding() -> str:
     rates = verdicts("study")["kinetics_not_capacity"]["details"]["by_rate"]
     threshold = {rate["rate_ratio"]: rate["threshold"] for rate in rates}
     return (
-        "**What decides is speed, not room.** If its MLP learns four times as fast, and is no\n"
-        f"larger, memorising wins up to {threshold[4] / threshold[1]:.1f} times as many items."
+        "**What decides is speed, not room.** If the part that memorises (an MLP) learns four\n"
+        "times as fast, and is no larger, memorising wins up to "
+        f"{threshold[4] / threshold[1]:.1f} times as many items."
     )
 
 

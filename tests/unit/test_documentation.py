@@ -81,7 +81,7 @@ def test_the_readme_is_short():
     assert len(lines) <= 120
     assert not [line for line in lines if len(line) > 120]
     start = "\n".join(lines[:25])
-    for word in ("arxiv.org/abs/2412.00104", "| study |", "make all", "make test", "report.png"):
+    for word in ("arxiv.org/abs/2412.00104", "| study: ", "make all", "make test", "report.png"):
         assert word in start, word
 
 
