@@ -1,5 +1,5 @@
 # make all   install what it needs into .venv and run the laptop size: figures, verdicts, report
-# make docs  write the documentation into site/, to be opened at site/index.html
+# make docs  fill in README and gallery, and write the documentation into site/ (open site/index.html)
 # make test  install what it needs and run lint, unit and workflow tests
 # make check  lint and unit tests alone, in under three minutes
 # make gpu   what the GPU of this machine does with the library (python3 must have torch with CUDA); writes card.json
