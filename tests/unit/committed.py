@@ -8,6 +8,7 @@ from icl.experiment.validation import load_yaml
 CONFIG = yaml.safe_load((ROOT / "config/claims.yaml").read_text(encoding="utf-8"))
 CLAIMS = CONFIG["claims"]
 STUDY = yaml.safe_load((ROOT / "config/study_claims.yaml").read_text(encoding="utf-8"))["claims"]
+BEYOND = yaml.safe_load((ROOT / "config/beyond_claims.yaml").read_text(encoding="utf-8"))["claims"]
 LAPTOP_FILES = [ROOT / f"config/{name}.yaml" for name in ("theory", "claims", "laptop")]
 SMOKE_FILES = [ROOT / f"config/{name}.yaml" for name in ("smoke", "theory", "claims")]
 SMOKE = {key: value for path in SMOKE_FILES for key, value in load_yaml(path).items()}

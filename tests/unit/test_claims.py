@@ -11,7 +11,7 @@ import synthetic_kinetics
 import synthetic_outcomes
 import yaml
 from checkout import ROOT
-from committed import CONFIG, STUDY
+from committed import BEYOND, CONFIG, STUDY
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
 from icl.pages import table
@@ -360,7 +360,8 @@ def test_analysis_and_figures_do_not_import_torch():
 
 HERE = set(measurements.declared()) - {"exponential_beta0", *synthetic_kinetics.CASES}
 OPTIONS = {
-    claim["statistic"]: claim["options"] for claim in [*STUDY.values(), *CONFIG["claims"].values()]
+    claim["statistic"]: claim["options"]
+    for claim in [*BEYOND.values(), *STUDY.values(), *CONFIG["claims"].values()]
 }
 
 

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 import synthetic
 import torch
-from checkout import ROOT
+from committed import BEYOND
 from icl import claims
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from icl.engine import training
-from icl.experiment.validation import load_yaml
 from icl.statistics import hypotheses
 
-CLAIM = load_yaml(ROOT / "config/beyond_claims.yaml")["claims"]["start_decides"]
+CLAIM = BEYOND["start_decides"]
 PER_START = 3
 DRAWS = 200
 
