@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import synthetic
 import torch
+import xarray as xr
 from committed import BEYOND
-from icl import claims
+from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from icl.engine import training
+from icl.measurements import starts
 from icl.statistics import hypotheses
 
 CLAIM = BEYOND["start_decides"]
@@ -81,6 +83,23 @@ def test_a_start_that_decides_is_told_from_data_that_do(share, verdict):
         judged(runs(np.random.default_rng(i), share)).verdict == verdict for i in range(DRAWS // 10)
     ]
     assert np.mean(right) >= 0.95
+
+
+def test_beta0_and_fate_are_measured_beside():
+    """Starts whose beta0 makes t_ICL, and whose runs near K* acquire or do not together."""
+    generator = np.random.default_rng(0)
+    acquisition = runs(generator, 0.9, 48)
+    passed = acquisition["icl_accuracy"].values.argmax(axis=1)
+    at_start = ("run", "evaluation"), -np.log(passed)[:, None]
+    initial = acquisition.isel(evaluation=[0])
+    initial = initial.assign(beta=at_start, item_overlap=xr.ones_like(initial["icl_accuracy"]))
+    fate = np.repeat(generator.random(48) < 0.5, PER_START)
+    last = np.where(fate, 1.0, 0.5)[:, None] * np.ones_like(acquisition["icl_accuracy"].values)
+    near = acquisition.assign(icl_accuracy=(("run", "evaluation"), last))
+    roles = {"acquisition": acquisition, "near_threshold": near, "initial_beta": initial}
+    found = starts.start_or_data(roles, CLAIM["options"])
+    assert set(found.estimates) == set(measurements.declared()["start_or_data"].quantities)
+    assert found.estimates["fate_share"].value == pytest.approx(1)
 
 
 def test_seeds_that_share_no_start_cannot_say():
