@@ -71,13 +71,13 @@ def test_the_line_says_how_far_how_long_still_and_what_runs(run, monkeypatch):
     finishes(run, 3)  # before the run, which does not count it
     run.tell("run_info", stats={"train_e": 3, "draw_fig2": 1, "total": 4})
     run.begins("train_e", 1)
-    trains(run, 0, 0)
-    assert run.seen.line() == "0% trained, 0 of 3 jobs; now e N=4 K=16 0%"
+    trains(run, 0, 0.3)  # from a checkpoint: not done in this run's time
+    assert run.seen.line() == "10% trained, 0 of 3 jobs; now e N=4 K=16 30%"
     now[0] += 600
     finishes(run, 0)
     trains(run, 1, 0.5)
     run.begins("draw_fig2", 2)
-    line = "50% trained, 1 of 3 jobs, some 10.0 min left; now e N=4 K=16 50%, draw_fig2"
+    line = "50% trained, 1 of 3 jobs, some 12.5 min left; now e N=4 K=16 50%, draw_fig2"
     assert run.seen.line() == line
 
 
@@ -91,7 +91,7 @@ def test_a_run_that_trains_nothing_has_no_line(run, monkeypatch):
 def test_the_run_goes_on_where_watching_it_fails(run, monkeypatch):
     monkeypatch.setattr(logging, "raiseExceptions", False)
     run.tell("job_finished")  # of no job
-    run.tell("job_error", "Error", logging.ERROR, jobid=1, log=[run.path])  # a folder, no file
+    run.tell("job_error", "Error", logging.ERROR, jobid=1, log=[str(run.path)])  # no file
     assert "Error" in run.said()
 
 
@@ -137,7 +137,7 @@ def test_on_a_terminal_one_line_is_written_over_and_messages_stay_above_it(run, 
     terminal = Terminal()
     text = shown(run, monkeypatch, terminal)
     assert "\r0% trained, 0 of 4 jobs" in text
-    assert "Finished jobid: 3\n" in text
+    assert "\rFinished jobid: 3\n" in text
     assert text.count("\n") == 2  # of the messages alone
     assert text.endswith("\r")  # the line is gone
     assert run.log.handlers[0].stream is terminal
