@@ -1,4 +1,5 @@
 # make all   install what it needs into .venv and run the laptop size: figures, verdicts, report
+# make demo  one figure of the race, in under three minutes once installed
 # make docs  fill in README and gallery, and write the documentation into site/ (open site/index.html)
 # make test  install what it needs and run lint, unit and workflow tests
 # make check  lint and unit tests alone, in under three minutes
@@ -13,27 +14,38 @@ OVERLAY ?=
 # Extra options for snakemake, as in: make all ARGS="--cores 1"
 ARGS ?=
 SNAKEMAKE := $(BIN)/snakemake
-SIZE := --configfile config/$(PRESET).yaml $(OVERLAY)
+CONCLUDE := $(BIN)/python scripts/conclude.py
+FILES := config/$(PRESET).yaml $(OVERLAY)
+SIZE := --configfile $(FILES)
 export PATH := $(abspath $(BIN)):$(PATH)
 # What is installed is compiled when it is first imported (below), and that is to be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: all plan status figures report test check gpu faults thorough lint format docs clean
+.PHONY: all demo plan status figures report test check gpu faults thorough lint format docs clean
 .DEFAULT_GOAL := all
 
 # The dry run says once what is wrong with the configuration. With a failed block, draw what can be
-# drawn, with the gap marked, and still end in failure.
+# drawn, with the gap marked, and still end in failure. Ctrl-C waits for Snakemake's last words.
 all: $(VENV)/installed
 	$(SNAKEMAKE) report $(SIZE) $(ARGS) --dry-run --quiet all
-	$(SNAKEMAKE) report $(SIZE) $(ARGS) || \
-	  { $(SNAKEMAKE) report $(SIZE) config/mark_gaps.yaml $(ARGS); exit 1; }
+	@trap 'exit 130' INT; $(SNAKEMAKE) report $(SIZE) $(ARGS) || { \
+	  echo "make all draws and decides now, with the gaps marked."; \
+	  $(SNAKEMAKE) report $(SIZE) config/mark_gaps.yaml $(ARGS) && $(CONCLUDE) $(FILES); exit 1; }
+	@$(CONCLUDE) $(FILES)
+
+demo: $(VENV)/installed
+	@trap 'exit 130' INT; $(SNAKEMAKE) figure_2 --configfile config/demo.yaml $(ARGS)
+	@$(CONCLUDE) --race config/demo.yaml
+
+# What to type again after a failure.
+all demo figures report: export TYPED := $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
 
 # What a size takes, and how far it has come (also while it runs).
 plan: $(VENV)/installed
 	$(SNAKEMAKE) plan $(SIZE) $(ARGS)
 
 status: $(VENV)/installed
-	$(BIN)/python scripts/status.py config/$(PRESET).yaml $(OVERLAY)
+	$(BIN)/python scripts/status.py $(FILES)
 
 figures: $(VENV)/installed
 	$(SNAKEMAKE) figures $(SIZE) $(ARGS)

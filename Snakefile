@@ -1,4 +1,7 @@
 # icl-race: from a grid in YAML to figures and verdicts. See README.md.
+import atexit
+import shlex
+
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -47,5 +50,14 @@ if mistake := targets.mistaken_target(sys.argv[1:], named):
     sys.exit(mistake)
 
 
-onerror:
-    print(targets.after_a_failure(SOURCES.preset_and_overlays))
+# What runs, how far it is, and what ended it. Processes of jobs read this file too, and say nothing.
+if workflow.is_main_process and not workflow.dryrun:
+    seen = watch.Watch(
+        {name: jobs.values() for name, jobs in JOBS.items()}, Path(RESULTS), logger
+    )
+    logger.addHandler(seen)
+    atexit.register(
+        seen.say_what_failed,
+        os.environ.get("TYPED", shlex.join(["snakemake", *sys.argv[1:]])),
+        SOURCES.preset_and_overlays,
+    )

@@ -2,13 +2,10 @@
 
 import json
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from tqdm import tqdm
 
 LINE_INTERVAL = 30.0  # seconds between two lines of progress in a log
 _PROGRESS = " INFO icl: progress "  # stands before JSON in a line of a log
@@ -34,35 +31,21 @@ def logged(path: str, mode: str = "w") -> Iterator[logging.Logger]:
         raise
 
 
-@contextmanager
-def progress(
-    total: int, description: str, log: logging.Logger
-) -> Iterator[Callable[[int, int], None]]:
-    """Show the progress of training: a bar on a terminal, a line at intervals in the log.
+def progress(total: int, log: logging.Logger) -> Callable[[int, int], None]:
+    """Return a function of the steps done and the replicates left that logs them at intervals.
 
-    Yields a function of the steps done and the replicates left.
+    The line of status that a run shows is read off these logs (`icl.planning.watch`).
     """
     last = 0.0
-    bar = tqdm(
-        total=total,
-        desc=description,
-        unit="step",
-        leave=False,
-        dynamic_ncols=True,
-        disable=not sys.stderr.isatty(),
-    )
 
     def report(done: int, left: int) -> None:
         nonlocal last
-        bar.update(done - bar.n)
-        bar.set_postfix(replicates=left, refresh=False)
         now = time.monotonic()
         if now - last >= LINE_INTERVAL or done == total:
             last = now
             log.info("progress %s", json.dumps({"done": done, "total": total, "left": left}))
 
-    with bar:
-        yield report
+    return report
 
 
 def share_done(log: str) -> float:

@@ -156,6 +156,19 @@ def test_what_the_extended_size_shares_with_the_laptop_s_is_the_same_jobs():
             assert names == jobs["extended"][name], name
 
 
+def test_no_other_size_has_the_demo_s_seeds():
+    seeds = {}
+    for path in CONFIG.glob("*.yaml"):
+        preset = load_yaml(path)
+        for entry in preset.get("experiments", {}).values() if "preset" in preset else ():
+            jobs = grid.expand(preset["defaults"], entry)
+            seeds.setdefault(path.stem, set()).update(*(job.seeds for job in jobs))
+    demo = seeds.pop("demo")
+    assert demo == set(range(70000, 70008))
+    assert len(seeds) >= 6
+    assert not demo & set().union(*seeds.values())
+
+
 @pytest.mark.parametrize("experiment", ["acquisition", "minimal_acquisition"])
 def test_other_copies_of_the_target_are_as_few_at_every_n(experiment):
     """Where t_ICL is fitted against N, K = infinity redraws 64 N items."""

@@ -1,7 +1,6 @@
 """Logs and progress of entry scripts."""
 
 import logging
-import sys
 import warnings
 
 import pytest
@@ -55,22 +54,6 @@ def test_a_log_starts_afresh_unless_earlier_attempts_are_to_stay(path):
         assert [line.split(": ")[1] for line in path.read_text().splitlines()] == expected
 
 
-class Terminal:
-    """A stderr that says whether it is a terminal."""
-
-    def __init__(self, is_terminal):
-        self.is_terminal, self.text = is_terminal, ""
-
-    def isatty(self):
-        return self.is_terminal
-
-    def write(self, text):
-        self.text += text
-
-    def flush(self):
-        pass
-
-
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that is set by hand; it starts far from zero, as the real one does."""
@@ -83,10 +66,9 @@ def clock(monkeypatch):
     return advance
 
 
-def test_progress_is_logged_at_intervals_and_at_the_end(caplog, clock, monkeypatch):
-    monkeypatch.setattr(sys, "stderr", Terminal(False))
-    log = logging.getLogger("icl")
-    with caplog.at_level(logging.INFO), entry.progress(100, "N=4", log) as report:
+def test_progress_is_logged_at_intervals_and_at_the_end(caplog, clock):
+    report = entry.progress(100, logging.getLogger("icl"))
+    with caplog.at_level(logging.INFO):
         report(0, 8)
         clock(entry.LINE_INTERVAL / 2)
         report(10, 8)
@@ -102,9 +84,9 @@ def test_progress_is_logged_at_intervals_and_at_the_end(caplog, clock, monkeypat
 
 
 def test_the_share_done_is_read_back_from_a_log(path, monkeypatch):
-    monkeypatch.setattr(sys, "stderr", Terminal(False))
     monkeypatch.setattr(entry, "LINE_INTERVAL", 0.0)
-    with entry.logged(path) as log, entry.progress(100, "N=4", log) as report:
+    with entry.logged(path) as log:
+        report = entry.progress(100, log)
         assert entry.share_done(path.read_text()) == 0
         report(20, 8)
         report(60, 7)
@@ -113,12 +95,3 @@ def test_the_share_done_is_read_back_from_a_log(path, monkeypatch):
     assert entry.share_done(path.read_text()) == 0.6
     cut_short = '2026 INFO icl: progress {"done": 70, "tot'
     assert entry.share_done(path.read_text() + cut_short) == 0.6
-
-
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_a_bar_is_drawn_on_a_terminal_alone(is_terminal, monkeypatch):
-    stderr = Terminal(is_terminal)
-    monkeypatch.setattr(sys, "stderr", stderr)
-    with entry.progress(100, "N=4", logging.getLogger("icl")) as report:
-        report(100, 8)
-    assert ("N=4" in stderr.text) == is_terminal

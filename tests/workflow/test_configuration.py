@@ -53,7 +53,10 @@ def test_only_an_overlay_merges(checkout):
     assert merged["experiments"]["transition"]["steps"] == 1000
 
 
-@pytest.mark.parametrize("preset", ["smoke", "laptop", "extended", "paper", "regime", "study"])
+SIZES = ["demo", "smoke", "laptop", "extended", "paper", "regime", "study"]
+
+
+@pytest.mark.parametrize("preset", SIZES)
 def test_every_size_has_a_dry_run(checkout, preset):
     planned = checkout.planned(preset=preset)
     assert planned["all"] == 1  # the default target

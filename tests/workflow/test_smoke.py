@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from itertools import combinations
 
@@ -49,6 +51,18 @@ def test_everything_is_made(finished):
     table = (results / "claims.md").read_text()
     assert all(verdict["id"] in table for verdict in verdicts)
     assert (results / "report.html").stat().st_size > 100_000
+
+
+def test_what_make_says_at_its_end(small):
+    command = [sys.executable, "scripts/conclude.py", "config/smoke.yaml"]
+    tally, race = (
+        subprocess.check_output([*command, *options], cwd=small.path, text=True)
+        for options in ([], ["--race"])
+    )
+    assert f"Of {len(entries_of(small, 'claims'))} claims " in tally
+    assert f"    {RESULTS}/claims.md\n" in tally
+    assert "With 16 items 0 of 4 models look labels up in the context " in race
+    assert (small.path / race.split()[-1]).is_file()
 
 
 def test_every_job_has_a_log_and_a_benchmark(finished):
@@ -138,7 +152,7 @@ def test_figures_from_downloaded_data_without_training(copy_of_small):
     planned = copy_of_small.planned("figures")
     assert "train" not in planned
     assert "collect" not in planned
-    copy_of_small.snakemake("figures")
+    assert f"Drawn: {RESULTS}/figures/fig2.png\n" in copy_of_small.snakemake("figures").output
     assert (copy_of_small.path / RESULTS / "figures/fig2.pdf").is_file()
 
 
@@ -177,7 +191,12 @@ def test_a_job_that_fails_leaves_the_rest_and_make_marks_the_gap(copy_of_small):
     (log / "in the way").write_text("")
     made = copy_of_small.make("all", "PRESET=smoke")
     assert made.returncode != 0
-    assert "config/mark_gaps.yaml" in made.stdout + made.stderr
+    # Snakemake's last words first, then those of make, that has drawn what there is.
+    assert "\n1 job failed; " in made.stderr
+    assert "    make all " in made.stderr
+    assert "config/mark_gaps.yaml" in made.stderr
+    assert f"\nMissing, and marked as gaps: 1 of the training jobs ({lost.stem}). " in made.stdout
+    assert made.stdout.endswith(f"    {RESULTS}/explorer.html\n")
     results = copy_of_small.path / RESULTS
     assert lost.stem in (results / "claims.md").read_text()
     assert (results / "figures/fig2.pdf").is_file()

@@ -9,6 +9,7 @@ sys.path.insert(0, str(SCRIPTS))
 from icl.experiment import cost, reach, targets, validation
 from icl.experiment.yaml_files import Sources, from_here  # here: for the other rules
 from icl.job import ConfigError
+from icl.planning import watch  # for the Snakefile
 from icl.text import in_script
 
 # The warning before a time limit, SIGUSR1, goes to every process of a job: training alone heeds it.

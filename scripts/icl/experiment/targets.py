@@ -1,9 +1,8 @@
-"""Name the targets that users ask for, and say what to do where that fails."""
+"""Name the targets that users ask for."""
 
 import difflib
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 
 def figure_target(figure: str) -> str:
@@ -32,15 +31,3 @@ def mistaken_target(words: Iterable[str], targets: Iterable[str]) -> str | None:
 def _bare(target: str) -> str:
     """Leave the claim or figure: claim_long_tail -> long_tail, figure_A4 -> a4."""
     return re.sub("^(claim|fig(ure)?)_?", "", target).lower()
-
-
-def after_a_failure(files: Iterable[Path]) -> str:
-    """Tell how to go on after a failed run of the configuration in these files."""
-    return (
-        "Something failed, or was stopped; what finished is kept, and the same command goes on "
-        "from there.\n"
-        "If it then says that the directory cannot be locked, though no other snakemake runs in "
-        "it: snakemake --unlock, then the same command.\n"
-        "To draw figures and decide claims now, with the gaps marked: snakemake all --configfile "
-        + " ".join([*map(str, files), "config/mark_gaps.yaml"])
-    )
