@@ -19,7 +19,7 @@ KINDS = ("collected", "theory")
 SHARED = {"extended": "laptop", "study": "laptop", "laptop": "laptop"}
 DRAWN = {
     "laptop": [*(f"fig{n}" for n in range(1, 9)), *(f"figA{n}" for n in range(1, 9))],
-    "extended": ["fig2", "fig6", "figA7"],
+    "extended": ["fig2", "fig5", "fig6", "figA7"],
     "study": ["figB2", "figB3", "figB4"],
 }
 EVERY = [(size, name) for size, names in DRAWN.items() for name in names]

@@ -17,7 +17,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     figure, (top, below) = style.new_rows(2, (1.55, 3.35))
     schematic.draw(top.add_axes((0, 0, 1, 1)), runs)
     axes = below.subplot_mosaic(LAYOUT)
-    transition(axes["b"], runs, sharp, sharp.details.get("fit"))
+    transition(axes["b"], runs, sharp, sharp.details.get("fit"), "$K^*$: Figure A.7")
     style.panel(axes["b"], "b", "novel items")
     axes["b"].set_xlabel("")
     axes["b"].tick_params(labelbottom=False)
@@ -37,14 +37,24 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     return figure
 
 
-def transition(ax: Axes, runs: xr.Dataset, sharp: Verdict, fit: dict[str, float] | None) -> None:
-    """Draw the last ICL accuracies with the fitted logistic, K* and its interval."""
+def transition(
+    ax: Axes,
+    runs: xr.Dataset,
+    sharp: Verdict,
+    fit: dict[str, float] | None,
+    otherwise: str = "no fit",
+) -> None:
+    """Draw the last ICL accuracies with the fitted logistic, K* and its interval.
+
+    Args:
+        otherwise: words for the case that there is no fit.
+    """
     panels.finals(ax, runs, "icl_accuracy", style.ICL)
     panels.chance(ax)
     ax.set_ylabel("ICL accuracy")
     threshold = sharp.estimate("threshold")
     if not panels.fitted(ax, fit, (threshold.low, threshold.high), "$K^*$"):
-        style.corner(ax, "no fit", 0.03, 0.7)
+        style.corner(ax, otherwise, 0.03, 0.7)
 
 
 def _fading(strips: list[Axes], runs: xr.Dataset, verdict: Verdict) -> None:

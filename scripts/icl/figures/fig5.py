@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from icl.figures import annotations, style
+from icl.figures import annotations, panels, style
 from icl.measurements.memorisation import memorising_runs
 from icl.verdicts import Verdict
 
@@ -28,6 +28,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     style.plain_log(top.yaxis)
     top.set_ylabel(r"$I_K(\infty)$ (rate × step)")
     _local_exponents(below, verdict)
+    n_items = [runs["n_items"].values for runs in data.values()]
+    panels.items_axis(below, np.concatenate(n_items))
     style.mark_gap(figure, annotations.gap(data.values(), 1))
     return figure
 
@@ -80,9 +82,7 @@ def _local_exponents(ax: Axes, verdict: Verdict) -> None:
         ax.plot([left, right], [value, value], color=style.FIT, lw=1.2)
         if np.isfinite(ends).all():
             ax.vlines(np.sqrt(left * right), *ends, color=style.FIT, lw=0.8)
-    style.plain_log(ax.xaxis)
     ax.set_ylabel("exponent")
-    ax.set_xlabel("number of items $K$")
     ax.text(
         0.99,
         (low + high) / 2,

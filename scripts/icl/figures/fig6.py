@@ -106,6 +106,7 @@ def _fractions(ax: Axes, verdict: Verdict) -> None:
     ax.set_ylabel(FRACTION)
     if not seeds:
         return
+    ax.set_ylim(-0.12, 1.05)  # room for a word below 0
     panels.items_axis(ax, np.array(list(seeds)))
     ax.set_xlim(min(seeds) / 1.4, max(seeds) * 1.25)
     if len(seeds) <= MOST_NAMED:

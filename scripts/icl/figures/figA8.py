@@ -36,7 +36,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     axes[1].set_ylim(0, min(HIGHEST_LOSS, 1.05 * max(highest, np.log(2))))
     axes[1].axhline(np.log(2), color=style.NEUTRAL, lw=0.6, ls=":", zorder=0)
     number = int(acquired.sum())
-    kinds = ((number, "acquire ICL", style.ICL), (len(acquired) - number, "do not", style.IWL))
+    kinds = (
+        (number, "acquire ICL", style.ICL),
+        (len(acquired) - number, "do not acquire ICL", style.IWL),
+    )
     handles = [Line2D([], [], color=c, label=f"{n} seeds {words}") for n, words, c in kinds if n]
     style.legend_above(figure, handles, f"$D'$, $K$ = {text.count_text(n_items)}:")
     style.mark_gap(figure, annotations.gap(everything, 2))
