@@ -19,6 +19,7 @@ sys.path.insert(0, str(store.ROOT / "scripts"))
 
 from icl.figures import style
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 DOCUMENT = store.ROOT / "docs/performance.md"
 FIGURE = store.ROOT / "docs/performance.png"
@@ -34,7 +35,8 @@ VARIABLES = {
     "n_items": "items $K$",
     "hidden_dim": "hidden width $d$",
 }
-COLOURS = dict(zip((SMALL, LARGE, "N=400, d=512"), style.PALETTE[:3], strict=True))
+SIZES_DRAWN = (SMALL, LARGE, "N=400, d=512")
+COLOURS = dict(zip(SIZES_DRAWN, (style.ICL, style.IWL, style.PREDICTION), strict=True))
 
 
 def targets(found: dict) -> str:
@@ -156,82 +158,70 @@ def blocks(found: dict) -> dict[str, str]:
 
 
 def draw(found: dict) -> Figure:
-    """Draw ratios and the share of the bound above, growth below."""
-    style.apply()
-    figure = Figure(figsize=(style.COLUMN_INCHES[2], 5.4), layout="constrained")
-    grid = figure.add_gridspec(2, 4, height_ratios=(1.45, 1))
-    ratios, share = figure.add_subplot(grid[0, :3]), figure.add_subplot(grid[0, 3])
-    _draw_ratios(ratios, found["peers"]["sizes"])
-    _draw_share(share, found["peers"]["sizes"])
-    first = None
-    for column, variable in enumerate(VARIABLES):
-        ax = figure.add_subplot(grid[1, column], sharey=first)
-        first = first or ax
-        _draw_growth(ax, found["growth"]["bases"], variable)
-        if column:
-            ax.tick_params(labelleft=False)
-    first.set_ylabel("ms per replicate-step")
-    for ax, letter in zip((ratios, share, first), "abc", strict=True):
-        style.panel_label(ax, letter)
-    about = found["peers"]["about"]
-    style.footer(figure, f"{about['processor']}; {about['versions']}; D = 63, batch 128")
+    """Draw ratios and the share of the bound above, growth below; a size has one colour."""
+    figure, (top, below) = style.new_rows(2, (2.6, 1.9))
+    ratios, share = top.subplots(1, 2, width_ratios=(2.2, 1))
+    sizes = found["peers"]["sizes"]
+    _draw_ratios(ratios, sizes)
+    _draw_share(share, sizes)
+    growth = below.subplots(1, len(VARIABLES), sharey=True)
+    bases = found["growth"]["bases"]
+    for ax, variable in zip(growth, VARIABLES, strict=True):
+        _draw_growth(ax, bases, variable)
+    growth[0].set_ylabel("ms per step of a seed")
+    style.panel(ratios, "a", "times faster than others")
+    style.panel(share, "b", "speed over that\nof its matrix products")
+    style.panel(growth[0], "c", "growth")
+    handles = [Line2D([], [], marker="o", ls="", color=COLOURS[size], label=size) for size in sizes]
+    style.legend_above(figure, handles)
     return figure
 
 
 def _draw_ratios(ax, sizes: dict) -> None:
+    """Draw how many times faster the engine is than each peer; a tick is the target."""
     names = [n for n in next(iter(sizes.values()))["engine_is_faster_by"] if n != "engine"]
-    height = 0.8 / len(sizes)
     for row, (size, result) in enumerate(sizes.items()):
         for at, name in enumerate(names):
-            y, ratio = (
-                at + (row - (len(sizes) - 1) / 2) * height,
-                result["engine_is_faster_by"][name],
-            )
-            ax.barh(y, ratio, 0.9 * height, color=COLOURS[size], label=None if at else size)
-            inside = {"color": "white", "fontsize": 5.5, "fontweight": "bold"}
-            ax.text(1.03, y, f"{ratio:.1f}", va="center_baseline", **inside)
+            y = at + 0.24 * (row - (len(sizes) - 1) / 2)
+            ax.plot(result["engine_is_faster_by"][name], y, "o", ms=4, color=COLOURS[size])
             target = FASTER.get(name, {}).get(size)
             if target:
-                ends = (y - height / 2, y + height / 2)
-                label = "target" if (name, size) == (LOOP, SMALL) else None
-                ax.plot((target, target), ends, color=style.FIT, lw=1.6, label=label)
+                ax.plot(target, y, "|", ms=7, mew=1.6, color=COLOURS[size])
     ax.set_xscale("log")
-    ax.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
-    ax.set_xlim(1, None)
+    ax.set_xticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
     ax.minorticks_off()
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [name.replace(", ", ",\n") for name in names])
+    ax.grid(axis="y", lw=0.4)
     ax.invert_yaxis()
-    ax.set_xlabel("the engine is faster by")
-    ax.legend(loc="best")
 
 
 def _draw_share(ax, sizes: dict) -> None:
+    """Draw the share of the bound, which the large matrix product's own speed sets."""
     for at, (size, result) in enumerate(sizes.items()):
-        share = result["share_of_bound"]
-        ax.bar(at, share, 0.7, color=COLOURS[size])
-        ax.text(at, share, f"{share:.2f}", ha="center", va="bottom", fontsize=6)
+        ax.plot(result["share_of_bound"], at, "o", ms=4, color=COLOURS[size])
         if size in SHARE_OF_BOUND:
-            least = SHARE_OF_BOUND[size]
-            ax.plot((at - 0.45, at + 0.45), (least, least), color=style.FIT, lw=1.6)
-    ax.set_xticks(range(len(sizes)), [size.replace(", ", "\n") for size in sizes])
-    ax.tick_params(axis="x", labelsize=6)
-    ax.set_ylim(0, 1)
-    ax.set_ylabel("share of the bound")
+            ax.plot(SHARE_OF_BOUND[size], at, "|", ms=9, mew=1.6, color=COLOURS[size])
+    ax.set_xlim(0, 1)
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.set_yticks([])
+    ax.set_ylim(len(sizes) - 0.5, -0.5)
 
 
 def _draw_growth(ax, bases: dict, variable: str) -> None:
+    """Draw the time of a step against one size, all others as in the size of that colour."""
     for base, panels in bases.items():
         panel = panels[variable]
         milliseconds = [1e3 * seconds for seconds in panel["seconds"]]
-        ax.plot(panel["values"], milliseconds, "o-", ms=3, color=COLOURS[base])
+        ax.plot(panel["values"], milliseconds, "o-", ms=3, lw=1, color=COLOURS[base])
     values = panel["values"]
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
-    ax.set_xticks(values, [f"{v // 1000}k" if v >= 1000 else str(v) for v in values])
-    ax.set_yticks([0.5, 1, 2, 5, 10], ["0.5", "1", "2", "5", "10"])
+    named = values[:: -(-len(values) // 3)]
+    ax.set_xticks(named, [f"{v // 1000}k" if v >= 1000 else str(v) for v in named])
+    ax.set_yticks([1, 2, 5], ["1", "2", "5"])
     ax.minorticks_off()
     ax.set_ylim(0.7, 9)
-    ax.set_xlabel(VARIABLES[variable])
+    ax.set_xlabel(f"${VARIABLES[variable].split()[-1].strip('$')}$")
 
 
 def main() -> None:

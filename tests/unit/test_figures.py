@@ -1,6 +1,7 @@
 import functools
 import hashlib
 import json
+import re
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -12,7 +13,7 @@ from committed import CONFIG
 from drawing import points, texts
 from icl import claims, figures
 from icl import text as wording
-from icl.figures import panels, style
+from icl.figures import annotations, panels, style
 from icl.verdicts import Estimate, Verdict
 
 FIGURES = ["fig2", "fig6", "figA4"]
@@ -63,11 +64,14 @@ def data_for(name, **kwargs):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_setting_is_named(name):
-    text = texts(drawn(name, data_for(name))[0])
+def test_no_gap_no_words(name):
+    assert "Gap" not in texts(drawn(name, data_for(name))[0])
+
+
+def test_the_setting_is_named_for_the_caption():
+    text = annotations.setting(data_for("fig2"))
     for part in ("size laptop", "attend_to: context", "8 seeds each", "D = 63", "rate 0.1"):
         assert part in text
-    assert "Gap" not in text
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -85,7 +89,9 @@ def test_nothing_computable_is_drawn_all_the_same(name):
     else:
         data = synthetic.acquisition(seeds=2, lengths=(16, 32), censored_after=0.2)
     figure, _ = drawn(name, data)
-    assert "not computable" in texts(figure)
+    shown = texts(figure)
+    assert ("$K^*$: Figure A.7" in shown) == (name == "fig2")
+    assert "straight line" not in shown
 
 
 # Without Figure 6, whose bytes differ now and then from one drawing to the next: not understood.
@@ -101,34 +107,52 @@ def test_equal_figures_have_equal_bytes(name, tmp_path):
     assert b"CreationDate" not in paths[0].read_bytes()
 
 
-def test_fig2_shows_every_seed_and_the_measured_numbers():
+def test_fig2_shows_every_seed():
     data = synthetic.transition(seeds=8)
-    figure, verdicts = drawn("fig2", data)
+    figure, _ = drawn("fig2", data)
     assert points(figure, "o") == 2 * data.sizes["run"]
-    curves = figure.axes[3].collections[0].get_segments()
-    assert len(curves) == data.sizes["run"]
-    text = texts(figure)
-    sharp, abrupt = verdicts["sharp_transition"], verdicts["abrupt_acquisition"]
-    assert f"$K^*$ = {wording.estimate_text(sharp.estimate('threshold'), 3)}" in text
-    assert f"width {wording.estimate_text(sharp.estimate('width'))} decades" in text
-    assert wording.estimate_text(sharp.estimate("spearman")) in text
-    assert wording.estimate_text(abrupt.estimate("rise")) in text
-    assert [ax.get_ylabel() for ax in figure.axes[1:4]] == [
-        "final ICL accuracy",
-        "final IWL accuracy",
-        "ICL accuracy",
-    ]
-    for letter in "abcde":
-        assert f" {letter} " in f" {text} "
+    strips = [ax for ax in figure.axes if "$K$ = " in ax.get_title("left")]
+    # An end of a range of K, one within, and the other end, each with all of its seeds.
+    assert [sum(len(line.get_xdata()) > 2 for line in ax.get_lines()) for ax in strips] == [8] * 3
+    shown = [re.search(r"\$K\$ = ([\d,]+)", ax.get_title("left"))[1] for ax in strips]
+    ends = data["n_items"].values.min(), data["n_items"].values.max()
+    assert shown[::2] == [wording.count_text(end) for end in ends]
+    labels = [ax.get_ylabel() for ax in figure.axes]
+    for label in ("ICL accuracy", "IWL accuracy", "ICL accuracy in training"):
+        assert label in labels
+    assert {ax.get_title("left")[:12] for ax in figure.axes} >= {
+        f"$\\mathbf{{{letter}}}$" for letter in "bcde"
+    }
 
 
-def test_fig2_numbers_follow_the_data():
-    one, other = (
-        texts(drawn("fig2", synthetic.transition(threshold=threshold))[0])
-        for threshold in (1200, 4000)
-    )
-    assert "$K^*$ = 1,2" in one
-    assert "$K^*$ = 1,2" not in other
+def test_fig2_says_what_becomes_of_icl_under_decay():
+    figure, verdicts = drawn("fig2")
+    heads = " ".join(ax.get_title("left") for ax in figure.axes)
+    for row in verdicts["transience"].details["by_decay"]:
+        if f"$\\lambda$ = {row['decay']:g}:" not in heads:
+            continue
+        told = "never" if not row["acquired"] else "fades" if row["faded"] else "lasts"
+        assert f"$\\lambda$ = {row['decay']:g}: {told}" in heads
+    assert "lasts" in heads
+    assert "fades" in heads
+
+
+def k_star(figure):
+    """Where a figure's diamonds of K* stand, and their bars."""
+    lines = [line for ax in figure.axes for line in ax.get_lines()]
+    diamonds = [line.get_xdata()[0] for line in lines if line.get_marker() == "D"]
+    bars = [tuple(line.get_xdata()) for line in lines if line.get_marker() == "|"]
+    return diamonds, bars
+
+
+def test_fig2_marks_k_star_and_its_interval():
+    for threshold in (1200, 4000):
+        figure, verdicts = drawn("fig2", synthetic.transition(threshold=threshold))
+        found = verdicts["sharp_transition"].estimate("threshold")
+        diamonds, bars = k_star(figure)
+        assert diamonds == pytest.approx([found.value])
+        limits = figure.axes[1].get_xlim()
+        assert bars[0] == pytest.approx(np.clip([found.low, found.high], *limits))
 
 
 def test_fig2_shows_diverged_runs_apart():
@@ -149,18 +173,16 @@ def test_fig6_shows_every_seed_and_censored_ones_as_such():
     assert points(figure, "^", 1) == unfinished
     assert points(figure, "o", 1) == data.sizes["run"] - unfinished
     text = texts(figure)
-    assert f"exponent {wording.estimate_text(verdict.estimate('exponent'), 3)}" in text
-    assert f"({unfinished}, censored)" in text
-    assert f"{wording.digits_text(verdict.details['line']['slope'])} $N$" in text
+    assert f"$N^{{{verdict.estimate('exponent').value:.2f}}}$" in text
+    assert f"{unfinished} censored" in text
 
 
-def test_figA4_has_a_panel_for_each_n_with_its_numbers():
+def test_figA4_has_a_panel_for_each_n():
     data = synthetic.acquisition(seeds=12)
     figure, verdicts = drawn("figA4", data)
     text = texts(figure)
     for row in verdicts["long_tail"].details["by_length"]:
-        assert f"$N$ = {row['context_length']} (12 seeds)" in text
-        assert f"ΔAIC {wording.digits_text(row['aic_advantage'])}" in text
+        assert f"$N$ = {row['context_length']}, 12 seeds" in text
     assert points(figure, "|") == data.sizes["run"]
     heights = [patch.get_height() for ax in figure.axes for patch in ax.patches]
     assert sum(heights) == data.sizes["run"]
@@ -174,15 +196,15 @@ def test_figA4_shows_more_seeds_of_some_n():
     claim = CONFIG["claims"]["long_tail"]
     verdict = claims.evaluate(claim, "long_tail", data, "laptop")
     figure = figures.load("figA4").draw(data, {"long_tail": verdict})
-    assert "$N$ = 8 (19 seeds)" in texts(figure)
-    assert "$N$ = 16 (12 seeds)" in texts(figure)
+    assert "$N$ = 8, 19 seeds" in texts(figure)
+    assert "$N$ = 16, 12 seeds" in texts(figure)
     assert points(figure, "|") == 31
 
 
 def test_figA4_shows_censored_seeds():
     figure, verdicts = drawn("figA4", synthetic.acquisition(seeds=6, censored_after=1.5))
     assert points(figure, ">") == verdicts["long_tail"].censored > 0
-    assert "a seed not acquired by then" in texts(figure)
+    assert "not acquired" in texts(figure)
 
 
 @pytest.mark.parametrize(
@@ -203,10 +225,10 @@ def test_numbers_as_text(value, digits, text):
 
 
 @pytest.mark.parametrize("name", ["fig3", "fig8", "figA5", "figA6", "figA7", "figA8"])
-def test_the_other_figures_name_size_and_replicates(name):
+def test_statistics_are_the_captions(name):
     text = texts(drawn(name)[0])
-    assert "size laptop" in text
-    assert "seeds each" in text
+    for words in ("log-rank", "Spearman", "p <", "not computable"):
+        assert words not in text
 
 
 def test_figA6_marks_what_never_acquires_and_what_never_fades():
@@ -220,18 +242,31 @@ def test_figA6_marks_what_never_acquires_and_what_never_fades():
 def test_fig6_shows_thresholds_fractions_and_what_nothing_was_fitted_to():
     figure, verdicts = drawn("fig6")
     text = texts(figure)
-    exponent = verdicts["threshold_exponent"]
-    assert f"exponent {wording.estimate_text(exponent.estimate('exponent'), 3)}" in text
+    line = verdicts["threshold_exponent"].details["predicted_line"]
+    assert f"slope $1/\\nu$ = {wording.digits_text(line['exponent'], 3)}" in text
     assert "nothing fitted" in text
-    assert wording.estimate_text(verdicts["balanced_failure"].estimate("difference")) in text
-    assert "dip test p < 0.0001" in text
-    assert "100% of 96 runs as predicted" in text
+    for name in ("unbalanced", "balanced"):
+        for row in verdicts["balanced_failure"].details[name]:
+            assert f"{wording.count_text(row['n_items'])} ({row['replicates']})" in text
+
+
+def test_fig6c_shows_the_share_that_acquires_by_each_time():
+    figure, verdicts = drawn("fig6")
+    found = verdicts["bimodality"].details
+    ax = next(ax for ax in figure.axes if "early or never" in ax.get_title("left"))
+    measured = ax.get_lines()[0].get_ydata()
+    reached = np.asarray(found["reached"])[np.asarray(found["n_items"]) == found["n_items"]]
+    assert (np.diff(measured) >= 0).all()
+    assert measured[-1] == pytest.approx(np.mean(reached))
+    assert f"{reached.sum()} of {reached.size} seeds, the rest never" in texts(figure)
 
 
 def test_figA7_has_k_star_for_each_n():
     figure, verdicts = drawn("figA7")
-    for row in verdicts["threshold_exponent"].details["by_length"]:
-        assert f"$K^*$ = {wording.digits_text(row['threshold'], 3)}" in texts(figure)
+    rows = verdicts["threshold_exponent"].details["by_length"]
+    for row in rows:
+        assert f"$K^*$ = {wording.digits_text(row['threshold'])}" in texts(figure)
+    assert sorted(k_star(figure)[0]) == pytest.approx(sorted(row["threshold"] for row in rows))
 
 
 @pytest.mark.parametrize(
@@ -245,9 +280,10 @@ def test_the_p_of_a_test_as_text(p, text):
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
-        ([700, 1400], ["700", "800", "900", "1k"]),
-        ([300, 3000], ["500", "1k", "2k"]),
-        ([300, 60000], ["$\\mathdefault{10^{3}}$", "$\\mathdefault{10^{4}}$"]),
+        ([700, 1000, 1200, 1400], ["700", "800", "900", "1k"]),
+        ([950, 1400], ["950", "1.4k"]),
+        ([300, 600, 900, 3000], ["500", "1k", "2k"]),
+        ([300, 500, 900, 60000], ["$\\mathdefault{10^{3}}$", "$\\mathdefault{10^{4}}$"]),
     ],
 )
 def test_an_axis_of_k_has_labels_whatever_its_length(values, shown):
@@ -262,16 +298,15 @@ def test_an_axis_of_k_has_labels_whatever_its_length(values, shown):
 
 
 def test_figA7_shows_the_fractions_where_those_are_fitted(monkeypatch):
-    usual_figure, _ = drawn("figA7")
-    assert points(usual_figure, "s") == 0
     options = CONFIG["claims"]["threshold_exponent"]["options"]
     monkeypatch.setitem(options, "response", "fraction_acquired")
     verdict = verdict_of("threshold_exponent", {})
     data = {role: usual(role) for role in CONFIG["figures"]["figA7"]["experiments"]}
     figure = figures.load("figA7").draw(data, {"threshold_exponent": verdict})
     rows = verdict.details["by_length"]
-    assert points(figure, "s") == sum(len(row["n_items"]) for row in rows)
+    assert points(figure, "o") == sum(len(row["n_items"]) for row in rows)
     for ax in figure.axes[: len(rows)]:
-        shares = next(line.get_ydata() for line in ax.get_lines() if line.get_marker() == "s")
+        shares = next(line.get_ydata() for line in ax.get_lines() if line.get_marker() == "o")
         assert shares[0] < 0.5 < shares[-1]
         assert ax.get_ylim()[0] < 0
+    assert figure.axes[0].get_ylabel() == "fraction with ICL"

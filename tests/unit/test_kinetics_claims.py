@@ -189,22 +189,17 @@ def test_the_threshold_of_the_smallest_n():
     assert threshold == pytest.approx(1500, rel=0.2)
 
 
-def test_skewed_cells_and_their_thresholds():
+def test_skewed_cells_and_their_fractions():
     cells = skewed.cells(*made.skewed().values())
     assert [(c.exponent, c.n_items) for c in cells] == [
         (a, k) for a in (0.0, 0.5, 1.0) for k in (500.0, 1000.0, 2000.0)
     ]
     own = [c for c in cells if c.exponent == 0]
     assert all(len(c.acquired) == 4 and len(c.i_infinity) == 4 for c in own)
-    # 500^0.75 is 106, above t_ICL.
-    assert skewed.predicted_threshold(own, 100.0) == 0
-    assert skewed.predicted_threshold(own, 1e9) == np.inf
-    assert 500 < skewed.predicted_threshold(own, 150.0) < 1000
-    assert np.isnan(skewed.threshold(own)[0])
     mixed = [c for c in skewed.cells(*made.skewed(t_icl=150.0).values()) if c.exponent == 0]
-    middle, gap = skewed.threshold(mixed)
-    assert gap == (500.0, 1000.0)
-    assert 500 < middle < 1000
+    low, high = mixed[0].interval(0.95)
+    assert 0 == low < mixed[-1].interval(0.95)[0]
+    assert high == pytest.approx(1 - 0.025**0.25)  # none of four: Clopper and Pearson
 
 
 def again(dataset, **coordinates):

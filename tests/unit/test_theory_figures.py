@@ -26,8 +26,9 @@ def test_figure_1_has_a_column_for_each_mechanism():
     figure = fig1.draw({"kinetics": data}, {})
     figure.canvas.draw()
     assert len(figure.axes) == 6
-    assert "$t_{\\rm ICL}$ = 251 (eq. 11)" in texts(figure)
-    assert any(t.endswith("infinite") for t in texts(figure))
+    assert "$t_{\\rm ICL}$ = 251" in texts(figure)
+    for words in ("memorised first: no ICL", "ICL first,\nand it stays"):
+        assert words in texts(figure)
     curve = figure.axes[4].lines[1]
     np.testing.assert_array_equal(
         curve.get_ydata(), data.icl_accuracy.isel(mechanism=0, n_items=1)[1:]
@@ -38,7 +39,7 @@ def test_figure_4_shows_every_path():
     data = datasets.landscape({"n_grid": 21, "n_times": 60, "starts": [[0.0, 0.0], [-1.0, 0.5]]})
     figure = fig4.draw({"landscape": data}, {})
     figure.canvas.draw()
-    assert "(−1, 0.5)" in texts(figure)
+    assert {"1", "2"} <= set(texts(figure))
     on_d, on_balanced = figure.axes[:2]
     for axes, prefix in ((on_d, ""), (on_balanced, "balanced_")):
         drawn = {tuple(line.get_ydata()) for line in axes.lines}
@@ -52,4 +53,3 @@ def test_figure_a1_prints_the_fitted_slopes(initial_conditions):
     figure.canvas.draw()
     for slope in initial_conditions.slope.values:
         assert any(f"{slope:.3f}".replace("-", "−") in t for t in texts(figure))
-    assert any("reproduced" in t for t in texts(figure))

@@ -1,9 +1,9 @@
-"""Word the footers of figures: the setting of the data, and what is missing from them."""
+"""Word what a figure or its caption says of its data: their setting, and what is missing."""
 
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,7 @@ import xarray as xr
 from icl.job import SETTINGS
 from icl.text import counts_text
 
-FOOTER_CHARACTERS = {1: 62, 2: 130}  # that fit in a line of the footer
+LINE_CHARACTERS = {1: 42, 2: 70}  # that fit in a line below a figure
 
 
 def _facts(dataset: xr.Dataset) -> list[str]:
@@ -51,37 +51,21 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return np.unique(values, return_inverse=True)[1]
 
 
-def _wrapped(parts: Iterable[str], columns: int) -> str:
-    unbroken = "; ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
-    return "\n".join(textwrap.wrap(unbroken, FOOTER_CHARACTERS[columns]))
+def setting(dataset: xr.Dataset) -> str:
+    """Name the setting that data were measured in, for a caption."""
+    return "; ".join(_facts(dataset))
 
 
-def setting(dataset: xr.Dataset, columns: int) -> str:
-    """Name the setting that data were measured in, for the footer of so many columns' width."""
-    return _wrapped(_facts(dataset), columns)
+def changed(dataset: xr.Dataset, base: xr.Dataset) -> list[str]:
+    """List what data have otherwise than others: settings of the model, N, K, rate, seeds."""
+    known = _facts(base)
+    return [fact for fact in _facts(dataset) if fact not in known]
 
 
-def settings(
-    panels: Mapping[str, xr.Dataset], columns: int, apart: Mapping[str, xr.Dataset] | None = None
-) -> str:
-    """Name the settings of several panels: once what they share, then what is each one's own.
-
-    Args:
-        panels: the data of each panel, by its letter.
-        columns: of the figure's width.
-        apart: panels of another model, which may lack what the others share.
-    """
-    facts = {letter: _facts(dataset) for letter, dataset in panels.items()}
-    shared = [fact for fact in facts[min(facts)] if all(fact in other for other in facts.values())]
-    facts |= {letter: _facts(dataset) for letter, dataset in (apart or {}).items()}
-    own: dict[str, list[str]] = {}
-    for letter, listed in facts.items():
-        text = ", ".join(fact for fact in listed if fact not in shared)
-        own.setdefault(text, []).append(letter)
-    lines = [f"{', '.join(letters)}: {text}" for text, letters in own.items() if text]
-    width = FOOTER_CHARACTERS[columns]
-    wrapped = [line for text in lines for line in textwrap.wrap(text, width)]
-    return "\n".join([_wrapped(shared, columns), *wrapped])
+def other_model(dataset: xr.Dataset, main: xr.Dataset) -> str:
+    """Say that a panel's model is not of the width of the figure's others, "" if it is."""
+    widths = [json.loads(one.attrs["jobs"])[0]["model"]["hidden_dim"] for one in (dataset, main)]
+    return "" if widths[0] == widths[1] else f", $d$ = {widths[0]}"
 
 
 def missing(dataset: xr.Dataset) -> list[tuple[int, float]]:
@@ -100,4 +84,4 @@ def gap(dataset: xr.Dataset | Iterable[xr.Dataset], columns: int) -> str:
         return ""
     short = ", ".join(name.rsplit("_", 1)[0] for name in names)
     text = f"Gap: {len(names)} block{'s' if len(names) > 1 else ''} missing ({short})"
-    return "\n".join(textwrap.wrap(text, FOOTER_CHARACTERS[columns]))
+    return "\n".join(textwrap.wrap(text, LINE_CHARACTERS[columns]))

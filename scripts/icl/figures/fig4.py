@@ -11,55 +11,42 @@ from icl.figures import style
 from icl.verdicts import Verdict
 
 N_LEVELS = 25
-PATH_COLOURS = [style.PALETTE[i] for i in (3, 9, 2, 6)]
+DASHES = ("-", "--", "-.", ":")  # of paths 1 to 4, which their numbers name
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the landscapes on D and D' with paths of the flow, and the loss along those on D."""
     landscape = data["landscape"]
-    figure, (top, balanced, along) = style.new_figure(2, 2.9, 1, 3)
+    figure, (top, balanced, along) = style.new_figure(2, 2.5, 1, 3)
     balanced.sharey(top)
     balanced.tick_params(labelleft=False)
     style.arrange(figure, wspace=0.04)
     filled = _contours(top, landscape, landscape.loss)
     _contours(balanced, landscape, landscape.balanced_loss)
     bar = figure.colorbar(filled, ax=balanced, ticks=[0, 0.35, 0.7, 1.05, 1.4], pad=0.03)
-    bar.set_label("loss (nat)")
+    bar.set_label("loss (nat)", labelpad=2)
     balanced.plot(landscape.beta, landscape.separatrix, ":", color="white", linewidth=1.2)
     for path in landscape.path.values:
-        colour = PATH_COLOURS[path % len(PATH_COLOURS)]
+        dashes, number = DASHES[path % len(DASHES)], str(path + 1)
         walk = landscape.sel(path=path)
-        beta, w = walk.path_beta.values, walk.path_w.values
-        _path(top, beta, w, colour)
-        _path(balanced, walk.balanced_path_beta.values, walk.balanced_path_w.values, colour)
-        along.plot(
-            walk.time[1:],
-            walk.path_loss[1:],
-            color=colour,
-            label=f"({beta[0]:g}, {w[0]:g})".replace("-", "−"),
-        )
-        time = float(walk.acquisition_time)
-        if np.isfinite(time):
-            loss = np.interp(time, walk.time, walk.path_loss)
-            along.plot(time, loss, "D", color=colour, markersize=4, markeredgecolor="white")
+        _path(top, walk.path_beta.values, walk.path_w.values, number)
+        _path(balanced, walk.balanced_path_beta.values, walk.balanced_path_w.values, number)
+        along.plot(walk.time[1:], walk.path_loss[1:], dashes, color=style.FIT, lw=1.2, label=number)
     top.set_ylabel("value strength $w$ (logit)")
     along.axhline(np.log(2), color=style.NEUTRAL, linewidth=0.8, linestyle="--", zorder=0)
     along.set_xscale("log")
-    along.set_xlim(0.01, float(landscape.time[-1]))
-    along.set_ylim(bottom=0)
-    along.set_xlabel("theory time (rate × step)")
-    along.set_ylabel("loss along the flow on $D$ (nat)")
-    along.legend(title="start $(\\beta_0, w_0)$", loc="lower left")
-    for axes, title, letter in ((top, "$D$", "a"), (balanced, "$D'$", "b")):
-        axes.set_title(title)
-        style.panel_label(axes, letter)
-    style.panel_label(along, "c")
-    style.footer(
-        figure,
-        f"Eq. 5 with $z_{{\\rm MLP}}$ = 0, N = {landscape.attrs['context_length']}; "
-        "on $D'$ with η = 0. Dashed: loss log 2. Dotted: divides the flow on $D'$. "
-        "Diamonds: accuracy 0.95.",
-    )
+    fastest = np.nanmin(landscape.acquisition_time)
+    along.set_xlim(fastest / 20, float(landscape.time[-1]))
+    along.set_ylim(0, 0.8)
+    along.set_xlabel("time (rate × step)")
+    along.set_ylabel("loss on $D$ (nat)")
+    along.legend(loc="lower left", handlelength=2)
+    for axes, subject, letter in (
+        (top, "flow on $D$", "a"),
+        (balanced, "flow on $D'$", "b"),
+        (along, "loss along a", "c"),
+    ):
+        style.panel(axes, letter, subject)
     return figure
 
 
@@ -77,20 +64,21 @@ def _contours(ax: Axes, landscape: xr.Dataset, loss: xr.DataArray) -> ContourSet
     return filled
 
 
-def _path(ax: Axes, beta: np.ndarray, w: np.ndarray, colour: str) -> None:
-    """Draw a path from its start, with an arrowhead on the part in view."""
-    outline = [Stroke(linewidth=2.6, foreground="white"), Normal()]
-    ax.plot(beta, w, color=colour, linewidth=1.3, path_effects=outline)
-    ax.plot(beta[0], w[0], "o", color=colour, markersize=5, markeredgecolor="white")
+def _path(ax: Axes, beta: np.ndarray, w: np.ndarray, number: str) -> None:
+    """Draw a path from its start, numbered, with an arrowhead on the part in view."""
+    outline = [Stroke(linewidth=2.8, foreground="white"), Normal()]
+    ax.plot(beta, w, color=style.FIT, linewidth=1.2, path_effects=outline)
+    ax.plot(beta[0], w[0], "o", color="white", markersize=9, mec=style.FIT, mew=0.8, zorder=4)
+    ax.text(beta[0], w[0], number, ha="center", va="center_baseline", zorder=5)
     if np.ptp(beta) == 0:  # it stays at the saddle
         return
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     inside = (left <= beta) & (beta <= right) & (bottom <= w) & (w <= top)
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(beta), np.diff(w)))])
-    half = int(np.searchsorted(length, length[inside][-1] * 0.4))
+    half = int(np.searchsorted(length, length[inside][-1] * 0.6))
     ax.annotate(
         "",
         (beta[half], w[half]),
         xytext=(beta[half - 1], w[half - 1]),
-        arrowprops={"arrowstyle": "-|>", "color": colour, "mutation_scale": 12},
+        arrowprops={"arrowstyle": "-|>", "color": style.FIT, "mutation_scale": 11},
     )

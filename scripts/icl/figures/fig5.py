@@ -7,8 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from icl import text
-from icl.figures import annotations, style
+from icl.figures import annotations, panels, style
 from icl.measurements.memorisation import memorising_runs
 from icl.verdicts import Verdict
 
@@ -16,34 +15,26 @@ from icl.verdicts import Verdict
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     figure, (top, below) = style.new_figure(
-        1, 4.4, 2, 1, sharex=True, height_ratios=(2.6, 1), gridspec_kw={"hspace": 0.04}
+        1, 4.0, 2, 1, sharex=True, height_ratios=(2.6, 1), gridspec_kw={"hspace": 0.04}
     )
     verdict = verdicts["memorisation_exponent"]
     beyond = memorising_runs(data["capacity"])
-    _seeds(top, memorising_runs(data["memorisation"]), {"mfc": style.IWL, "mew": 0}, "a seed")
-    _seeds(top, beyond, {"mfc": "w", "mew": 0.8}, "a seed, beyond the fit")
+    _seeds(top, memorising_runs(data["memorisation"]), {"mfc": style.IWL, "mew": 0}, "")
+    _seeds(top, beyond, {"mfc": "w", "mew": 0.8}, "beyond\nthe fit")
     _power_law(top, verdict)
     _threshold(top, verdicts["not_capacity"])
     top.set_xscale("log")
     top.set_yscale("log")
     style.plain_log(top.yaxis)
-    top.set_ylabel(r"$I_K(\infty)$ (learning rate × step)")
-    style.measured(
-        top,
-        f"exponent $\\nu$ = {text.estimate_text(verdict.estimate('exponent'), 3)}\n"
-        f"curvature {text.estimate_text(verdict.estimate('curvature'))}",
-    )
-    top.legend(loc="upper left", **style.OVER_LINES)
+    top.set_ylabel(r"$I_K(\infty)$ (rate × step)")
     _local_exponents(below, verdict)
-    style.footer(
-        figure,
-        annotations.settings({"filled": data["memorisation"], "open": data["capacity"]}, 1),
-        annotations.gap(data.values(), 1),
-    )
+    n_items = [runs["n_items"].values for runs in data.values()]
+    panels.items_axis(below, np.concatenate(n_items))
+    style.mark_gap(figure, annotations.gap(data.values(), 1))
     return figure
 
 
-def _seeds(ax: Axes, runs: xr.Dataset, marker: dict[str, Any], label: str) -> None:
+def _seeds(ax: Axes, runs: xr.Dataset, marker: dict[str, Any], words: str) -> None:
     """Show every seed, its bound on what the record leaves out as a bar upwards."""
     n_items, recorded = runs["n_items"].values, runs["i_recorded"].values
     bound = runs["i_tail_bound"].values
@@ -53,8 +44,10 @@ def _seeds(ax: Axes, runs: xr.Dataset, marker: dict[str, Any], label: str) -> No
         own = np.flatnonzero(n_items == value)
         spread[own] = np.exp(style.jitter(len(own), 0.05))
     x = n_items * spread
-    ax.vlines(x, recorded, recorded + bound, color=style.IWL, lw=0.5, alpha=0.5)
-    ax.plot(x, recorded, "o", ms=3, mec=style.IWL, alpha=0.8, label=label, **marker)
+    ax.vlines(x, recorded, recorded + bound, color=style.IWL, lw=0.5)
+    ax.plot(x, recorded, "o", ms=2.8, mec=style.IWL, **marker)
+    if words and len(x):
+        style.label(ax, words, (x[0], recorded[0]), style.IWL, (-6, 4), ha="right")
 
 
 def _power_law(ax: Axes, verdict: Verdict) -> None:
@@ -64,8 +57,8 @@ def _power_law(ax: Axes, verdict: Verdict) -> None:
         return
     prefactor, items = np.exp(verdict.details["log_prefactor"]), verdict.details["n_items"]
     x = np.geomspace(items[0] / 1.3, items[-1] * 1.3, 50)
-    label = f"{text.digits_text(prefactor)} $K^{{{exponent:.2f}}}$"
-    ax.plot(x, prefactor * x**exponent, color=style.FIT, lw=1, label=label, zorder=1)
+    ax.plot(x, prefactor * x**exponent, color=style.FIT, lw=1, zorder=1)
+    style.corner(ax, rf"line: $K^\nu$, $\nu$ = {exponent:.2f}", 0.03, 0.97)
 
 
 def _threshold(ax: Axes, verdict: Verdict) -> None:
@@ -73,8 +66,10 @@ def _threshold(ax: Axes, verdict: Verdict) -> None:
     details = verdict.details
     threshold = details.get("threshold", np.nan)
     if np.isfinite(threshold):
-        label = f"$K^*$ at $N$ = {details['context_length']}: {text.digits_text(threshold, 3)}"
-        ax.axvline(threshold, color=style.ICL, lw=1, ls=":", label=label, zorder=0)
+        ax.axvline(threshold, color=style.ICL, lw=1, ls=":", zorder=0)
+        words = f"$K^*$ at $N$ = {details['context_length']}"
+        at_bottom: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "va": "bottom"}
+        style.label(ax, words, (threshold, 0.03), style.ICL, (4, 0), **at_bottom)
 
 
 def _local_exponents(ax: Axes, verdict: Verdict) -> None:
@@ -87,16 +82,13 @@ def _local_exponents(ax: Axes, verdict: Verdict) -> None:
         ax.plot([left, right], [value, value], color=style.FIT, lw=1.2)
         if np.isfinite(ends).all():
             ax.vlines(np.sqrt(left * right), *ends, color=style.FIT, lw=0.8)
-    style.plain_log(ax.xaxis)
-    ax.set_ylabel("local exponent")
-    ax.set_xlabel("number of items $K$")
+    ax.set_ylabel("exponent")
     ax.text(
         0.99,
         (low + high) / 2,
-        f"band of $\\nu$: {low:g} to {high:g}",
+        f"band: {low:g} to {high:g}",
         transform=ax.get_yaxis_transform(),
         ha="right",
         va="center",
-        fontsize=6,
         color=style.NEUTRAL,
     )

@@ -13,49 +13,38 @@ from matplotlib.ticker import FixedLocator
 
 from icl import text
 from icl.figures import annotations, fig6c, fig6d, panels, style, times
-from icl.measurements.base import joined
 from icl.verdicts import Verdict
 
-LAYOUT = (("a", "b", "i"), ("a", "b", "c"), ("d", "e", "f"))
-PREDICTION = style.PALETTE[2]
+FRACTION = "fraction of seeds with ICL"
+MOST_NAMED = 5  # values of K whose seeds are counted below them
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    figure, axes = style.new_mosaic(LAYOUT, 2, 6.2, height_ratios=(1, 1, 2.1))
+    figure, axes = style.new_mosaic(("ab", "cd", "ef"), 2, 6.6)
     _thresholds(axes["a"], verdicts["threshold_exponent"])
-    linear = verdicts["linear_ticl"]
+    linear, main = verdicts["linear_ticl"], data["transition"]
     times.against_length(axes["b"], data["acquisition"], linear.details, linear.options)
-    style.measured(
-        axes["b"],
-        f"exponent {text.estimate_text(linear.estimate('exponent'), 3)}\n"
-        f"$R^2$ of the line {text.estimate_text(linear.estimate('r_squared'), 3)}",
-    )
-    fig6c.draw_panel(axes["i"], axes["c"], data, verdicts["bimodality"])
+    fig6c.draw_panel(axes["c"], data, verdicts["bimodality"])
     fig6d.draw_panel(axes["d"], data, verdicts)
     _fractions(axes["e"], verdicts["balanced_failure"])
     _prediction(axes["f"], verdicts["minimal_model"])
-    for name, letter in zip("abidef", "abcdef", strict=True):
-        style.panel_label(axes[name], letter)
-    names = {
-        "b": "acquisition",
-        "c": "bimodality",
-        "d": "loss",
-        "e": "balanced",
+    subjects = {
+        "a": "where ICL takes over",
+        "b": r"time to acquire ICL, $K=\infty$",
+        "c": "early or never",
+        "d": "one loss from the other" + annotations.other_model(data["loss"], main),
+        "e": "two labels in equal numbers",
+        "f": "minimal model" + annotations.other_model(data["minimal_transition"], main),
     }
-    shown = {"a": joined(data, "thresholds", "transition")}
-    shown |= {letter: data[name] for letter, name in names.items()}
-    apart = {
-        "a, squares, with b": joined(data, "memorisation", "capacity"),
-        "f, minimal model": data["minimal_transition"],
-    }
-    setting = annotations.settings(shown, 2, apart)
-    style.footer(figure, setting, annotations.gap(data.values(), 2))
+    for letter, subject in subjects.items():
+        style.panel(axes[letter], letter, subject)
+    style.mark_gap(figure, annotations.gap(data.values(), 2))
     return figure
 
 
 def _thresholds(ax: Axes, verdict: Verdict) -> None:
-    """Draw K* against N, the fitted and the predicted slope, and K* with no fitted constant."""
+    """Draw K* against N, the predicted slope, and K* with no fitted constant."""
     details = verdict.details
     rows = [row for row in details.get("by_length", ()) if np.isfinite(row["threshold"])]
     ax.set_xscale("log")
@@ -63,95 +52,85 @@ def _thresholds(ax: Axes, verdict: Verdict) -> None:
     ax.set_xlabel("context length $N$")
     ax.set_ylabel("threshold $K^*$ (items)")
     if not rows:
-        style.measured(ax, "no threshold fitted")
+        style.corner(ax, "no threshold fitted", 0.03, 0.95)
         return
     predicted = [row for row in details["predicted_thresholds"] if np.isfinite(row["threshold"])]
-    _points(ax, rows, "o", style.ICL, "measured $K^*$")
+    _points(ax, rows, "o", style.ICL)
     lengths = [row["context_length"] for row in rows + predicted]
     x = np.geomspace(min(lengths) / 1.2, max(lengths) * 1.2, 50)
     ax.set_xlim(x[0], x[-1])
-    panels.slopes(ax, x, details, "fitted slope:", r"predicted slope $1/\nu$:")
+    first = rows[0]
+    here = (first["context_length"], first["interval"][0])
+    style.label(ax, "measured", here, style.ICL, (4, -3), va="top")
+    line = details["predicted_line"]
+    if panels.slope(ax, x, line, style.FIT, "-"):
+        words = rf"slope $1/\nu$ = {text.digits_text(line['exponent'], 3)}"
+        style.corner(ax, words, 0.98, 0.04)
     if predicted:
-        label = r"$t_{\mathrm{ICL}}=I_{K^*}(\infty)$, nothing fitted"
-        _points(ax, predicted, "s", PREDICTION, label)
+        _points(ax, predicted, "s", style.PREDICTION)
+        last = predicted[-1]
+        here = (last["context_length"], last["threshold"])
+        words = "equation 12,\nnothing fitted"
+        style.label(ax, words, here, style.PREDICTION, (-6, 4), ha="right", va="top")
     ax.xaxis.set_major_locator(FixedLocator(sorted(set(lengths))))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.xaxis.set_minor_formatter(lambda *_: "")
     low, high = ax.get_ylim()
-    ax.set_ylim(low, high * (high / low) ** 0.5)  # room for the legend
-    ax.legend(loc="upper left", borderaxespad=0.1)
-    style.measured(
-        ax,
-        f"exponent {text.estimate_text(verdict.estimate('exponent'), 3)}\n"
-        f"less $1/\\nu$: {text.estimate_text(verdict.estimate('difference'), 2)}",
-    )
+    ax.set_ylim(low / 2, high * 1.3)  # room for words
 
 
-def _points(ax: Axes, rows: list[dict[str, Any]], marker: str, colour: str, label: str) -> None:
+def _points(ax: Axes, rows: list[dict[str, Any]], marker: str, colour: str) -> None:
     """Draw K* at each N with its interval."""
     x, y = (np.array([row[key] for row in rows]) for key in ("context_length", "threshold"))
     ends, fill = [row["interval"] for row in rows], colour if marker == "o" else "w"
     look = {"ms": 4, "capsize": 2.5, "lw": 1, "color": colour, "mfc": fill, "zorder": 4}
-    panels.with_intervals(ax, x, y, ends, fmt=marker, label=label, **look)
+    panels.with_intervals(ax, x, y, ends, fmt=marker, **look)
 
 
 def _fractions(ax: Axes, verdict: Verdict) -> None:
-    """Draw the fraction that acquires against K, on D and on D'."""
-    details = verdict.details
-    kinds = (("unbalanced", "$D$", "o", style.ICL), ("balanced", "$D'$", "s", style.IWL))
-    values = []
-    for name, label, marker, colour in kinds:
-        rows = details.get(name, ())
-        values += [row["n_items"] for row in rows]
-        shift = 1.02 if name == "balanced" else 1 / 1.02
-        _fraction_line(ax, rows, "fraction", "interval", marker, colour, label, shift)
-    _fraction_axis(ax, values)
-    judged = details.get("n_items")
-    at = "" if judged is None else f" at $K$ = {text.count_text(judged)}"
-    style.measured(ax, f"$D'$ less $D${at}\n{text.estimate_text(verdict.estimate('difference'))}")
+    """Draw the fraction that acquires against K, on D and on D', and how many seeds it is of."""
+    kinds = (("unbalanced", "$D$", "o", style.ICL, -1), ("balanced", "$D'$", "s", style.IWL, 1))
+    seeds: dict[float, list[str]] = {}
+    for name, words, marker, colour, side in kinds:
+        rows = verdict.details.get(name, ())
+        if not rows:
+            continue
+        x = np.array([row["n_items"] for row in rows])
+        look = {"fmt": f"{marker}-", "color": colour}
+        panels.fractions(ax, x * 1.02**side, rows, "fraction", "interval", **look)
+        here = (x[0] * 1.02**side, rows[0]["fraction"])
+        ha = "left" if side > 0 else "right"
+        style.label(ax, words, here, colour, (5 * side, -4 * side), ha=ha)
+        for row in rows:
+            seeds.setdefault(row["n_items"], []).append(str(row["replicates"]))
+    ax.set_ylabel(FRACTION)
+    if not seeds:
+        return
+    ax.set_ylim(-0.12, 1.05)  # room for a word below 0
+    panels.items_axis(ax, np.array(list(seeds)))
+    ax.set_xlim(min(seeds) / 1.4, max(seeds) * 1.25)
+    if len(seeds) <= MOST_NAMED:
+        counted = [
+            f"{text.count_text(k)}\n({', '.join(dict.fromkeys(n))})" for k, n in seeds.items()
+        ]
+        ax.set_xticks(list(seeds), counted)
+        ax.minorticks_off()
+    ax.set_xlabel("number of items $K$ (seeds)")
 
 
 def _prediction(ax: Axes, verdict: Verdict) -> None:
     """Draw the fraction of minimal models that acquires, measured and predicted seed by seed."""
     found = verdict.details.get("prediction")
+    ax.set_ylabel(FRACTION)
+    ax.set_xlabel("number of items $K$")
+    ax.set_ylim(-0.05, 1.05)
     if found is None:
-        _fraction_axis(ax, [])
-        style.measured(ax, "minimal model: nothing predicted")
+        style.corner(ax, "nothing predicted", 0.03, 0.95)
         return
     rows = found["by_items"]
-    _fraction_line(ax, rows, "measured", "measured_interval", "o", style.ICL, "measured")
-    x, y = ([row[key] for row in rows] for key in ("n_items", "predicted"))
-    label = r"$P(t_{\mathrm{ICL}}<I_K(\infty))$"
-    ax.plot(x, y, "s--", ms=4, mfc="w", lw=1, color=PREDICTION, label=label)
-    _fraction_axis(ax, x)
-    style.measured(
-        ax,
-        f"minimal model, $N$ = {found['context_length']}, nothing fitted\n"
-        f"{found['agreement']:.0%} of {found['runs']} runs as predicted",
-    )
-
-
-def _fraction_line(
-    ax: Axes,
-    rows: list[dict[str, Any]],
-    value: str,
-    interval: str,
-    marker: str,
-    colour: str,
-    label: str,
-    shift: float = 1.0,
-) -> None:
-    if not rows:
-        return
-    x, y = (np.array([row[key] for row in rows]) for key in ("n_items", value))
-    look = {"ms": 4, "lw": 1, "elinewidth": 0.7, "capsize": 2, "color": colour, "label": label}
-    ends = [row[interval] for row in rows]
-    panels.with_intervals(ax, x * shift, y, ends, fmt=marker + "-", **look)
-
-
-def _fraction_axis(ax: Axes, values: list[float]) -> None:
-    if len(values):
-        panels.items_axis(ax, np.asarray(values, dtype=float))
-        ax.legend(loc="best")
-    ax.set_ylim(-0.04, 1.04)
-    ax.set_ylabel("fraction of seeds acquiring ICL")
+    x, y = (np.array([row[key] for row in rows]) for key in ("n_items", "predicted"))
+    panels.fractions(ax, x, rows, "measured", "measured_interval", color=style.ICL)
+    ax.plot(x, y, "s--", ms=4, mfc="w", lw=1, color=style.PREDICTION)
+    panels.items_axis(ax, x)
+    style.corner(ax, "predicted,\nnothing fitted", 0.03, 0.95, style.PREDICTION)
+    style.corner(ax, "measured", 0.97, 0.1, style.ICL)

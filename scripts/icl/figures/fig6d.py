@@ -4,7 +4,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from icl import text
 from icl.figures import style
 from icl.measurements import losses
 from icl.measurements.base import sorted_runs, undiverged
@@ -22,21 +21,18 @@ def draw_panel(axes: Axes, data: dict[str, xr.Dataset], verdicts: dict[str, Verd
     found = losses.branches(runs, options)
     icl, iwl = runs["icl_loss"].values, runs["iwl_loss"].values
     between = found.after & ~found.acquired & ~found.faded
-    for mask, colour, label, size in (
-        (between, "0.75", "between", 1.6),
-        (found.acquired, style.ICL, "ICL acquired, its loss small", 2.4),
-        (found.faded, style.IWL, "ICL faded, IWL loss small", 2.4),
+    for mask, colour, size in (
+        (between, style.NEUTRAL, 1.2),
+        (found.acquired, style.ICL, 2.2),
+        (found.faded, style.IWL, 2.2),
     ):
         x, y = (_thinned(loss[mask & (icl > 0) & (iwl > 0)]) for loss in (icl, iwl))
-        if len(x):
-            axes.plot(x, y, "o", ms=size, mew=0, alpha=0.5, color=colour, label=label)
+        axes.plot(x, y, "o", ms=size, mew=0, alpha=0.6, color=colour)
     _law(axes, options["small_loss"])
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("ICL loss (nat)")
     axes.set_ylabel("IWL loss (nat)")
-    axes.legend(loc="lower left", handletextpad=0.4, borderaxespad=0.2)
-    style.measured(axes, "\n".join(_quoted(verdict)))
 
 
 def _thinned(values: np.ndarray) -> np.ndarray:
@@ -44,22 +40,26 @@ def _thinned(values: np.ndarray) -> np.ndarray:
 
 
 def _law(axes: Axes, small: float) -> None:
-    """Draw eq. 16 where its loss is small, and what it approximates up to where both are one."""
-    lowest = [np.min(line.get_xydata()) for line in axes.get_lines()]
+    """Draw eq. 16 where its loss is small, and what it approximates up to where both are one.
+
+    Each branch is named below, or left of, its end of small loss, where no run is.
+    """
+    drawn = [np.asarray(line.get_xydata()) for line in axes.get_lines()]
+    lowest = [points.min() for points in drawn if points.size]
     low = min([small / 10, 1e-3, *lowest]) / 1.5
     loss = np.geomspace(low, small, 100)
-    axes.plot(loss, transience.iwl_loss_after_acquisition(loss), color=style.FIT, label="eq. 16")
+    acquired = transience.iwl_loss_after_acquisition(loss)
+    axes.plot(loss, acquired, color=style.FIT)
     axes.plot(transience.icl_loss_after_fading(loss), loss, color=style.FIT)
     whole = np.geomspace(low, np.log(2), 200)
     other = transience.other_loss_of_signed_logit(whole)
-    for x, y, label in ((whole, other, "its premises, any loss"), (other, whole, None)):
-        axes.plot(x, y, color=style.ALTERNATIVE_FIT, lw=0.9, ls="--", label=label)
-    axes.set_xlim(low, 12)
-    axes.set_ylim(low, 12)
-
-
-def _quoted(verdict: Verdict) -> list[str]:
-    return [
-        f"loss / eq. 16, ICL {name}: {text.estimate_text(verdict.estimate(f'ratio_{name}'))}"
-        for name in ("acquired", "faded")
-    ]
+    for x, y in ((whole, other), (other, whole)):
+        axes.plot(x, y, color=style.ALTERNATIVE_FIT, lw=0.9, ls="--")
+    axes.set_xlim(low, 40)
+    axes.set_ylim(low, 40)
+    style.label(axes, "equation 16", (low, acquired[0]), offset=(4, 9))
+    here = (loss[40], acquired[40])
+    style.label(axes, "ICL acquired", here, style.ICL, (0, -12), va="top")
+    here = (other[110], whole[110])
+    style.label(axes, "ICL faded", here, style.IWL, (-8, 0), ha="right")
+    style.corner(axes, "dashed: its premises,\nany loss", 0.03, 0.04, style.ALTERNATIVE_FIT)

@@ -12,34 +12,25 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the integrated t_ICL with both asymptotes, and its histogram for normal beta0."""
     initial = data["initial_conditions"]
     n = initial.attrs["context_length"]
-    figure, (curve, histogram) = style.new_figure(2, 3.0, 1, 2)
+    figure, (curve, histogram) = style.new_figure(2, 2.6, 1, 2)
     _draw_curve(curve, initial, n)
     _draw_histogram(histogram, initial, n)
-    style.panel_label(curve, "a")
-    style.panel_label(histogram, "b")
-    attributes = initial.attrs
-    verdict = verdicts.get("exponential_beta0")
-    judged = f"  Claim exponential_beta0: {verdict.verdict}." if verdict else ""
-    style.footer(
-        figure,
-        "Eq. 31 and 32 with $c_1 = c_2 = 1/2$, $w_0 = 0$; $t_{\\rm ICL}/N$ does not depend on N.\n"
-        f"b: {initial.sizes['sample']:,} seeds, $\\beta_0$ normal, mean"
-        f" {attributes['beta0_mean']:g}, s.d. {attributes['beta0_sd']:g}.{judged}",
-    )
+    style.panel(curve, "a", "against the initial $\\beta$")
+    style.panel(histogram, "b", "over seeds")
     return figure
 
 
 def _draw_curve(ax, initial: xr.Dataset, n: int) -> None:
     beta0, t_icl = initial.beta0.values, initial.t_icl.values / n
     near, far = (initial[f"t_icl_{name}"].values / n for name in initial.regime.values)
-    ax.semilogy(beta0, near, "--", color=style.FIT, label="eq. 35: $\\sqrt{2\\pi}\\,e^{-\\beta_0}$")
+    ax.semilogy(beta0, near, "--", color=style.FIT, label="eq. 35")
     ax.semilogy(
         beta0,
         far,
         ":",
         color=style.ALTERNATIVE_FIT,
         linewidth=1.6,
-        label="eq. 37, halved: $\\frac{1}{2}e^{-2\\beta_0}$",
+        label="eq. 37, halved",
     )
     ax.semilogy(beta0, t_icl, color=style.ICL, linewidth=2, zorder=0, label="integrated")
     for fit in range(initial.sizes["regime"]):
@@ -47,17 +38,16 @@ def _draw_curve(ax, initial: xr.Dataset, n: int) -> None:
         ax.axvspan(low, high, color=style.NEUTRAL, alpha=0.12, linewidth=0)
         middle = (low + high) / 2
         ax.annotate(
-            f"slope {float(initial.slope[fit]):.3f}\non [{low:g}, {high:g}]".replace("-", "−"),
+            f"slope {float(initial.slope[fit]):.3f}".replace("-", "−"),
             (middle, np.interp(middle, beta0, t_icl)),
-            xytext=(0, 14) if fit == 0 else (30, 4),
+            xytext=(0, 22) if middle > 0 else (4, 4),
             textcoords="offset points",
-            ha="center" if fit == 0 else "left",
-            fontsize=6.5,
+            ha="center" if middle > 0 else "left",
         )
     ax.set_ylim(t_icl.min() / 3, t_icl.max() * 3)
     ax.set_xlim(beta0[0], beta0[-1])
-    ax.set_xlabel("initial query-key strength $\\beta_0$")
-    ax.set_ylabel("$t_{\\rm ICL}/N$ (theory time per token)")
+    ax.set_xlabel("initial strength $\\beta_0$")
+    ax.set_ylabel("$t_{\\rm ICL}/N$")
     ax.legend(loc="lower left")
 
 
@@ -67,7 +57,7 @@ def _draw_histogram(ax, initial: xr.Dataset, n: int) -> None:
     mean, sd = float(initial.log_normal_mean) - np.log(n), float(initial.log_normal_sd)
     time = np.linspace(edges[0], edges[-1], 500)[1:]
     density = np.exp(-(((np.log(time) - mean) / sd) ** 2) / 2) / (time * sd * np.sqrt(2 * np.pi))
-    ax.plot(time, density, color=style.FIT, label="log-normal tangent at the median")
+    ax.plot(time, density, color=style.FIT, label="log-normal")
     sample = initial.t_icl_sample.values / n
     for value, name, line in (
         (np.median(sample), "median", "-"),
@@ -77,6 +67,6 @@ def _draw_histogram(ax, initial: xr.Dataset, n: int) -> None:
     beyond = (sample > edges[-1]).mean()
     ax.set_xlim(0, edges[-1])
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("$t_{\\rm ICL}/N$ (theory time per token)")
+    ax.set_xlabel("$t_{\\rm ICL}/N$")
     ax.set_ylabel("density over seeds")
-    ax.legend(loc="upper right", title=f"{beyond:.1%} of seeds lie beyond the axis")
+    ax.legend(loc="upper right", title=f"{beyond:.1%} lie beyond")

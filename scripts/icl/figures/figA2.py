@@ -12,27 +12,24 @@ from icl.measurements.memorisation import memorising_runs
 from icl.verdicts import Verdict
 
 PANELS = (
-    ("c1", r"$c_1=\langle\sigma(-\phi^+)\rangle$", "log"),
-    ("c2", r"$c_2=1-\langle\sigma(-\phi^+)^2\rangle/c_1$", "linear"),
-    ("c3", r"$c_3=\langle e^{-\phi^+}\rangle$", "log"),
+    ("c1", r"$c_1$, the error", "log"),
+    ("c2", r"$c_2$", "linear"),
+    ("c3", r"$c_3$", "log"),
 )
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    runs, verdict = memorising_runs(data["memorisation"]), verdicts["seed_invariance"]
-    figure, axes = style.new_figure(2, 3.1, 1, 3)
+    runs = memorising_runs(data["memorisation"])
+    figure, axes = style.new_figure(2, 2.5, 1, 3)
     for ax, (name, label, scale), letter in zip(axes, PANELS, "abc", strict=True):
         curves(ax, runs, name)
         ax.set_yscale(scale)
-        ax.set_ylabel(label)
-        ax.set_xlabel("theory time\n(learning rate × step)")
-        style.panel_label(ax, letter)
-    axes[1].set_ylim(0, 1.02)
-    variation = text.estimate_text(verdict.estimate("variation"))
-    style.measured(axes[2], f"variation of $I_K(\\infty)$ over\nseeds: {variation}")
-    setting = annotations.setting(data["memorisation"], 2), annotations.gap(data["memorisation"], 2)
-    legend(figure, runs, style.footer(figure, *setting, room_inches=0.22))
+        ax.set_xlabel("time (rate × step)")
+        style.panel(ax, letter, label)
+    axes[1].set_ylim(0.4, 1.05)
+    legend(figure, runs)
+    style.mark_gap(figure, annotations.gap(data["memorisation"], 2))
     return figure
 
 
@@ -47,11 +44,10 @@ def curves(ax: Axes, runs: xr.Dataset, name: str) -> None:
     ax.set_xscale("log")
 
 
-def legend(figure: Figure, runs: xr.Dataset, height: float) -> None:
-    """Name the colour of each K, above a footer of that share of the figure's height."""
+def legend(figure: Figure, runs: xr.Dataset) -> None:
+    """Name the colour of each K, above the panels."""
     values = np.unique(runs["n_items"].values)
     colours = style.sequence_colours(len(values))
-    labels = [f"$K$ = {text.count_text(value)}" for value in values]
-    named = zip(colours, labels, strict=True)
+    named = zip(colours, map(text.count_text, values), strict=True)
     handles = [Line2D([], [], color=colour, label=label) for colour, label in named]
-    style.legend_above_footer(figure, handles, height)
+    style.legend_above(figure, handles, "$K$ =")

@@ -11,8 +11,9 @@ from icl.measurements.fading import fading
 from icl.verdicts import Verdict
 
 MOST_NAMED = 6  # decays that each have a tick of their own
-NEVER = style.PALETTE[3]
-LASTS = style.PALETTE[2]
+LASTS, NEVER = style.PREDICTION, style.IWL
+KINDS = ("ICL lasts", "no ICL")
+BREAK = {"ha": "center", "va": "center", "bbox": {"fc": "w", "ec": "none", "pad": 0}}
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
@@ -20,59 +21,49 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     verdict = verdicts["transience"]
     details, options = verdict.details, verdict.options
     found = fading(data["transience"], options)
-    figure, ax = style.new_figure(1, 3.3)
+    figure, (strip, ax) = style.new_figure(
+        1, 3.2, 2, 1, sharex=True, height_ratios=(1, 2.6), gridspec_kw={"hspace": 0.06}
+    )
     positive = np.unique(found.decay[found.decay > 0])
     few = len(positive) <= MOST_NAMED
-    # Zero has no place on a logarithmic axis: it stands below the smallest.
+    # Zero has no place on a logarithmic axis: it stands below the smallest, beyond a break.
     zero = positive.min() / (3 if few else 10)
     x = np.where(found.decay > 0, found.decay, zero)
     spread = min(0.22, 0.35 * np.diff(np.log(np.unique(x))).min())
     for value in np.unique(x):
         own = np.flatnonzero(x == value)
         x[own] *= np.exp(style.jitter(len(own), spread))
-    kinds = (
-        (found.faded, "o", style.ICL, {"ms": 3, "mew": 0, "alpha": 0.8}, "ICL fades"),
-        (
-            found.acquired & ~found.faded,
-            "x",
-            LASTS,
-            {"ms": 4.5, "mew": 1.3},
-            "acquired, not faded by the end of its run",
-        ),
-        (~found.acquired, "+", NEVER, {"ms": 6, "mew": 1.3}, "never acquires ICL"),
-    )
-    for own, marker, colour, look, label in kinds:
-        if own.any():
-            counted = f"{label} ({own.sum()})"
-            ax.plot(x[own], found.t_faded[own], marker, color=colour, ls="", label=counted, **look)
+    ax.plot(x[found.faded], found.t_faded[found.faded], "o", ms=3, mew=0, color=style.ICL)
+    kinds = ((found.acquired & ~found.faded, "x", LASTS), (~found.acquired, "+", NEVER))
+    for height, (own, marker, colour) in enumerate(kinds):
+        strip.plot(x[own], np.full(own.sum(), height), marker, ms=5, mew=1.1, color=colour)
+    words = [f"{name} ({own.sum()})" for (own, *_), name in zip(kinds, KINDS, strict=True)]
+    strip.set_yticks(range(len(kinds)), words)
+    strip.set_ylim(-0.6, 1.6)
+    strip.tick_params(axis="x", bottom=False, labelbottom=False)
+    strip.spines["bottom"].set_visible(False)
     slope = verdict.estimate("fade_slope").value
     if np.isfinite(slope):
         seen = found.decay[found.faded & (found.decay > 0)]
         span = np.geomspace(seen.min(), seen.max(), 50)
         time = np.exp(details["trend"]["intercept"] + slope * np.log(span))
-        label = f"fit: $\\lambda^{{{slope:.2f}}}$"
-        ax.plot(span, time, color=style.FIT, lw=1, label=label)
+        ax.plot(span, time, color=style.FIT, lw=1)
+        style.label(
+            ax, rf"$\lambda^{{{slope:.2f}}}$".replace("-", "−"), (span[-1], time[-1]), offset=(6, 0)
+        )
     ax.set_xscale("log")
     ax.set_yscale("log")
     decades = 10.0 ** np.arange(np.ceil(np.log10(positive.min()) - 1e-9), 1)
     ticks = positive if few else decades[decades <= 1.5 * positive.max()]
     names = (f"{tick:g}" if few else text.power_text(tick) for tick in ticks)
-    ax.set_xticks([zero, *ticks], ["0", *names], rotation=45 if few else 0)
+    ax.set_xticks([zero, *ticks], ["0", *names], rotation=90 if few else 0)
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    middle = np.sqrt(zero * positive.min())
+    ax.text(middle, 0, "//", transform=ax.get_xaxis_transform(), **BREAK)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 7)))
     ax.yaxis.set_major_formatter(lambda time, _: text.count_text(time))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high * (high / low) ** 0.5)  # room for the legend
     ax.set_xlabel(r"weight decay of the attention $\lambda$")
-    ax.set_ylabel("time of fading (learning rate × step)")
-    ax.legend(loc="upper left", borderaxespad=0.1)
-    p = text.p_digits_text(verdict.estimate("log_rank_p").value)
-    style.measured(
-        ax,
-        f"log-rank test, $\\lambda>0$ against 0: {p}\n"
-        f"slope {text.estimate_text(verdict.estimate('fade_slope'))}",
-    )
-    runs = data["transience"]
-    style.footer(figure, annotations.setting(runs, 1), annotations.gap(runs, 1))
+    ax.set_ylabel("time of fading")
+    style.mark_gap(figure, annotations.gap(data["transience"], 1))
     return figure

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from icl import text
 from icl.figures import annotations, panels, style
+from icl.measurements import outcomes
 from icl.measurements.base import joined
 from icl.verdicts import Verdict
 
@@ -16,33 +17,31 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     verdict = verdicts["threshold_exponent"]
     lengths = runs["context_length"].values
     values = np.unique(lengths)
-    columns = 2 if len(values) in (2, 4) else 3
-    figure, axes, shown = style.new_grid(len(values), columns, 1.95, 0.6, sharey=True)
-    fits = {row["context_length"]: row for row in verdict.details.get("by_length", ())}
     of_fractions = verdict.details.get("response") == "fraction_acquired"
-
-    def share(final: np.ndarray) -> float:
-        return np.mean(final > verdict.options["acquired_above"])
-
+    columns = 2 if len(values) in (2, 4) else 3
+    figure, axes, shown = style.new_grid(len(values), columns, 1.55, 0.4, sharey=True)
+    fits = {row["context_length"]: row for row in verdict.details.get("by_length", ())}
     for ax, length in zip(shown, values, strict=True):
         own = runs.isel(run=np.flatnonzero(lengths == length))
-        panels.finals(ax, own, "icl_accuracy", style.ICL)
         if of_fractions:
-            n_items, shares = panels.over_seeds(own, "icl_accuracy", share)
-            ax.plot(n_items, shares, "s", ms=5, mfc="none", mec="k", mew=0.9, zorder=3)
+            rows = outcomes.share_rows(own, verdict.options)
+            x = np.array([row["n_items"] for row in rows])
+            panels.items_axis(ax, x)
+            look = {"fmt": "o", "color": style.ICL}
+            panels.fractions(ax, x, rows, "fraction", "interval", **look)
+        else:
+            panels.finals(ax, own, "icl_accuracy", style.ICL)
+            mean = panels.over_seeds(own, "icl_accuracy", np.mean)
+            ax.plot(*mean, "_", ms=9, mew=1.4, color=style.FIT, zorder=2)
+            panels.chance(ax)
         row = fits.get(int(length))
-        words = "no transition fitted"
-        if row is not None and panels.fitted(ax, row["fit"], row["interval"]):
-            low, high = (text.digits_text(end, 3) for end in row["interval"])
-            words = f"$K^*$ = {text.digits_text(row['threshold'], 3)} [{low}, {high}]"
-        style.measured(ax, words)
-        ax.set_title(f"$N$ = {length}", loc="left", fontsize=7.5, fontweight="bold")
-        panels.chance(ax)
-    label = "final ICL accuracy"
-    if of_fractions:
-        label = f"{label} (dots)\nfraction that acquires"
-        axes[0, 0].set_ylim(-0.06, 1.06)  # and so that of all others
+        head = f"$N$ = {length}"
+        if row is not None and panels.fitted(ax, row["fit"], row["interval"], ""):
+            # Two digits: the ends of an interval from resamples are not surer.
+            low, high = (text.digits_text(end) for end in row["interval"])
+            head += f", $K^*$ = {text.digits_text(row['threshold'])}\n[{low}, {high}]"
+        ax.set_title(head)
     for ax in axes[:, 0]:
-        ax.set_ylabel(label)
-    style.footer(figure, annotations.setting(runs, 2), annotations.gap(runs, 2))
+        ax.set_ylabel("fraction with ICL" if of_fractions else "ICL accuracy")
+    style.mark_gap(figure, annotations.gap(runs, 2))
     return figure

@@ -11,7 +11,7 @@ from icl.measurements.base import final, undiverged
 from icl.verdicts import Verdict
 
 HIGHEST_LOSS = 2 * np.log(2)  # shown: a short peak of one seed would flatten all others
-METRICS = (("icl_accuracy", "ICL accuracy"), ("train_loss", "training loss on $D'$ (nat)"))
+METRICS = (("icl_accuracy", "ICL accuracy"), ("train_loss", "loss on $D'$ (nat)"))
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
@@ -23,28 +23,24 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     runs = undiverged(chosen)
     options = verdicts["balanced_failure"].options
     acquired = final(runs, "icl_accuracy") > options["acquired_above"]
-    figure, axes = style.new_figure(2, 3.0, 1, 2)
+    figure, axes = style.new_figure(2, 2.4, 1, 2)
     for ax, (name, label), letter in zip(axes, METRICS, "ab", strict=True):
         for row in range(runs.sizes["run"]):
             colour = style.ICL if acquired[row] else style.IWL
             ax.plot(runs["theory_time"][row], runs[name][row], color=colour, lw=0.8, alpha=0.75)
         ax.set_xlabel(panels.TIME)
-        ax.set_ylabel(label)
         ax.set_xlim(left=0)
-        style.panel_label(ax, letter)
+        style.panel(ax, letter, label)
     panels.chance(axes[0])
     highest = float(np.nanmax(runs["train_loss"].values, initial=0))
     axes[1].set_ylim(0, min(HIGHEST_LOSS, 1.05 * max(highest, np.log(2))))
-    if highest > HIGHEST_LOSS:
-        style.measured(axes[1], f"cut: peaks up to {highest:.2g} nat")
     axes[1].axhline(np.log(2), color=style.NEUTRAL, lw=0.6, ls=":", zorder=0)
     number = int(acquired.sum())
-    above = f"{options['acquired_above']:g}"
-    handles = [
-        Line2D([], [], color=style.ICL, label=f"ends above {above} ({number} seeds)"),
-        Line2D([], [], color=style.IWL, label=f"does not ({len(acquired) - number} seeds)"),
-    ]
-    axes[1].legend(handles=handles, loc="best", **style.OVER_LINES)
-    style.measured(axes[0], f"$D'$, $K$ = {text.count_text(n_items)}")
-    style.footer(figure, annotations.setting(chosen, 2), annotations.gap(everything, 2))
+    kinds = (
+        (number, "acquire ICL", style.ICL),
+        (len(acquired) - number, "do not acquire ICL", style.IWL),
+    )
+    handles = [Line2D([], [], color=c, label=f"{n} seeds {words}") for n, words, c in kinds if n]
+    style.legend_above(figure, handles, f"$D'$, $K$ = {text.count_text(n_items)}:")
+    style.mark_gap(figure, annotations.gap(everything, 2))
     return figure

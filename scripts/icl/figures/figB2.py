@@ -7,71 +7,70 @@ from matplotlib.figure import Figure
 
 from icl import text
 from icl.figures import annotations, panels, style
-from icl.measurements.base import final
 from icl.measurements.kinetics import rate_ratio
 from icl.verdicts import Verdict
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    figure, axes, shown = style.new_grid(2, 2, 2.6, 0.5)
-    runs = data["mlp_rates"]
-    _finals(shown[0], runs)
-    _thresholds(shown[1], verdicts["kinetics_not_capacity"], verdicts["rate_exponent"])
-    for ax, letter in zip(axes.ravel(), "ab", strict=True):
-        style.panel_label(ax, letter)
-    style.footer(figure, annotations.setting(runs, 2), annotations.gap(data.values(), 2))
+    runs, verdict = data["mlp_rates"], verdicts["kinetics_not_capacity"]
+    ratios = rate_ratio(runs).values
+    values = np.unique(ratios)
+    layout = [[f"a{place}", "b"] for place in range(len(values))]
+    figure, axes = style.new_mosaic(layout, 2, 0.5 * len(values) + 0.7)
+    strips = [axes[f"a{place}"] for place in range(len(values))]
+    found = {row["rate_ratio"]: row for row in verdict.details.get("by_rate", ())}
+    for ax, ratio in zip(strips, values, strict=True):
+        own = runs.isel(run=np.flatnonzero(ratios == ratio))
+        _finals(ax, own, ratio, found.get(ratio))
+        ax.set_xlim(runs["n_items"].values.min() / 1.2, runs["n_items"].values.max() * 1.2)
+    strips[-1].tick_params(labelbottom=True)
+    strips[-1].set_xlabel("number of items $K$")
+    strips[len(strips) // 2].set_ylabel("ICL accuracy")
+    _thresholds(axes["b"], verdict)
+    style.panel(strips[0], "a", "MLP slowed down, or sped up")
+    style.panel(axes["b"], "b", "a race, not a capacity")
+    style.mark_gap(figure, annotations.gap(data.values(), 2))
     return figure
 
 
-def _finals(ax: Axes, runs: xr.Dataset) -> None:
-    """Draw the mean final ICL accuracy against K at each rate."""
-    ratios, n_items = rate_ratio(runs).values, runs["n_items"].values
-    values = np.unique(ratios)
-    for ratio, colour in zip(values, style.sequence_colours(len(values)), strict=True):
-        own = ratios == ratio
-        last = final(runs.isel(run=np.flatnonzero(own)), "icl_accuracy")
-        at = np.unique(n_items[own])
-        means = [last[n_items[own] == k].mean() for k in at]
-        ax.plot(at, means, "o-", ms=3, lw=1, color=colour, label=f"{ratio:g}")
+def _finals(ax: Axes, runs: xr.Dataset, ratio: float, row: dict | None) -> None:
+    """Draw the mean final ICL accuracy against K at one rate, and K* with its interval."""
+    ax.plot(*panels.over_seeds(runs, "icl_accuracy", np.mean), "o-", ms=3, lw=1, color=style.ICL)
+    if row is not None and np.isfinite(row["threshold"]):
+        ax.plot(row["interval"], [0.75, 0.75], "|-", color=style.FIT, lw=1.4, ms=5)
+        ax.plot(row["threshold"], 0.75, "D", ms=3.5, color=style.FIT)
     ax.set_xscale("log")
     style.plain_log(ax.xaxis)
-    ax.set_xlabel("number of items $K$")
-    ax.set_ylabel("final ICL accuracy")
-    panels.chance(ax)
-    ax.legend(
-        title="rate of the MLP over that of the attention, $r$",
-        ncols=len(values),
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        handlelength=1.2,
-        columnspacing=0.9,
-        borderaxespad=0.1,
-    )
+    ax.tick_params(labelbottom=False)
+    panels.accuracy_strip(ax)
+    style.corner(ax, rf"$r$ = {ratio:g}", 0.02, 0.92)
 
 
-def _thresholds(ax: Axes, moved: Verdict, compared: Verdict) -> None:
+def _thresholds(ax: Axes, moved: Verdict) -> None:
     """Draw K* against the rate, the fitted slope and those of a race and of a capacity."""
     details = moved.details
     rows = [row for row in details.get("by_rate", ()) if np.isfinite(row["threshold"])]
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
-    ax.set_xlabel("rate of the MLP over that of the attention, $r$")
+    ax.set_xlabel("rate of the MLP over attention's, $r$")
     ax.set_ylabel("threshold $K^*$ (items)")
     if not rows:
-        style.measured(ax, "no threshold fitted")
+        style.corner(ax, "no threshold fitted", 0.03, 0.95)
         return
     x, y = (np.array([row[key] for row in rows]) for key in ("rate_ratio", "threshold"))
-    ends = np.array([row["interval"] for row in rows]).T
-    ax.errorbar(x, y, [y - ends[0], ends[1] - y], fmt="o", ms=4, lw=1, color=style.ICL)
+    ends = [row["interval"] for row in rows]
+    panels.with_intervals(ax, x, y, ends, fmt="o", ms=4, lw=1, capsize=2, color=style.ICL)
     line = np.geomspace(x.min() / 1.2, x.max() * 1.2, 50)
-    panels.slopes(ax, line, details, "fitted slope", r"a race: $1/\nu$ =")
+    panels.slope(ax, line, details["power_law"], style.FIT, "-")
+    fitted = text.digits_text(details["power_law"]["exponent"])
+    style.corner(ax, f"line: fitted, {fitted}", 0.98, 0.03)
+    race = details["predicted_line"]
+    if panels.slope(ax, line, race, style.ALTERNATIVE_FIT, "--"):
+        end = (line[-1], np.exp(race["log_prefactor"]) * line[-1] ** race["exponent"])
+        words = rf"race: $1/\nu$ = {text.digits_text(race['exponent'])}"
+        style.label(ax, words, end, style.ALTERNATIVE_FIT, (-12, 2), ha="right")
     middle = np.exp(np.log(y).mean())
-    ax.plot(line, np.full_like(line, middle), ":", color=style.NEUTRAL, lw=1, label="a capacity: 0")
+    ax.plot(line, np.full_like(line, middle), ":", color=style.NEUTRAL, lw=1)
+    style.label(ax, "capacity: 0", (line[0], middle), style.NEUTRAL, (0, 7))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.legend(loc="upper left")
-    style.measured(
-        ax,
-        f"exponent {text.estimate_text(moved.estimate('exponent'), 3)}\n"
-        f"less $1/\\nu$: {text.estimate_text(compared.estimate('difference'), 2)}",
-    )

@@ -9,35 +9,36 @@ from icl.figures import annotations, style
 from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Criterion, Estimate, Verdict
 
 COLOURS = {REPRODUCED: style.ICL, NOT_REPRODUCED: style.IWL, UNDECIDED: style.NEUTRAL}
-COLUMNS = 4
+COLUMNS = 2
 HEIGHTS = (2, 1, 0)  # of the whole, the even and the odd seeds
+ROW_INCHES = 0.46
+BAND = "#d9e6d9"
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
-    """Draw the figure."""
+    """Draw the figure: the quantities in reading order, each named at the left of its axis."""
     judged = [
         (verdict, row, criterion)
         for verdict in verdicts.values()
         for row, criterion in enumerate(verdict.criteria)
     ]
-    figure, _, shown = style.new_grid(len(judged), COLUMNS, 0.82, 0.4)
+    figure, _, shown = style.new_grid(len(judged), COLUMNS, ROW_INCHES, 0.2)
+    style.arrange(figure, h_pad=0.01, hspace=0)
     for ax, (verdict, row, criterion) in zip(shown, judged, strict=True):
         halves = [half["criteria"][row] for half in verdict.halves]
         _criterion(ax, verdict, criterion, halves)
-    style.footer(figure, "", annotations.gap(data.values(), 2))
+    style.mark_gap(figure, annotations.gap(data.values(), 2))
     return figure
 
 
 def _criterion(ax: Axes, verdict: Verdict, criterion: Criterion, halves: list[Criterion]) -> None:
     """Draw one quantity's intervals and its band."""
     ax.set_ylim(-0.7, 2.7)
-    ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    colour = COLOURS[criterion.verdict]
-    ax.set_title(
-        f"{verdict.id}\n{criterion.quantity}", fontsize=5.5, color=colour, loc="left", pad=2
-    )
-    ax.tick_params(axis="x", labelsize=5.5, length=2)
+    name = f"{verdict.id}\n{criterion.quantity}"
+    ax.set_yticks([1], [name], color=COLOURS[criterion.verdict])
+    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="x", length=2, pad=1)
     parts = [criterion, *halves]
     estimates = [part.estimate for part in parts]
     ends = np.array([[e.low, e.value, e.high] for e in estimates] + [_limits(criterion.band)])
@@ -46,12 +47,14 @@ def _criterion(ax: Axes, verdict: Verdict, criterion: Criterion, halves: list[Cr
     low, high = finite.min() - room, finite.max() + room
     ax.set_xlim(low, high)
     least, most = criterion.band
-    ax.axvspan(
-        low if least is None else least, high if most is None else most, color="#dce9dc", lw=0
-    )
+    left, right = low if least is None else least, high if most is None else most
+    ax.axvspan(left, right, color=BAND, lw=0)
     for height, part in zip(HEIGHTS, parts, strict=False):
-        _interval(ax, part.estimate, height, COLOURS[part.verdict], low, high)
-    ax.locator_params(axis="x", nbins=4)
+        if np.isfinite(part.estimate.value):
+            _interval(ax, part.estimate, height, COLOURS[part.verdict], low, high)
+    if np.isnan(criterion.estimate.value):
+        ax.text((low + high) / 2, 1, "not computable", ha="center", va="center")
+    ax.locator_params(axis="x", nbins=3)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}".replace("-", "−"))
 
 
@@ -64,9 +67,6 @@ def _interval(
     ax: Axes, found: Estimate, height: float, colour: str, low: float, high: float
 ) -> None:
     """Draw an estimate and its interval, cut where the axis ends."""
-    if np.isnan(found.value):
-        ax.text((low + high) / 2, height, "not computable", fontsize=5, ha="center", va="center")
-        return
     ends = np.clip(np.nan_to_num([found.low, found.high], nan=found.value), low, high)
     ax.plot(ends, [height, height], "-", lw=1.4 if height == HEIGHTS[0] else 0.8, color=colour)
     ax.plot(

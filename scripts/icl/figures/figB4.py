@@ -21,15 +21,15 @@ PARTS = {
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    figure, axes, shown = style.new_grid(3, 3, 2.6, 0.5)
-    _transformer(shown[0], verdicts["long_tail"])
-    _minimal(shown[1], verdicts["exponential_beta0"])
-    _parts(shown[2], verdicts["order_parameters"])
-    for ax, letter in zip(axes.ravel(), "abc", strict=True):
-        style.panel_label(ax, letter)
-    style.footer(
-        figure, annotations.setting(data["initial_beta"], 2), annotations.gap(data.values(), 2)
-    )
+    figure, (top, below) = style.new_rows(2, (2.5, 1.6))
+    axes = {**top.subplot_mosaic("ab"), "c": below.subplots()}
+    _transformer(axes["a"], verdicts["long_tail"])
+    _minimal(axes["b"], verdicts["exponential_beta0"])
+    _parts(axes["c"], verdicts["order_parameters"])
+    style.panel(axes["a"], "a", "transformer")
+    style.panel(axes["b"], "b", "minimal model")
+    style.panel(axes["c"], "c", "transformer, a part in the place of the whole")
+    style.mark_gap(figure, annotations.gap(data.values(), 2))
     return figure
 
 
@@ -37,9 +37,9 @@ def _times(ax: Axes, details: dict) -> np.ndarray | None:
     """Draw t_ICL against beta0; return beta0, or nothing if there is none."""
     ax.set_yscale("log")
     ax.set_xlabel(r"initial $\beta_0$ of the seed")
-    ax.set_ylabel(r"$t_{\mathrm{ICL}}$ at $K=\infty$ (theory time)")
+    ax.set_ylabel(r"$t_{\mathrm{ICL}}$ at $K=\infty$")
     if "log_t_icl" not in details:
-        style.measured(ax, "not measured")
+        style.corner(ax, "not measured", 0.03, 0.95)
         return None
     beta0 = np.asarray(details["beta0"])
     ax.plot(beta0, np.exp(details["log_t_icl"]), "o", ms=2, alpha=0.5, color=style.ICL)
@@ -55,8 +55,8 @@ def _transformer(ax: Axes, verdict: Verdict) -> None:
     log_t, found = np.asarray(verdict.details["log_t_icl"]), verdict.estimate("beta0_slope")
     line = np.linspace(beta0.min(), beta0.max(), 2)
     for slope, style_, colour, name in (
-        (found.value, "-", style.FIT, "fit"),
-        (-1.0, "--", style.ALTERNATIVE_FIT, r"$e^{-\beta_0}$, eq. 35"),
+        (found.value, "-", style.FIT, f"fit: {text.digits_text(found.value, 3)}"),
+        (-1.0, "--", style.ALTERNATIVE_FIT, "eq. 35: −1"),
     ):
         ax.plot(
             line,
@@ -67,12 +67,6 @@ def _transformer(ax: Axes, verdict: Verdict) -> None:
             label=name,
         )
     ax.legend(loc="upper right")
-    explained = verdict.estimate("beta0_r2")
-    style.measured(
-        ax,
-        f"slope {text.estimate_text(found, 3)}\n"
-        f"explains {text.digits_text(explained.value, 2)} of the variance",
-    )
 
 
 def _minimal(ax: Axes, verdict: Verdict) -> None:
@@ -85,11 +79,6 @@ def _minimal(ax: Axes, verdict: Verdict) -> None:
     flow = np.exp(np.asarray(details["log_flow"]))[order]
     ax.plot(beta0[order], flow, "-", color=style.FIT, lw=1, label="flow, eq. 5")
     ax.legend(loc="upper right")
-    style.measured(
-        ax,
-        f"slope {text.estimate_text(verdict.estimate('trained_slope'), 3)}\n"
-        f"less the flow's: {text.estimate_text(verdict.estimate('trained_less_flow'), 2)}",
-    )
 
 
 def _parts(ax: Axes, verdict: Verdict) -> None:

@@ -7,10 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.collections import LineCollection
-from matplotlib.colors import LogNorm
-from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
 from icl import text
 from icl.figures import annotations, style
@@ -18,7 +15,10 @@ from icl.measurements.base import final
 from icl.record import StopReason
 from icl.statistics import fits
 
-TIME = "theory time (rate × step)"
+TIME = "time (rate × step)"
+# For words at a height of data, at the right end of the panel.
+AT_RIGHT: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "ha": "right"}
+FEW = 3  # values of K that each have a tick of their own
 ACCURACY_RANGE = (0.42, 1.04)
 
 
@@ -28,18 +28,13 @@ def chance(ax: Axes) -> None:
     ax.axhline(0.5, color=style.NEUTRAL, lw=0.6, ls=":", zorder=0)
 
 
-def slopes(
-    ax: Axes, x: np.ndarray, details: Mapping[str, Any], fitted: str, predicted: str
-) -> None:
-    """Draw a claim's fitted power law, and the line of the predicted slope, each with its words."""
-    for name, colour, dashes, words in (
-        ("power_law", style.FIT, "-", fitted),
-        ("predicted_line", style.ALTERNATIVE_FIT, "--", predicted),
-    ):
-        exponent, prefactor = (details[name][key] for key in ("exponent", "log_prefactor"))
-        if np.isfinite(exponent) and np.isfinite(prefactor):
-            label = f"{words} {text.digits_text(exponent, 3)}"
-            ax.plot(x, np.exp(prefactor) * x**exponent, dashes, color=colour, lw=1, label=label)
+def slope(ax: Axes, x: np.ndarray, line: Mapping[str, float], colour: str, dashes: str) -> bool:
+    """Draw a power law of a claim's details; tell whether there is one."""
+    exponent, prefactor = line["exponent"], line["log_prefactor"]
+    known = bool(np.isfinite([exponent, prefactor]).all())
+    if known:
+        ax.plot(x, np.exp(prefactor) * x**exponent, dashes, color=colour, lw=1, zorder=1)
+    return known
 
 
 def finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
@@ -51,10 +46,11 @@ def finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
     for value in values:
         own = np.flatnonzero((n_items == value) & ~diverged)
         x = value * np.exp(style.jitter(len(own), spread))
-        ax.plot(x, last[own], "o", ms=2.6, mew=0, alpha=0.75, color=colour)
+        ax.plot(x, last[own], "o", ms=2.4, mew=0, alpha=0.8, color=colour)
     if diverged.any():
-        ax.plot(n_items[diverged], last[diverged], "x", ms=4, color=style.GAP, label="diverged")
-        ax.legend(loc="center left")
+        ax.plot(n_items[diverged], last[diverged], "x", ms=4, color=style.GAP)
+        here = (n_items[diverged][0], np.nan_to_num(last[diverged][0], nan=0.5))
+        style.label(ax, "diverged", here, style.GAP, (4, 0))
     for _, value in annotations.missing(runs):
         ax.axvline(value, color=style.GAP, lw=3, alpha=0.25, zorder=0)
     items_axis(ax, values)
@@ -68,13 +64,19 @@ def items_axis(ax: Axes, values: np.ndarray) -> None:
 
 
 def label_items(axis: Axis, values: np.ndarray) -> None:
-    """Label an axis of K by 1, 2, 5 of each decade: more where it is short, decades where long."""
+    """Label an axis of K: where values are few by them, else by 1, 2, 5 of each decade.
+
+    Where these are few too, by 1 to 9, and where they are many by decades.
+    """
     # Matplotlib would label what is between decades wherever fewer than three of them are seen.
     axis.set_minor_formatter(NullFormatter())
-    if values.max() > 100 * values.min():
+    least, most = np.min(values), np.max(values)
+    if len(np.unique(values)) <= FEW:
+        axis.set_major_locator(FixedLocator(np.unique(values).tolist()))
+    elif most > 100 * least:
         return
-    short = values.max() <= 3 * values.min()
-    axis.set_major_locator(LogLocator(subs=range(1, 10) if short else (1, 2, 5)))
+    else:
+        axis.set_major_locator(LogLocator(subs=range(1, 10) if most <= 3 * least else (1, 2, 5)))
     axis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
 
 
@@ -90,87 +92,119 @@ def over_seeds(
 
 
 def fitted(
-    ax: Axes, fit: dict[str, float] | None, interval: tuple[float, float] | list[float]
+    ax: Axes, fit: dict[str, float] | None, interval: tuple[float, float] | list[float], name: str
 ) -> bool:
-    """Draw a fitted logistic and the interval of its midpoint; tell whether there is one."""
+    """Draw a fitted logistic and K* at its midpoint with its interval; tell whether there is one.
+
+    Args:
+        name: of K*, written beside it.
+    """
     if fit is None or np.isnan(fit["midpoint"]):
         return False
     limits = ax.get_xlim()
     log_items = np.linspace(np.log10(limits[0]), np.log10(limits[1]), 300)
-    curve = fits.logistic(log_items, **fit)
-    ax.plot(10**log_items, curve, color=style.FIT, lw=1)
-    low, high = interval
-    ax.axvspan(max(low, limits[0]), min(high, limits[1]), color="0.88", lw=0, zorder=0)
+    ax.plot(10**log_items, fits.logistic(log_items, **fit), color=style.FIT, lw=1, zorder=3)
+    ends, middle = np.clip(interval, *limits), 10 ** fit["midpoint"]
+    height = (fit["floor"] + fit["ceiling"]) / 2
+    ax.plot(ends, [height, height], "|-", color=style.FIT, lw=1.4, ms=5, zorder=4)
+    ax.plot(middle, height, "D", color=style.FIT, ms=3.5, zorder=4)
     ax.set_xlim(*limits)
+    # On the side of the panel where there is more room.
+    right = np.sqrt(limits[0] * limits[1]) > np.sqrt(ends[0] * ends[1])
+    where = {"ha": "left" if right else "right"}
+    style.label(ax, name, (ends[int(right)], height), offset=(4 if right else -4, 0), **where)
     return True
 
 
-def trajectories(ax: Axes, runs: xr.Dataset, name: str = "icl_accuracy") -> None:
-    """Draw a metric in training, a line for every run, coloured by K."""
-    n_items = runs["n_items"].values
-    norm = LogNorm(n_items.min(), max(n_items.max(), 1.01 * n_items.min()))
-    lines = LineCollection(
-        [
-            np.column_stack(xy)
-            for xy in zip(runs["theory_time"].values, runs[name].values, strict=True)
-        ],
-        array=n_items,
-        norm=norm,
-        cmap="viridis",
-        linewidths=0.6,
-        alpha=0.8,
-    )
-    ax.add_collection(lines, autolim=False)
-    ax.set_xlim(0, np.nanmax(runs["theory_time"].values))
-    ax.set_xlabel(TIME)
-    bar = ax.figure.colorbar(lines, ax=ax, pad=0.02, aspect=28)
-    bar.ax.set_title("$K$", pad=4)  # above: beside it, it would meet the ticks' labels
-    label_items(bar.ax.yaxis, n_items)
-    bar.outline.set_linewidth(0.5)
-
-
-def rise(ax: Axes, details: dict[str, Any], quoted: str) -> None:
-    """Mark the levels between which the rise was timed, and quote it."""
-    levels = details.get("levels", ())
-    for level in levels[:2]:
-        ax.axhline(level, color=style.NEUTRAL, lw=0.5, ls="--", zorder=0)
-    span = f"rise {levels[0]:g} to {levels[1]:g}" if levels else "rise"
-    style.measured(ax, f"{span}, over $t_{{\\mathrm{{ICL}}}}$\n{quoted}")
-
-
-def fading(
-    ax: Axes,
+def strips(
+    strip: Sequence[Axes],
     runs: xr.Dataset,
-    groups: list[tuple[np.ndarray, str, str]],
-    title: str | None = None,
+    of: np.ndarray,
+    name: Callable[[float], str],
+    levels: Sequence[float] = (),
 ) -> None:
-    """Draw ICL accuracy in training: every seed faintly, the median over seeds boldly.
+    """Draw ICL accuracy in training, a line for every run, in a strip for each value of a setting.
 
     Args:
-        groups: for each line, the mask of its runs (R,), its label and its dashes; colours follow
-            their order.
-        title: of the legend.
+        strip: axes, one for each value; those beyond the last value are switched off.
+        of: (R,) the setting of each run. Of more values than strips, some are shown: `spread`.
+        name: writes a value, for the head of its strip.
+        levels: to mark.
     """
+    shown = spread(np.unique(of), len(strip))
     clock, accuracy = runs["theory_time"].values, runs["icl_accuracy"].values
-    colours = style.sequence_colours(len(groups))
-    for (own, label, dashes), colour in zip(groups, colours, strict=True):
-        for row in np.flatnonzero(own):
-            ax.plot(clock[row, 1:], accuracy[row, 1:], color=colour, lw=0.35, alpha=0.35)
-        middle = np.median(accuracy[own], axis=0)
-        ax.plot(clock[own][0, 1:], middle[1:], dashes, color=colour, lw=1.3, label=label)
-    ax.set_xscale("log")
-    if np.nanmax(clock) > 10 * np.nanmin(clock[:, 1:]):  # else minor ticks are all there is
-        ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel(TIME)
-    ax.set_ylabel("ICL accuracy")
-    chance(ax)
-    # The legend stands above the curves, wherever they run.
-    rows = -(-len(groups) // 2) + (title is not None)
-    ax.set_ylim(ACCURACY_RANGE[0], ACCURACY_RANGE[1] + 0.07 * rows)
-    ax.set_yticks(np.arange(0.5, 1.01, 0.1))
-    ax.legend(
-        loc="upper left", ncols=2, title=title, handlelength=1.3, columnspacing=0.7, borderaxespad=0
-    )
+    for ax, value in zip(strip, shown, strict=False):
+        for row in np.flatnonzero(of == value):
+            ax.plot(clock[row, 1:], accuracy[row, 1:], color=style.ICL, lw=0.6, alpha=0.7)
+            ended = np.isfinite(accuracy[row]).sum() - 1
+            if 0 < ended < accuracy.shape[1] - 1:  # by a stop rule, or diverged
+                ax.plot(clock[row, ended], accuracy[row, ended], ".", ms=3, color=style.ICL)
+        for level in levels:
+            ax.axhline(level, color=style.NEUTRAL, lw=0.5, ls="--", zorder=0)
+        ax.set_xlim(0, np.nanmax(clock))
+        accuracy_strip(ax)
+        ax.set_title(name(value))
+        ax.tick_params(labelbottom=False)
+    for ax in strip[len(shown) :]:
+        ax.axis("off")
+    last = strip[len(shown) - 1]
+    last.tick_params(labelbottom=True)
+    last.set_xlabel(TIME)
+
+
+def accuracy_strip(ax: Axes) -> None:
+    """Fix a low axis of accuracies, and mark chance."""
+    ax.set_ylim(0.4, 1.08)
+    ax.set_yticks([0.5, 1])
+    ax.axhline(0.5, color=style.NEUTRAL, lw=0.6, ls=":", zorder=0)
+
+
+def of_items(n_items: float) -> str:
+    """Name a number of items."""
+    return f"$K$ = {text.count_text(n_items)}"
+
+
+def of_decay(decay: float, row: Mapping[str, Any] | None) -> str:
+    """Name a weight decay, and say what ICL does under it by the row of a claim's details."""
+    name = rf"$\lambda$ = {decay:g}"
+    if row is None:
+        return name
+    if not row["acquired"]:
+        return f"{name}: never"
+    if not row["faded"]:
+        return f"{name}: lasts"
+    return f"{name}: {'fades' if row['faded'] == row['acquired'] else 'some fade'}"
+
+
+def head_strips(strip: Sequence[Axes], letter: str, subject: str) -> None:
+    """Write a panel's letter and subject above the head of its first strip."""
+    style.panel(strip[0], letter, f"{subject}\n{strip[0].get_title('left')}")
+
+
+def spread(values: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many of sorted values, evenly spread and with both ends."""
+    chosen = np.linspace(0, len(values) - 1, min(most, len(values)))
+    return values[np.floor(chosen + 0.5).astype(int)]
+
+
+def fractions(
+    ax: Axes,
+    x: np.ndarray,
+    rows: Sequence[Mapping[str, Any]],
+    value: str,
+    interval: str,
+    **look: Any,
+) -> None:
+    """Draw fractions of seeds with their intervals, joined by a line.
+
+    Args:
+        x: of each row.
+        value, interval: keys of a row.
+    """
+    look = {"fmt": "o-", "ms": 4, "lw": 1, "elinewidth": 0.8, "capsize": 2, **look}
+    y, ends = np.array([row[value] for row in rows]), [row[interval] for row in rows]
+    with_intervals(ax, np.asarray(x), y, ends, **look)
+    ax.set_ylim(-0.05, 1.05)
 
 
 def with_intervals(
@@ -179,8 +213,3 @@ def with_intervals(
     """Draw values with their intervals; an end that is not known is left out."""
     known = np.where(np.isfinite(ends), ends, y[:, None])
     ax.errorbar(x, y, yerr=np.abs(known - y[:, None]).T, **look)
-
-
-def censored_marker(label: str) -> Line2D:
-    """Return the legend's mark of a seed that did not get there."""
-    return Line2D([], [], ls="", marker="^", ms=3.2, mew=0.7, mfc="w", color=style.GAP, label=label)

@@ -1,4 +1,4 @@
-"""The task and the model as a drawing (Figure 2 a)."""
+"""The task, and the two ways to answer it, as a drawing (Figure 2 a)."""
 
 import json
 from typing import Any
@@ -6,96 +6,71 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from icl.figures import style
 
 CELLS = 5  # squares that stand for an item's D components
-SQUARE = 0.3  # of a unit
-POSITIVE, NEGATIVE = style.ICL, style.IWL
+SQUARE = 0.9  # tenths of an inch on the narrowest page, as all lengths here
 
 
 def draw(ax: Axes, runs: xr.Dataset) -> None:
-    """Draw a dataset of K items, a sequence of N tokens with its target, and the model."""
+    """Draw a dataset of K items, a sequence of N tokens with its target, and the two answers."""
     model = json.loads(runs.attrs["jobs"])[0]["model"]
     ax.set_axis_off()
-    ax.set_xlim(0, 19.4)
-    ax.set_ylim(-0.9, 6.1)
+    ax.set_xlim(0, 54)
+    ax.set_ylim(-1, 15)
     ax.set_aspect("equal")
     items = np.random.default_rng(4).random((6, CELLS))  # patterns to tell items apart
     labels = [1, -1, -1, 1, 1, -1]
-    text: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "center"}
-    small = {**text, "fontsize": 6.5}
-    ax.text(2.7, 5.75, r"$K$ items with labels", **text)
+    text: dict[str, Any] = {"fontsize": style.POINTS, "va": "center"}
+    middle = {**text, "ha": "center"}
+    ax.text(0, 14.2, "a", fontweight="bold", **text)
+    ax.text(5.3, 11.6, "$K$ items, fixed labels", **middle)
     for i in range(4):
-        _token(ax, 0.5 + 1.05 * i, 3.1, items[i], labels[i])
-    ax.text(4.85, 4.2, "...", **text)
-    ax.text(2.7, 2.45, f"$x_i\\in\\mathbb{{R}}^{{{model['item_dim']}}}$, $\\ell_i=\\pm1$", **text)
-    ax.text(2.7, 1.75, r"redrawn: $K=\infty$", color=style.NEUTRAL, **small)
-    _arrow(ax, (5.35, 4.2), (6.35, 4.2))
-    ax.text(9.2, 5.75, r"$N$ tokens, then the target", **text)
+        _token(ax, 0.6 + 2.1 * i, items[i], labels[i])
+    ax.text(9.6, 7.5, "…", **middle)
+    ax.text(0.6, 2.6, f"item: $\\mathbb{{R}}^{{{model['item_dim']}}}$, label: ±1", **text)
+    _arrow(ax, (11, 7.5), (14.4, 7.5))
+    ax.text(20.6, 11.6, "$N$ in context", **middle)
     for place, i in enumerate((2, 0, 3)):
-        _token(ax, 6.7 + 1.05 * place, 3.1, items[i], labels[i])
-    ax.text(9.95, 4.2, "...", **text)
-    _token(ax, 10.4, 3.1, items[1], labels[1])
-    _token(ax, 12.0, 3.1, items[0], 0)
-    copy = FancyArrowPatch(
-        (7.9, 3.0),
-        (12.15, 3.0),
-        connectionstyle="arc3,rad=0.25",
-        arrowstyle="<|-",
-        mutation_scale=7,
-        lw=0.8,
-        color=style.NEUTRAL,
+        _token(ax, 15.6 + 2.1 * place, items[i], labels[i])
+    ax.text(22.4, 7.5, "…", **middle)
+    _token(ax, 24, items[1], labels[1])
+    ax.text(30.4, 11.6, "target", **middle)
+    _token(ax, 29.6, items[0], None)
+    _arrow(ax, (30, 3.9), (18.1, 3.9), style.ICL, "arc3,rad=-0.28")
+    _arrow(ax, (31.2, 8), (34.2, 10.4), style.IWL, "arc3,rad=-0.15")
+    ax.text(
+        34.6, 10.6, "in-weights learning (IWL):\nthe MLP recalls its label", color=style.IWL, **text
     )
-    ax.add_patch(copy)
-    ax.text(9.9, 1.55, "a copy: ICL reads its label", **small)
-    _arrow(ax, (12.75, 4.2), (13.6, 4.2))
-    boxes = (
-        (5.1, "LayerNorm"),
-        (3.55, "attention\n" + r"$K^TQ,\ V$, eq. 1"),
-        (1.85, f"MLP, 3 layers\n$d={model['hidden_dim']}$"),
+    ax.text(34.6, 6.3, "The two race: what is\nlearnt first wins.", **text)
+    ax.text(
+        29.4, 1, "in-context learning (ICL):\nattention finds its copy", color=style.ICL, **text
     )
-    for height, words in boxes:
-        half = 0.6 if "\n" in words else 0.45
-        box = FancyBboxPatch(
-            (14.2, height - half),
-            4.6,
-            2 * half,
-            boxstyle="round,pad=0.02,rounding_size=0.15",
-            fc="0.95",
-            ec="0.3",
-            lw=0.7,
-        )
-        ax.add_patch(box)
-        ax.text(16.5, height, words, linespacing=1.1, **small)
-    _arrow(ax, (16.5, 4.63), (16.5, 4.17))
-    _arrow(ax, (16.5, 2.93), (16.5, 2.47))
-    _arrow(ax, (16.5, 1.23), (16.5, 0.7))
-    ax.text(16.5, 0.35, "logit: +1 or −1?", **small)
-    for x, label, words in ((0.5, 1, "label +1"), (4.0, -1, "label −1"), (7.5, 0, "no label")):
-        _label(ax, x, 0.3, label)
-        ax.text(x + 0.5, 0.45, words, fontsize=6.5, va="center")
-    ax.text(0.5, -0.5, "The MLP may memorise the target's label instead: IWL.", fontsize=6.5)
 
 
-def _token(ax: Axes, x: float, y: float, item: np.ndarray, label: int) -> None:
-    """Draw an item as a column of grey squares, its label below."""
+def _token(ax: Axes, x: float, item: np.ndarray, label: int | None) -> None:
+    """Draw an item as a column of grey squares, its label below: + on white, − on black, or ?."""
     for cell, value in enumerate(item):
+        place = (x, 5.7 + SQUARE * cell)
         shade = str(0.35 + 0.6 * value)
-        place = (x, y + SQUARE * (cell + 1.15))
         ax.add_patch(Rectangle(place, SQUARE, SQUARE, fc=shade, ec="0.3", lw=0.4))
-    _label(ax, x, y, label)
+    side = 1.3
+    left = x + (SQUARE - side) / 2
+    ink, paper = ("w", "0.15") if label == -1 else ("0.15", "w")
+    ax.add_patch(Rectangle((left, 4.1), side, side, fc=paper, ec="0.15", lw=0.6))
+    sign = "?" if label is None else "+" if label == 1 else "−"
+    centre = (x + SQUARE / 2, 4.1 + side / 2)
+    ax.text(*centre, sign, ha="center", va="center_baseline", color=ink, fontweight="bold")
 
 
-def _label(ax: Axes, x: float, y: float, label: int) -> None:
-    colour = {1: POSITIVE, -1: NEGATIVE, 0: "white"}[label]
-    ax.add_patch(Rectangle((x, y), SQUARE, SQUARE, fc=colour, ec="0.3", lw=0.6))
-    sign = {1: "+", -1: "−", 0: ""}[label]
-    centre = (x + SQUARE / 2, y + SQUARE / 2)
-    ax.text(*centre, sign, fontsize=5.5, ha="center", va="center_baseline", color="white")
-
-
-def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 7, "lw": 0.9, "color": "0.3"}
-    ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **look))
+def _arrow(
+    ax: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: str = style.FIT,
+    bend: str = "arc3",
+) -> None:
+    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 8, "lw": 1.1, "color": colour}
+    ax.add_patch(FancyArrowPatch(start, end, connectionstyle=bend, shrinkA=0, shrinkB=0, **look))

@@ -16,18 +16,27 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from icl.store.files import replacing
 
-COLUMN_INCHES = {1: 3.4, 2: 7.0}
-PALETTE = seaborn.color_palette("colorblind").as_hex()
-# One meaning, one colour, in every figure.
-ICL, IWL, FIT, ALTERNATIVE_FIT, GAP = PALETTE[0], PALETTE[1], "#222222", PALETTE[4], PALETTE[3]
-NEUTRAL = "#6e6e6e"
-# For a legend that stands where a line of reference runs.
-OVER_LINES = {"frameon": True, "facecolor": "w", "edgecolor": "none", "framealpha": 0.9}
-_FOOTER_POINTS = 6.5
+# Inches of a figure one column wide and of one that spans a page's text, for each kind of page:
+# one column of text (ICLR's 5.5 inches) or two.
+PAGES = {"text": {1: 3.4, 2: 5.5}, "column": {1: 3.25, 2: 6.75}}
+PAGE = "text"
+POINTS = 8  # of all type, at the size of the print
+# One meaning, one colour, in every figure. Each pair differs under every kind of colour blindness,
+# and each has a contrast of 3 or more on white; tests/unit/test_colours.py holds them to it.
+ICL, IWL, PREDICTION, ALTERNATIVE_FIT = "#1251a8", "#d97412", "#3da66f", "#4e1f58"
+GAP, FIT, NEUTRAL = "#bf0236", "#262626", "#6e6e6e"
+MARKERS = "osD^vP*X"
+_PAPER = {"facecolor": "w", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # behind words
+_LIGHTEST = 0.6  # of viridis: what is lighter vanishes on white
+_TYPE = (
+    *("font.size", "figure.titlesize", "axes.labelsize", "axes.titlesize"),
+    *("xtick.labelsize", "ytick.labelsize", "legend.fontsize", "legend.title_fontsize"),
+)
 _PDF_KEYS = ("Title", "Author", "Subject", "Keywords")
 
 
@@ -39,17 +48,18 @@ def apply() -> None:
     seaborn.set_theme(
         context="paper",
         style="ticks",
-        palette="colorblind",
+        palette=[ICL, IWL, PREDICTION, ALTERNATIVE_FIT],
         rc={
             "font.family": "DejaVu Sans",
-            "font.size": 8,
-            "axes.labelsize": 8,
-            "axes.titlesize": 8,
-            "xtick.labelsize": 7,
-            "ytick.labelsize": 7,
-            "legend.fontsize": 6.5,
-            "legend.title_fontsize": 7,
+            **dict.fromkeys(_TYPE, POINTS),
+            "axes.titlelocation": "left",
+            "axes.titlepad": 4,
             "legend.frameon": False,
+            "legend.handlelength": 1.4,
+            "legend.handletextpad": 0.5,
+            "legend.columnspacing": 1.0,
+            "legend.labelspacing": 0.25,
+            "legend.borderaxespad": 0.2,
             "axes.linewidth": 0.7,
             "xtick.major.width": 0.7,
             "ytick.major.width": 0.7,
@@ -81,11 +91,10 @@ def new_figure(
     """Make a themed figure as wide as one or two columns of a page, and its axes.
 
     Args:
-        height_inches: the footer included.
         **subplots: what `Figure.subplots` takes (sharey, squeeze, width_ratios, ...).
     """
     apply()
-    figure = Figure(figsize=(COLUMN_INCHES[width_columns], height_inches), layout="constrained")
+    figure = Figure(figsize=(PAGES[PAGE][width_columns], height_inches), layout="constrained")
     return figure, figure.subplots(rows, columns, **subplots)
 
 
@@ -98,7 +107,7 @@ def new_grid(
 
     Args:
         panel_inches: height of a panel.
-        room_inches: height of the footer and the rest.
+        room_inches: height of the rest.
     """
     rows = -(-panels // columns)
     height = panel_inches * rows + room_inches
@@ -115,11 +124,18 @@ def new_mosaic(
 
     Args:
         layout: names of panels, as `Figure.subplot_mosaic` takes them, with `mosaic`.
-        height_inches: the footer included.
     """
     apply()
-    figure = Figure(figsize=(COLUMN_INCHES[width_columns], height_inches), layout="constrained")
+    figure = Figure(figsize=(PAGES[PAGE][width_columns], height_inches), layout="constrained")
     return figure, figure.subplot_mosaic([list(row) for row in layout], **mosaic)
+
+
+def new_rows(width_columns: int, heights_inches: Sequence[float]) -> tuple[Figure, Any]:
+    """Make a themed figure of rows (subfigures) that are laid out each by itself."""
+    apply()
+    size = (PAGES[PAGE][width_columns], sum(heights_inches))
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subfigures(len(heights_inches), 1, height_ratios=heights_inches)
 
 
 def arrange(figure: Figure, **layout: Any) -> None:
@@ -129,74 +145,54 @@ def arrange(figure: Figure, **layout: Any) -> None:
     engine.set(**layout)
 
 
-def panel_label(ax: Axes, letter: str) -> None:
-    """Put the paper's letter above the panel's vertical axis, left of its title."""
-    ax.annotate(
-        letter,
-        (0, 1),
-        (-26, 5),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontweight="bold",
-        fontsize=10,
-        va="bottom",
-    )
+def panel(ax: Axes, letter: str, subject: str = "") -> None:
+    """Head a panel with the paper's letter and its subject, in words; numbers are the caption's."""
+    ax.set_title(f"$\\mathbf{{{letter}}}$  {subject}".rstrip())
 
 
-def note(ax: Axes, text: str, x: float, y: float, size: float = 6) -> None:
-    """Write in the panel's corner that is nearest to (x, y), shares of its width and height."""
-    across, along = "left" if x < 0.5 else "right", "bottom" if y < 0.5 else "top"
-    ax.text(x, y, text, transform=ax.transAxes, ha=across, va=along, fontsize=size)
-
-
-def measured(ax: Axes, text: str) -> None:
-    """Write measured numbers above the panel, right-aligned, one quantity a line."""
-    ax.set_title(text, loc="right", fontsize=6.5, linespacing=1.35)
-
-
-def footer(figure: Figure, text: str, gap: str = "", room_inches: float = 0.0) -> float:
-    """Write the setting (preset, N, K, seeds, attend_to) in small grey below the panels.
-
-    Room is reserved for as many lines as the text has, so call it once, with all of them.
-
-    Returns the height that the text takes, as a share of the figure's.
+def label(
+    ax: Axes,
+    text: str,
+    xy: tuple[float, float],
+    colour: str = FIT,
+    offset: tuple[float, float] = (0, 0),
+    **look: Any,
+) -> None:
+    """Write beside what is drawn what it is, on a little paper of its own.
 
     Args:
-        text: one line or more.
-        gap: what is missing from the data, written above in a colour that no reader overlooks.
-        room_inches: to keep free between the text and the panels, for a legend.
+        xy: in data, or in what `xycoords` says.
+        offset: from there, points.
+        **look: what `Axes.annotate` takes.
     """
-    height = 1.35 * _FOOTER_POINTS / 72 / figure.get_figheight()  # of a line
-    lines = text.count("\n") + 1
-    top = (lines + (gap.count("\n") + 1 if gap else 0) + 0.6) * height
-    bottom = top + room_inches / figure.get_figheight()
-    arrange(figure, rect=(0, bottom, 1, 1 - bottom))
-    common: dict[str, Any] = {
-        "ha": "center",
-        "va": "bottom",
-        "fontsize": _FOOTER_POINTS,
-        "linespacing": 1.3,
-    }
-    figure.text(0.5, 0.3 * height, text, color=NEUTRAL, **common)
+    look = {"ha": "left", "va": "center", "linespacing": 1.15, "bbox": _PAPER, **look}
+    ax.annotate(text, xy, offset, textcoords="offset points", color=colour, **look)
+
+
+def corner(ax: Axes, text: str, x: float, y: float, colour: str = FIT) -> None:
+    """Write in the panel's corner that is nearest to (x, y), shares of its width and height."""
+    across, along = "left" if x < 0.5 else "right", "bottom" if y < 0.5 else "top"
+    label(ax, text, (x, y), colour, xycoords="axes fraction", ha=across, va=along)
+
+
+def mark_gap(figure: Figure, gap: str) -> None:
+    """Write below the panels what is missing from the data, in a colour no reader overlooks."""
     if gap:
-        figure.text(0.5, (lines + 0.3) * height, gap, color=GAP, fontweight="bold", **common)
-    return top
+        figure.supxlabel(gap, color=GAP, fontweight="bold", fontsize=POINTS)
 
 
-def legend_above_footer(figure: Figure, handles: Sequence[Artist], height: float) -> None:
-    """Put a legend of all panels in a row above the footer, whose share of the height is given."""
-    figure.legend(
-        handles=handles,
-        loc="lower center",
-        bbox_to_anchor=(0.5, height),
-        ncols=min(len(handles), 10),
-        borderaxespad=0.1,
-    )
+def legend_above(figure: Figure, handles: Sequence[Artist], title: str = "") -> None:
+    """Put a legend of all panels in one row above them, its title first."""
+    first = [Line2D([], [], ls="", label=title)] if title else []
+    figure.legend(handles=[*first, *handles], loc="outside upper center", ncols=10)
 
 
 def sequence_colours(n: int) -> list[str]:
-    """Colours for n ordered values (of K, of N), dark to light, told apart in grey too."""
-    return [to_hex(colormaps["viridis"](x)) for x in np.linspace(0, 0.9, n)]
+    """Colours for n ordered values (of K, of N), dark to light, told apart in grey too.
+
+    Where there are more than six, or lines cross, small multiples serve better.
+    """
+    return [to_hex(colormaps["viridis"](x)) for x in np.linspace(0, _LIGHTEST, n)]
 
 
 def plain_log(axis: Axis) -> None:

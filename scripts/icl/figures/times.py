@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from icl import text
-from icl.figures import annotations, panels, style
+from icl.figures import annotations, style
 from icl.measurements.base import acquisition_time
 
-T_ICL = r"$t_{\mathrm{ICL}}$ (learning rate × step)"
+T_ICL = r"$t_{\mathrm{ICL}}$ (rate × step)"
 
 
 def against_length(
@@ -37,19 +36,20 @@ def against_length(
         ax.plot(
             x[~reached], passage.time[own][~reached], "^", ms=3.2, mew=0.7, mfc="w", c=style.GAP
         )
-    ax.plot([], [], "o", ms=2.6, mew=0, alpha=0.6, color=style.ICL, label="a seed")
-    handles = []
-    if not passage.reached.all():
-        label = f"not acquired by then ({(~passage.reached).sum()}, censored)"
-        handles.append(panels.censored_marker(label))
     ax.set_xlim(0, values[-1] * 1.08)
     ax.set_ylim(0, np.nanmax(passage.time) * 1.05)
-    _medians_and_fits(ax, details, options["confidence"])
+    _medians_and_fits(ax, details)
     for length, _ in annotations.missing(runs):
         ax.axvline(length, color=style.GAP, lw=3, alpha=0.25, zorder=0)
     ax.set_xlabel("context length $N$")
     ax.set_ylabel(T_ICL)
-    ax.legend(handles=[*ax.get_legend_handles_labels()[0], *handles], loc="upper left")
+    if len(ax.get_legend_handles_labels()[0]):
+        ax.legend(loc="upper left")
+    unfinished = int((~passage.reached).sum())
+    if unfinished:
+        late = np.flatnonzero(~passage.reached)[-1]
+        here = (lengths[late], passage.time[late])
+        style.label(ax, f"{unfinished} censored", here, style.GAP, (-8, 0), ha="right")
 
 
 def _spread_evenly(n: int, width: float) -> np.ndarray:
@@ -57,7 +57,7 @@ def _spread_evenly(n: int, width: float) -> np.ndarray:
     return style.jitter(n, width)[np.argsort(np.argsort(np.arange(n) * 0.6180339887 % 1))]
 
 
-def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
+def _medians_and_fits(ax: Axes, details: dict[str, Any]) -> None:
     """Draw the medians with their intervals, the straight line and the power law."""
     rows = details.get("by_length")
     if rows is None:
@@ -77,7 +77,6 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
         capsize=2.5,
         lw=1,
         color=style.FIT,
-        label=f"median, {level:.0%} interval",
         zorder=4,
     )
     slope, intercept = details["line"]["slope"], details["line"]["intercept"]
@@ -85,18 +84,14 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any], level: float) -> None:
     if not np.isfinite(slope):
         return
     x = np.linspace(ax.get_xlim()[0] + 1e-9, ax.get_xlim()[1], 200)
-    sign = "+" if intercept >= 0 else "−"
-    equation = (
-        f"{text.digits_text(slope)} $N$ {sign} {text.digits_text(abs(intercept), most_places=2)}"
-    )
-    ax.plot(x, slope * x + intercept, color=style.FIT, lw=1, label=f"straight line: {equation}")
+    ax.plot(x, slope * x + intercept, color=style.FIT, lw=1, label="straight line")
     ax.plot(
         x,
         np.exp(log_prefactor) * x**exponent,
         color=style.ALTERNATIVE_FIT,
         lw=1,
         ls="--",
-        label=f"power law: $N^{{{exponent:.2f}}}$",
+        label=f"$N^{{{exponent:.2f}}}$",
     )
 
 
@@ -119,9 +114,9 @@ def histogram(
     top = top or np.nanmax(times) * 1.1 or 1.0
     ax.set_xlim(0, top)
     edges = np.linspace(0, top, 16)
-    counts, *_ = ax.hist(events, bins=edges.tolist(), color=style.ICL, alpha=0.45, lw=0)
-    ax.set_ylim(0, 1.5 * max(np.max(counts), 1))  # room for the numbers
-    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    counts, *_ = ax.hist(events, bins=edges.tolist(), color=style.ICL, alpha=0.5, lw=0)
+    ax.set_ylim(0, 1.15 * max(np.max(counts), 1))
+    ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     # Marks may leave the axes and must not move them: an empty one would move them to nowhere.
     marks: dict[str, Any] = {"ls": "", "mew": 0.7, "clip_on": False, "in_layout": False}
     marks["transform"] = ax.get_xaxis_transform()
@@ -129,7 +124,7 @@ def histogram(
     ax.plot(events, zero[reached], marker="|", ms=7, color=style.ICL, label="a seed", **marks)
     if not reached.all():
         own: dict[str, Any] = {"marker": ">", "ms": 4, "mfc": "w", "color": style.GAP}
-        label = "a seed not acquired by then"
+        label = "not acquired"
         ax.plot(times[~reached], zero[~reached] + 0.04, label=label, **own, **marks)
     if fit is not None:
         _fits(ax, fit, np.linspace(top / 400, top, 400), len(times) * (edges[1] - edges[0]))
@@ -144,12 +139,3 @@ def _fits(ax: Axes, fit: dict[str, Any], x: np.ndarray, scale: float) -> None:
     )
     for distribution, label, colour, dashes in densities:
         ax.plot(x, scale * distribution.pdf(x), color=colour, lw=1, ls=dashes, label=label)
-    low, high = (text.digits_text(end) for end in fit["aic_advantage_interval"])
-    style.note(
-        ax,
-        f"skewness {text.digits_text(fit['skewness'], most_places=2)}\n"
-        f"ΔAIC {text.digits_text(fit['aic_advantage'])} [{low}, {high}]",
-        0.98,
-        0.97,
-        6.5,
-    )

@@ -33,14 +33,6 @@ def memorising_runs(dataset: xr.Dataset) -> xr.Dataset:
     return runs.isel(run=np.flatnonzero(runs["zipf_exponent"] == 0))
 
 
-def gains_once_small(runs: xr.Dataset, small: float) -> np.ndarray:
-    """Measure the share by which I_K still grows once c1 < `small`, in the runs that get there."""
-    below = runs["c1"].values < small
-    there = np.flatnonzero(below.any(axis=1))
-    i_k = runs["i_k"].values[there, below[there].argmax(axis=1)]
-    return runs["i_recorded"].values[there] / i_k - 1
-
-
 @dataclass(frozen=True)
 class Growth:
     """The growth of I_K(inf) of the MLP alone with K, for each seed."""

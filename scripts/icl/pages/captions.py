@@ -95,7 +95,7 @@ def _drawn_from(name: str, dataset: xr.Dataset) -> str:
     name, digest = code(name), f"data {escape(dataset.attrs['data_digest'][:12])}"
     if "run" not in dataset.dims:
         return f"- {name}, theory: {escape(theory_setting(dataset))}; {digest}."
-    setting = " ".join(annotations.setting(dataset, 2).split())
+    setting = annotations.setting(dataset)
     gaps = json.loads(dataset.attrs["missing_blocks"])
     gap = f"; **{len(gaps)} blocks missing**" if gaps else ""
     return f"- {name}, {dataset.sizes['run']} runs: {escape(setting)}; {digest}{gap}."
