@@ -1,51 +1,5 @@
-# icl-race: from a grid in YAML to figures and verdicts. See README.md.
-from snakemake.utils import min_version
-
-min_version("9.0")
+# The workflow is workflow/Snakefile, where Snakemake's catalogue of workflows looks for it.
+include: "workflow/Snakefile"
 
 
-# A preset (config/*.yaml with the key `preset`) replaces another whole; only an overlay merges.
-if "preset" not in config:
-    if workflow.config_settings.configfiles:
-        raise SystemExit(
-            "The configuration cannot be run: none of the files given is a preset (has the key "
-            "preset); give one first, as in --configfile config/laptop.yaml my.yaml"
-        )
-
-
-configfile: "config/theory.yaml"
-configfile: config.get("claims_file", "config/claims.yaml")
-
-
-if "preset" not in config:
-
-    configfile: "config/laptop.yaml"  # last: it wins over what is common to all sizes
-
-
-include: "workflow/rules/common.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/theory.smk"
-include: "workflow/rules/analyse.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/targets.smk"
-
-
-rule all:
-    default_target: True
-    input:
-        rules.summarise.output,
-        expand(FIGURES, figure=drawable(), kind=["pdf", "png"]),
-    message:
-        f"All figures and verdicts are in {RESULTS}"
-
-
-# Those of figures that have no data, too.
-named = [rule.name for rule in workflow.rules]
-named += map(targets.figure_target, config["figures"])
-if mistake := targets.mistaken_target(sys.argv[1:], named):
-    sys.exit(mistake)
-
-
-onerror:
-    print(targets.after_a_failure(SOURCES.preset_and_overlays))
+workflow.default_target = "all"  # an included file sets none

@@ -4,9 +4,15 @@ import signal
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir) / "scripts"
+# Of the clone: the working directory may be another.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+SCRIPTS = ROOT / "scripts"
+if not SCRIPTS.is_dir():
+    sys.exit(
+        f"{ROOT} lacks scripts/; allowed: workflow/Snakefile of a clone on this disk"
+    )
 sys.path.insert(0, str(SCRIPTS))
-from icl.experiment import cost, reach, targets, validation
+from icl.experiment import cost, grid, reach, targets, validation
 from icl.experiment.yaml_files import Sources, from_here  # here: for the other rules
 from icl.job import ConfigError
 from icl.text import in_script
@@ -20,8 +26,19 @@ limit = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
 if limit and (limit.max_jobs, limit.timespan) == (100, 1):
     workflow.scheduling_settings.max_jobs_per_timespan = None
 
+# A module's configuration is what its importer hands to it, not the files of the command.
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+paths = workflow.modifier.path_modifier
+if paths.prefix or paths.modifies_prefixes:
+    sys.exit(
+        "icl-race's module has a prefix; allowed: none, but another `name` in its config"
+    )
+
 try:
-    SOURCES = Sources.of_size(workflow.config_settings.configfiles, config)
+    given = [] if IS_MODULE else workflow.config_settings.configfiles
+    beside = "the module's config" if IS_MODULE else "--config"
+    SOURCES = Sources.of_size(given, config, beside)
+    config = grid.merge(SOURCES.merged(), config)
     JOBS = {
         name: {job.name: job for job in jobs}
         for name, jobs in validation.check(config, SOURCES).items()

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from icl.experiment.yaml_files import ROOT, from_here
+
 
 def figure_target(figure: str) -> str:
     """Name a figure's target as the paper prints it: fig6 -> figure_6."""
@@ -42,5 +44,5 @@ def after_a_failure(files: Iterable[Path]) -> str:
         "If it then says that the directory cannot be locked, though no other snakemake runs in "
         "it: snakemake --unlock, then the same command.\n"
         "To draw figures and decide claims now, with the gaps marked: snakemake all --configfile "
-        + " ".join([*map(str, files), "config/mark_gaps.yaml"])
+        + " ".join(map(str, [*files, from_here(ROOT / "config/mark_gaps.yaml")]))
     )
