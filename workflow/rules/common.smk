@@ -52,6 +52,7 @@ for _entry in config["figures"].values():
     _entry["title"] = in_script(_entry["title"])
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
+WEIGHTS = f"{RESULTS}/weights/{{experiment}}/{{job}}/{{moment}}.safetensors"
 COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
 PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
@@ -87,6 +88,12 @@ def blocks_of(experiment):
     """List an experiment's artifacts: all, or, where gaps are to be marked, those that exist."""
     paths = expand(TRAINED, experiment=experiment, job=JOBS[experiment])
     return [path for path in paths if Path(path).is_file()] if MARKING_GAPS else paths
+
+
+def weights_of(experiment):
+    """List the files of weights that a configuration asks of an experiment's jobs, these left open."""
+    moments = config.get("weights", {}).get(experiment, [])
+    return expand(WEIGHTS, moment=moments, allow_missing=True)
 
 
 def has_data(experiment):
