@@ -113,8 +113,8 @@ rule archive:
         + rules.report.output,
         config=rules.describe.output.config,
         configuration=SOURCES.paths,
-        workflow=from_here(Path(workflow.main_snakefile)),
-        citation=from_here(Path(workflow.basedir) / "CITATION.cff"),
+        workflow=from_here(ROOT / "workflow/Snakefile"),
+        citation=from_here(ROOT / "CITATION.cff"),
         code=code_of("archive.py"),
     output:
         f"{RESULTS}/archive.zip",
