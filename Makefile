@@ -9,10 +9,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PRESET ?= laptop
+# Install by hashes, too, with LOCK=cuda, or LOCK=cpu after torch's CPU build (docs/environments.md).
+LOCK ?=
 # Files that change the preset, as in: make all OVERLAY=my.yaml
 OVERLAY ?=
 # Extra options for snakemake, as in: make all ARGS="--cores 1"
 ARGS ?=
+WANTED_ := -r requirements.txt
+WANTED_cuda := --require-hashes -r requirements-cuda.lock
+WANTED_cpu := --require-hashes --no-deps -r requirements.lock
+WANTED = $(or $(WANTED_$(LOCK)),$(error LOCK=$(LOCK) is not allowed; allowed: cpu or cuda))
 SNAKEMAKE := $(BIN)/snakemake
 CONCLUDE := $(BIN)/python scripts/conclude.py
 FILES := config/$(PRESET).yaml $(OVERLAY)
@@ -21,7 +27,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # What is installed is compiled when it is first imported (below), and that is to be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: all demo plan status figures report test check gpu faults thorough lint format docs clean
+.PHONY: all demo lock plan status figures report test check gpu faults thorough lint format docs clean
 .DEFAULT_GOAL := all
 
 # The dry run says once what is wrong with the configuration. With a failed block, draw what can be
@@ -89,13 +95,20 @@ docs: $(VENV)/installed-dev
 	$(BIN)/python docs/hooks/readme.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+# The hashes of all files that the index has of the pinned versions; needs uv (pipx install uv).
+COMPILE := uv pip compile requirements.txt --generate-hashes --quiet --no-annotate --no-emit-index-url \
+  --python-version 3.11 --custom-compile-command "make lock"
+lock:
+	$(COMPILE) --no-deps --output-file requirements.lock
+	$(COMPILE) --python-platform x86_64-manylinux_2_28 --output-file requirements-cuda.lock
+
 clean:
 	rm -rf $(VENV) .snakemake site
 
 # Not compiled ahead: most of it is never imported, and compiling takes half of the time.
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check $(WANTED)
 	touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed

@@ -13,8 +13,6 @@ from icl.experiment import validation
 from icl.job import ConfigError
 from icl.planning import progress
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 def main() -> None:
     """Merge the configuration as the Snakefile does, and print the table."""
@@ -22,7 +20,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     given = parser.parse_args().files
     try:
-        sources = validation.Sources.of_size(given, root=str(ROOT))
+        sources = validation.Sources.of_size(given)
         merged = sources.merged()
         experiments = validation.check(merged, sources)
     except ConfigError as error:

@@ -23,6 +23,7 @@ with entry.logged(snakemake.log[0], mode="a") as log:  # earlier attempts' lines
     )
     minutes = snakemake.config.get("checkpoint_minutes", checkpoint.MINUTES)
     on_progress = entry.progress(job.steps, log)
-    kept = train_to(snakemake.output[0], job, device, facts, on_progress, minutes)
+    artifact, *weights = snakemake.output
+    kept = train_to(artifact, job, device, facts, on_progress, minutes, weights)
     log.info("%d checkpoints took %.3f s", kept.saved, kept.seconds_saving)
     log.info("wrote %s", snakemake.output[0])

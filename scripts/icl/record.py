@@ -50,3 +50,5 @@ class Record:
     stop_step: np.ndarray  # (R,) int64, of each replicate's last evaluation
     stop_reason: np.ndarray  # (R,) int8, a `StopReason`
     summaries: dict[str, np.ndarray] = field(default_factory=dict)  # of `SUMMARIES`: (R,) float64
+    # step, or "end" -> parameter -> (R, ...), NaN where a replicate had stopped before that step
+    weights: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)

@@ -85,7 +85,11 @@ def locked() -> dict[str, str]:
 
 def rules() -> Iterator[tuple[str, Path | None, Path]]:
     """Yield every rule that runs a script: its name, its environment, its script."""
-    for path in [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]:
+    for path in [
+        ROOT / "Snakefile",
+        ROOT / "workflow/Snakefile",
+        *sorted(ROOT.glob("workflow/rules/*.smk")),
+    ]:
         for name, env, script in rules_of(path.read_text(encoding="utf-8")):
             folder = path.parent
             resolved = (folder / env).resolve() if env else None

@@ -5,9 +5,11 @@ left out for its size, and so is the training environment.
 """
 
 import asyncio
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 import recipes
@@ -16,6 +18,7 @@ from recipes import ROOT
 
 pytest.importorskip("rattler", reason="py-rattler is not installed (requirements-dev.txt)")
 import channel
+import pin
 from rattler import Channel, Gateway, Subdir, VirtualPackage, install, solve
 from rattler.exceptions import SolverError
 from rattler.index import index_fs
@@ -123,3 +126,15 @@ def test_an_environment_without_a_package_lacks_it(workplace):
     lacking = {name: pin for name, pin in pins("figures").items() if name != "seaborn-base"}
     python = installed(workplace, "lacking", lacking)
     assert "No module named 'seaborn'" in run(python, "import icl.figures.style").stderr
+
+
+def test_pins_list_what_was_solved_by_address_and_digest(workplace):
+    records = solved(workplace, pins("analysis"))
+    first, *lines = pin.explicit(records).splitlines()
+    assert first == "@EXPLICIT"
+    for line in lines:
+        address, digest = line.split("#")
+        assert hashlib.md5(Path(urlparse(address).path).read_bytes()).hexdigest() == digest
+    listed = "\n".join(lines)
+    for package, version in pins("analysis").items():
+        assert f"/{package}-{version}" in listed

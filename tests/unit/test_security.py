@@ -13,7 +13,11 @@ from icl.experiment.validation import Sources, check
 from icl.job import ConfigError
 
 PYTHON = sorted((ROOT / "scripts").rglob("*.py"))
-SNAKEFILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
+SNAKEFILES = [
+    ROOT / "Snakefile",
+    ROOT / "workflow/Snakefile",
+    *sorted(ROOT.glob("workflow/rules/*.smk")),
+]
 CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "torch.load"}
 MODULES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 

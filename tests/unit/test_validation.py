@@ -328,3 +328,26 @@ def test_not_a_number_is_blamed_on_the_file_that_has_it(tmp_path):
     found = Sources([path])
     key = ("defaults", "optimiser", "learning_rate")
     assert found.locate(key, load_yaml(path)) == str(path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ({"transitoin": ["end"]}, "no such experiment: transitoin; did you mean transition?"),
+        (
+            {"transition": [600, 4000000000]},
+            "transition[1]: 4000000000 is not allowed; allowed: at most",
+        ),
+        ({"transition": ["last"]}, "'last' is not allowed; allowed: a step, 0 or more, or end"),
+        ({"transition": [-1]}, "-1 is not allowed; allowed: a step, 0 or more, or end"),
+        ({"transition": []}, "weights.transition: [] is not allowed"),
+        ({"transition": [5, 5]}, "weights.transition: [5, 5] is not allowed"),
+    ],
+)
+def test_weights_that_cannot_be_kept_are_refused(good, sources, weights, expected):
+    assert expected in refused({**good, "weights": weights}, sources)
+
+
+def test_weights_change_no_name(good, sources):
+    with_weights = {**good, "weights": {"transition": [0, 600, "end"]}}
+    assert check(with_weights, sources) == check(good, sources)

@@ -116,3 +116,24 @@ def test_cuda_is_refused_where_there_is_none(checkout):
     assert result.returncode != 0
     assert "no CUDA device" in result.output
     assert not list((checkout.path / "results/smoke/train").rglob("*.nc"))
+
+
+def test_weights_are_made_with_their_jobs_or_after(checkout):
+    checkout.shrink({"minimal_alone"})
+    asked = checkout.write("my.yaml", "weights: {minimal_alone: [20, end]}\n")
+    artifact = next(name for name in listed(checkout) if name.endswith(".nc"))
+    checkout.snakemake("collected")
+    job = artifact.removeprefix("results/smoke/train/").removesuffix(".nc")
+    assert checkout.planned("collected", asked) == {}
+    assert checkout.planned("weights", asked) == {"train": 1, "weights": 1, "total": 2}
+    checkout.snakemake("weights", asked)
+    made = sorted(path.name for path in (checkout.path / f"results/smoke/weights/{job}").iterdir())
+    assert made == ["20.safetensors", "end.safetensors"]
+    assert checkout.planned("collected")["collect"] == 1  # its job is newer, and the same numbers
+    assert "train" not in checkout.planned("collected")
+
+
+def listed(checkout):
+    """List the files that a dry run would make from nothing."""
+    words = checkout.snakemake("--dry-run", "collected").output.split()
+    return [word.strip(",;") for word in words if word.startswith("results/")]

@@ -4,9 +4,15 @@ import signal
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir) / "scripts"
+# Of the clone: the working directory may be another.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+SCRIPTS = ROOT / "scripts"
+if not SCRIPTS.is_dir():
+    sys.exit(
+        f"{ROOT} lacks scripts/; allowed: workflow/Snakefile of a clone on this disk"
+    )
 sys.path.insert(0, str(SCRIPTS))
-from icl.experiment import cost, reach, targets, validation
+from icl.experiment import cost, grid, reach, targets, validation
 from icl.experiment.yaml_files import Sources, from_here  # here: for the other rules
 from icl.job import ConfigError
 from icl.planning import watch  # for the Snakefile
@@ -21,8 +27,19 @@ limit = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
 if limit and (limit.max_jobs, limit.timespan) == (100, 1):
     workflow.scheduling_settings.max_jobs_per_timespan = None
 
+# A module's configuration is what its importer hands to it, not the files of the command.
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+paths = workflow.modifier.path_modifier
+if paths.prefix or paths.modifies_prefixes:
+    sys.exit(
+        "icl-race's module has a prefix; allowed: none, but another `name` in its config"
+    )
+
 try:
-    SOURCES = Sources.of_size(workflow.config_settings.configfiles, config)
+    given = [] if IS_MODULE else workflow.config_settings.configfiles
+    beside = "the module's config" if IS_MODULE else "--config"
+    SOURCES = Sources.of_size(given, config, beside)
+    config = grid.merge(SOURCES.merged(), config)
     JOBS = {
         name: {job.name: job for job in jobs}
         for name, jobs in validation.check(config, SOURCES).items()
@@ -36,6 +53,7 @@ for _entry in config["figures"].values():
     _entry["title"] = in_script(_entry["title"])
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
+WEIGHTS = f"{RESULTS}/weights/{{experiment}}/{{job}}/{{moment}}.safetensors"
 COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
 PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
@@ -71,6 +89,12 @@ def blocks_of(experiment):
     """List an experiment's artifacts: all, or, where gaps are to be marked, those that exist."""
     paths = expand(TRAINED, experiment=experiment, job=JOBS[experiment])
     return [path for path in paths if Path(path).is_file()] if MARKING_GAPS else paths
+
+
+def weights_of(experiment):
+    """List the files of weights that a configuration asks of an experiment's jobs, these left open."""
+    moments = config.get("weights", {}).get(experiment, [])
+    return expand(WEIGHTS, moment=moments, allow_missing=True)
 
 
 def has_data(experiment):

@@ -11,8 +11,7 @@ rule describe:
         verdicts=rules.summarise.output.json,
         pictures=expand(FIGURES, figure=drawable(), kind="png"),
         templates=[
-            from_here(path)
-            for path in sorted((Path(workflow.basedir) / "workflow/report").iterdir())
+            from_here(path) for path in sorted((ROOT / "workflow/report").iterdir())
         ],
         configuration=SOURCES.paths,
         code=code_of("describe.py"),
@@ -37,7 +36,7 @@ rule describe:
         about=config.get("about", ""),
         figures={figure: config["figures"][figure] for figure in drawable()},
         jobs={experiment: sorted(JOBS[experiment]) for experiment in JOBS},
-        templates=str(Path(workflow.basedir) / "workflow/report"),
+        templates=str(ROOT / "workflow/report"),
         benchmarks=f"{RESULTS}/benchmarks",
         explorer="explorer.html",
     message:
@@ -49,7 +48,7 @@ rule describe:
 rule explore:
     input:
         datasets=expand(COLLECTED, experiment=filter(has_data, JOBS)),
-        template=from_here(Path(workflow.basedir) / "workflow/report/explorer.html"),
+        template=from_here(ROOT / "workflow/report/explorer.html"),
         code=code_of("explore.py"),
     output:
         f"{RESULTS}/explorer.html",
@@ -80,7 +79,7 @@ rule report:
         page=rules.describe.output.page,
         explorer=rules.explore.output,
         config=rules.describe.output.config,
-        style=from_here(Path(workflow.basedir) / "workflow/report/style.css"),
+        style=from_here(ROOT / "workflow/report/style.css"),
     output:
         f"{RESULTS}/report.html",
     log:
@@ -96,7 +95,7 @@ rule report:
         runtime=10,
     params:
         python=sys.executable,
-        snakefile=str(from_here(Path(workflow.main_snakefile))),
+        snakefile=str(from_here(ROOT / "Snakefile")),
     message:
         f"Write the report: open {RESULTS}/report.html"
     script:
@@ -114,8 +113,8 @@ rule archive:
         + rules.report.output,
         config=rules.describe.output.config,
         configuration=SOURCES.paths,
-        workflow=from_here(Path(workflow.main_snakefile)),
-        citation=from_here(Path(workflow.basedir) / "CITATION.cff"),
+        workflow=from_here(ROOT / "workflow/Snakefile"),
+        citation=from_here(ROOT / "CITATION.cff"),
         code=code_of("archive.py"),
     output:
         f"{RESULTS}/archive.zip",

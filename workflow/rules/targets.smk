@@ -22,6 +22,20 @@ rule collected:
         f"Every experiment's data are in {RESULTS}/collected"
 
 
+# The weights that the configuration asks for; all other targets let them come with training.
+rule weights:
+    input:
+        [
+            path
+            for experiment in config.get("weights", {})
+            for path in expand(
+                weights_of(experiment), experiment=experiment, job=JOBS[experiment]
+            )
+        ],
+    message:
+        f"The weights asked for are in {RESULTS}/weights"
+
+
 for claim in config["claims"]:
 
     rule:

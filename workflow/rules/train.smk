@@ -7,6 +7,7 @@ for experiment in JOBS:
             f"train_{experiment}"
         output:
             TRAINED,
+            weights_of(experiment),
         log:
             f"{RESULTS}/logs/train/{{experiment}}/{{job}}.log",
         benchmark:

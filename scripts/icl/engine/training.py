@@ -1,7 +1,7 @@
 """The engine: SGD on R replicates at once, evaluations on a schedule, stop rules."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -157,7 +157,7 @@ class StopRule:
 class Run:
     """A job under way: its replicates, the record so far and the stop rule's memory."""
 
-    def __init__(self, job: Job, device: torch.device):
+    def __init__(self, job: Job, device: torch.device, weights_at: Iterable[str] = ()):
         self.job, self.ensemble, self.rule = job, Ensemble(job, device), StopRule(job)
         self.at, n = job.evaluation.at(job.steps), len(job.seeds)
         self.metrics = {
@@ -167,6 +167,12 @@ class Run:
         self.stop_reason = np.full(n, StopReason.LAST_STEP, dtype=np.int8)
         self.active = np.arange(n)
         self.steps, self.evaluations = 0, 0  # done
+        start = {name: p.cpu().numpy() for name, p in self.ensemble.parameters.items()}
+        self.weights = {
+            when: {name: np.full_like(p, np.nan) for name, p in start.items()}
+            for when in weights_at
+        }
+        self._keep_weights("0")
 
     def _history(self) -> dict[str, np.ndarray]:
         """Return the arrays with an entry for every replicate, even those that have left."""
@@ -175,6 +181,11 @@ class Run:
             "stop_reason": self.stop_reason,
             **{f"metric {name}": values for name, values in self.metrics.items()},
             **{f"streak {int(reason)}": values for reason, values in self.rule.streaks.items()},
+            **{
+                f"weights {when} {name}": values
+                for when, kept in self.weights.items()
+                for name, values in kept.items()
+            },
         }
 
     def state(self) -> dict[str, np.ndarray]:
@@ -199,22 +210,29 @@ class Run:
         if {name: (v.dtype, v.shape) for name, v in state.items()} != expected:
             raise ValueError("its arrays are not those that this version of the code needs")
         self.steps, self.evaluations = state["done"].tolist()
+        self._let_others_leave(active)
         for name, values in self._history().items():
             values[...] = state[name]
-        self._let_others_leave(active)
         for name, parameter in self.ensemble.parameters.items():
             parameter.copy_(torch.from_numpy(state[f"parameter {name}"]))
 
     def _let_others_leave(self, staying: np.ndarray) -> None:
         """Keep the replicates in `staying`, a part of `active`."""
         if len(staying) < len(self.active):
+            self._keep_weights("end")  # of those that stay, to be replaced when they leave
             self.ensemble.keep(np.searchsorted(self.active, staying))
             self.active = staying
+
+    def _keep_weights(self, when: str) -> None:
+        """Copy the parameters of the active replicates, if they are asked for then."""
+        for name, kept in self.weights.get(when, {}).items():
+            kept[self.active] = self.ensemble.parameters[name].cpu().numpy()
 
     def step(self) -> None:
         """Do one step of SGD."""
         self.ensemble.train_step(self.steps)
         self.steps += 1
+        self._keep_weights(str(self.steps))
 
     def evaluate(self) -> None:
         """Do the evaluation that is due; whoever stops by it leaves."""
@@ -249,7 +267,8 @@ class Run:
             metrics["i_k"] = memorised.integral(time, metrics["c1"])
             if not model.reads_context:
                 summaries = memorised.summarise(time, metrics["c1"])
-        return Record(np.asarray(self.at), metrics, self.stop_step, self.stop_reason, summaries)
+        at, stops = np.asarray(self.at), (self.stop_step, self.stop_reason)
+        return Record(at, metrics, *stops, summaries, self.weights)
 
 
 def train(
@@ -257,6 +276,7 @@ def train(
     device: torch.device | str = "cpu",
     on_progress: Callable[[int, int], None] | None = None,
     checkpoints: Checkpoints | None = None,
+    weights_at: Iterable[str] = (),
 ) -> Record:
     """Train the replicates of a job and record their evaluations.
 
@@ -266,8 +286,10 @@ def train(
 
     Args:
         on_progress: called at each evaluation with the steps done and the replicates left.
+        weights_at: steps, and "end" for each replicate's own last, whose weights to record. A
+            checkpoint holds them too, so one that was made with others is refused.
     """
-    run = Run(job, torch.device(device))
+    run = Run(job, torch.device(device), weights_at)
     if checkpoints:
         checkpoints.resume(run.restore)
     while not run.is_over:

@@ -59,6 +59,16 @@ def _unlike(values: list) -> list:
 
 
 Names = Annotated[list[Text], AfterValidator(_unlike)]
+Moments = Annotated[
+    list[
+        Annotated[
+            Annotated[int, Field(ge=0, le=WORD)] | Literal["end"],
+            Field(description="a step, 0 or more, or end"),
+        ]
+    ],
+    Field(min_length=1),
+    AfterValidator(_unlike),
+]
 Accuracy = Annotated[
     float,
     Field(ge=0.5, lt=1, description="an accuracy from 0.5, which is chance, to below 1"),
@@ -554,6 +564,12 @@ class Configuration(Keys):
         "time between two checkpoints of a training job (docs/reliability.md); no number depends "
         "on it; if absent: 5",
         "a number from 0 to 10^4; minutes of training between two checkpoints of a job",
+    )
+    weights: dict[Name, Moments] = key(
+        "a mapping {experiment: [1000, end]}: steps that all its jobs reach, and end",
+        "for each experiment named, the steps after which to keep every replicate's weights, as "
+        "safetensors; end: after its own last (docs/howto/read-artifacts.md); no number depends on "
+        "it; if absent: none",
     )
     missing_blocks: Literal["wait", "mark"] = key(
         "wait (a failed block stops what needs it) or mark (take what finished, mark the gap)",

@@ -60,6 +60,7 @@ def check(config: dict[str, Any], sources: Sources) -> dict[str, list[Job]]:
     stop_at(limits.theory_faults(config["theory"]))
     stop_at(_reference_faults(config))
     stop_at(_other_faults(config))
+    stop_at(_weights_faults(config.get("weights", {}), jobs))
     return jobs
 
 
@@ -322,6 +323,19 @@ def _other_faults(config: dict[str, Any]) -> Iterator[Fault]:
     if config.get("name") in presets:
         text = f"{config['name']!r} is not allowed; allowed: a name that is no file of config/"
         yield ("name",), text
+
+
+def _weights_faults(asked: dict[str, Any], jobs: dict[str, list[Job]]) -> Iterator[Fault]:
+    """Refuse weights of an experiment that is none, or after steps that its jobs do not reach."""
+    for name, moments in asked.items():
+        if name not in jobs:
+            yield ("weights", name), f"no such experiment: {plain(name)}; {_hint(name, jobs)}"
+            continue
+        most = min(job.steps for job in jobs[name])
+        for i, moment in enumerate(moments):
+            if moment != "end" and moment > most:
+                text = f"{moment} is not allowed; allowed: at most {most}, the steps of its jobs"
+                yield ("weights", name, i), text
 
 
 def _hint(name: Any, known: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from icl.experiment.grid import merge
 from icl.job import ConfigError
 
 Key = tuple[str | int, ...]
+ROOT = Path(__file__).resolve().parents[3]  # of the checkout
 COMMAND_LINE = "--config"
 CONFIGURATION_OPTIONS = ("--configfile", "--configfiles")
 THEORY, CLAIMS, LAPTOP = "config/theory.yaml", "config/claims.yaml", "config/laptop.yaml"
@@ -236,32 +237,45 @@ def from_here(path: Path) -> Path:
 
 
 class Sources:
-    """The files that a configuration was merged from, later ones winning."""
+    """The files that a configuration was merged from, later ones winning.
 
-    def __init__(self, files: Sequence[str | Path]):
+    Attributes:
+        beside: where what stands in none of the files comes from.
+    """
+
+    def __init__(self, files: Sequence[str | Path], beside: str = COMMAND_LINE):
+        self.beside = beside
         self.files = [(str(path), load_yaml(path)) for path in files]
 
     @classmethod
     def of_size(
-        cls, given: Sequence[str | Path], config: Mapping[str, Any] | None = None, root: str = ""
+        cls,
+        given: Sequence[str | Path],
+        config: dict[str, Any] | None = None,
+        beside: str = COMMAND_LINE,
     ) -> "Sources":
         """Read a size's files in their order: theory, claims, then the preset and its overlays.
 
         Args:
-            given: the preset, which must be the first, and its overlays; none: the laptop size.
-            config: as Snakemake merged it, with what the command line adds.
-            root: of the checkout, where that is not the working directory.
+            given: the preset, which must be the first, and its overlays; none: the laptop size,
+                unless `config` has a preset.
+            config: what Snakemake merged of them, or was handed, with what the command line adds.
 
         Raises:
             ConfigError: where a file is none of a configuration, or they are in another order.
         """
-        own = cls([from_here(Path(path).resolve()) for path in given or [Path(root, LAPTOP)]])
-        if "preset" not in own.merged():
-            raise ConfigError("none of the files given is a preset; give one first")
+        config = config or {}
+        given = given or ([] if "preset" in config else [ROOT / LAPTOP])
+        own = cls([from_here(Path(path).resolve()) for path in given])
+        if "preset" not in merge(own.merged(), config):
+            raise ConfigError(
+                "none of the files given is a preset (has the key preset); give one first, as in "
+                "--configfile config/laptop.yaml my.yaml"
+            )
         own.refuse_overlay_before_preset()
-        claims = claims_file(config or own.merged())
-        common = [Path(root, path) for path in (THEORY, claims)]
-        whole = cls([path for path in common if path not in own.paths])
+        claims = claims_file(merge(own.merged(), config))
+        common = [from_here(ROOT / path) for path in (THEORY, claims)]
+        whole = cls([path for path in common if path not in own.paths], beside)
         whole.files += own.files
         return whole
 
@@ -287,7 +301,7 @@ class Sources:
 
     def locate(self, key: Key, config: dict[str, Any]) -> str:
         """Name the file that sets a key, or its nearest ancestor, in the merged configuration."""
-        deepest, owner, found = 0, COMMAND_LINE, None
+        deepest, owner, found = 0, self.beside, None
         for path, data in reversed(self.files):
             values = list(walk(data, key))
             if len(values) > deepest:
@@ -295,8 +309,8 @@ class Sources:
             if values and not all(isinstance(value, dict) for value in values):
                 break  # a list or a value hides what earlier files have in its place
         merged = list(walk(config, key))
-        if deepest == len(key) == len(merged) and not _same(found, merged[-1]):
-            return COMMAND_LINE  # it overrides what the files say
+        if len(merged) == len(key) and (deepest < len(key) or not _same(found, merged[-1])):
+            return self.beside  # it adds to what the files say, or overrides it
         return owner
 
     def refuse_overlay_before_preset(self) -> None:

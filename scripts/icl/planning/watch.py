@@ -15,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib import DummyTqdmFile
 
+from icl.experiment.yaml_files import ROOT, from_here
 from icl.job import Job
 from icl.planning import progress
 from icl.text import count_text, duration_text
@@ -189,7 +190,7 @@ def after_a_failure(watch: Watch, command: str, files: Iterable[Path]) -> str:
     jobs = "1 job" if len(watch.failed) == 1 else f"{len(watch.failed)} jobs"
     logs = [log for paths in watch.failed.values() for log in paths]
     more = f" and {len(logs) - MOST_LOGS} more" if len(logs) > MOST_LOGS else ""
-    marked = " ".join([*map(str, files), "config/mark_gaps.yaml"])
+    marked = " ".join(map(str, [*files, from_here(ROOT / "config/mark_gaps.yaml")]))
     return (
         f"{jobs} failed; what needs none of them was made and is kept. The logs say why: "
         f"{', '.join(logs[:MOST_LOGS])}{more}. Mend that. Then {again}\n"
