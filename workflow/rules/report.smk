@@ -34,12 +34,14 @@ rule describe:
         runtime=10,
     params:
         preset=config["preset"],
-        about=config.get("about", ""),
+        about=ABOUT,
+        claims=config["claims"],
         figures={figure: config["figures"][figure] for figure in drawable()},
         jobs={experiment: sorted(JOBS[experiment]) for experiment in JOBS},
         templates=str(Path(workflow.basedir) / "workflow/report"),
         benchmarks=f"{RESULTS}/benchmarks",
         explorer="explorer.html",
+        checkout=os.path.relpath(workflow.basedir, RESULTS),
     message:
         "Describe every figure and verdict"
     script:
@@ -81,6 +83,8 @@ rule report:
         explorer=rules.explore.output,
         config=rules.describe.output.config,
         style=from_here(Path(workflow.basedir) / "workflow/report/style.css"),
+        script=from_here(Path(workflow.basedir) / "workflow/report/report.js"),
+        metadata=from_here(Path(workflow.basedir) / "workflow/report/metadata.yaml"),
     output:
         f"{RESULTS}/report.html",
     log:
