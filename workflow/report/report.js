@@ -59,7 +59,7 @@
   function mark() {
     const links = [...document.querySelectorAll("#front .index a[href^='#']")];
     const at = (link) => document.querySelector(link.hash).getBoundingClientRect().top;
-    const read = links.filter((link) => at(link) < 120).pop();
+    const read = links.filter((link) => at(link) < 120).pop() ?? links[0];
     if (read) read.closest(".index").scrollLeft = read.offsetLeft - 100;
     links.forEach((link) => (link === read ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
   }
