@@ -25,7 +25,7 @@ SET = {
 }
 LEFT = [
     *("threshold_exponent", "variation_of_c1", "docs/K.md", "long-tailed", "a p of 3 to 5"),
-    *("figA4", "0x1K", "log", "K**", "10 to 90 % width", "t_ICL_", "nutrients"),
+    *("figA4", "0x1K", "log", "K**", "10 to 90 % width", "t_ICL_", "nutrients", "r_squared"),
 ]
 
 

@@ -123,8 +123,8 @@ def test_the_menu_leads_where_it_says(report):
         page.locator(".index a[href='#runs']").click()
         page.wait_for_function("scrollY > 1000")
         page.get_by_role("link", name="Workflow").click()
-        page.wait_for_selector("#rulegraph :is(svg, canvas)")
-        assert in_sight(page, "#rulegraph")
+        page.wait_for_selector("#app #rulegraph :is(svg, canvas)")
+        assert in_sight(page, "#app #rulegraph")
         assert page.locator("#front").count() == 0
         page.get_by_role("link", name="Home").click()
         page.wait_for_selector("#front")
@@ -136,9 +136,9 @@ def test_the_menu_leads_where_it_says(report):
         page.locator(".index a[href='#configuration']").click()
         page.wait_for_function("scrollY > 1000")
         page.get_by_role("link", name="Statistics").click()
-        page.wait_for_selector("#timeline :is(svg, canvas)")
+        page.wait_for_selector("#app #timeline :is(svg, canvas)")
         assert page.evaluate("scrollY") == 0
-        assert in_sight(page, "#runtimes")
+        assert in_sight(page, "#app #runtimes")
 
 
 def test_on_a_phone_the_menu_opens_when_asked(report):
@@ -149,7 +149,7 @@ def test_on_a_phone_the_menu_opens_when_asked(report):
         assert button["y"] + button["height"] <= title["y"]
         menu.click()
         page.get_by_role("link", name="Workflow").click()
-        page.wait_for_selector("#rulegraph")
+        page.wait_for_selector("#app #rulegraph")
         page.wait_for_function(
             "!document.querySelector('nav ul')?.checkVisibility({checkVisibilityCSS: true})"
         )

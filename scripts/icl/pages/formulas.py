@@ -9,6 +9,7 @@ from icl import text
 MINUS = "\N{MINUS SIGN}"
 GREEK = {"alpha": "α", "beta": "β", "lambda": "λ", "nu": "ν", "phi": "φ"}
 VARIABLES = set("DIKNQVWrtw")  # letters that are a variable wherever they stand alone
+INDEXED = set("Itx") | set(GREEK)  # letters that have a word as index: r_squared is a name
 SYMBOL = re.compile(
     r"(?<![\w&#\\.])(?<![a-z]{2}/)(?P<base>alpha|beta|lambda|nu|phi|log|[A-Za-z])"
     r"(?P<prime>'|&\#39;)?(?:_(?P<sub>[A-Za-z]+)|(?P<digits>10|\d))?"
@@ -50,7 +51,7 @@ def _symbol(found: re.Match[str]) -> str:
     base, prime, sub, digits, group, power, star, plus = found.groups()
     raised = group if group is not None else power
     alone = not any((prime, sub, digits, raised, star, plus))
-    if alone and base not in GREEK and base not in VARIABLES:
+    if (alone and base not in GREEK and base not in VARIABLES) or (sub and base not in INDEXED):
         return found[0]
     html = _letter(base) + ("′" if prime else "")
     if index := sub or digits:
