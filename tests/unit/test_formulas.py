@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from icl.pages import front
 from icl.pages.formulas import typeset
 from markupsafe import Markup
 
@@ -37,6 +38,11 @@ def test_formulas_are_set(words, html):
 @pytest.mark.parametrize("words", LEFT)
 def test_other_words_are_left(words):
     assert typeset(words) == words
+
+
+def test_a_name_in_a_caption_is_left():
+    html = front.caption_html("``t_ICL`` is t_ICL.\n")
+    assert ">t_ICL</span> is <i>t</i><sub>ICL</sub>" in html
 
 
 def test_tags_attributes_and_code_are_left():

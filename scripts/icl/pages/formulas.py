@@ -24,7 +24,9 @@ SIGNS = (
     (re.compile(r"(?<=\w) \. (?=\w)"), " · "),
     (re.compile(r"(?<![\w-])-(?=[\d(])|(?<=\()-(?=\w)"), MINUS),
 )
-KEPT = re.compile(r"(<(code|pre)\b.*?</\2>|<[^>]*>)", re.DOTALL)
+KEPT = re.compile(
+    r'(<(code|pre)\b.*?</\2>|<span class="docutils literal">.*?</span>|<[^>]*>)', re.DOTALL
+)
 
 
 def typeset(words: object) -> Markup:
