@@ -9,52 +9,52 @@ from icl.store import artifacts, files
 from icl.verdicts import Verdict
 
 with entry.logged(snakemake.log[0]) as log:
-    preset, templates = snakemake.params.preset, snakemake.params.templates
-    datasets = artifacts.read_all(snakemake.input.datasets, snakemake.params.jobs)
+    params, templates = snakemake.params, snakemake.params.templates
+    datasets = artifacts.read_all(snakemake.input.datasets, params.jobs)
     by_claim = {e["id"]: Verdict.from_json(e) for e in files.read_json(snakemake.input.verdicts)}
     pictures = {Path(path).stem: path for path in snakemake.input.pictures}
     figures = []
-    for figure in sorted(snakemake.params.figures, key=captions.paper_order):
-        configured = snakemake.params.figures[figure]
+    for figure in sorted(params.figures, key=captions.paper_order):
+        configured = params.figures[figure]
         data = {role: datasets[name] for role, name in configured["experiments"].items()}
         template = Path(templates, f"{figure}.rst").read_text(encoding="utf-8")
-        caption = captions.render(template, configured, data, by_claim, preset)
-        path = Path(snakemake.output.front).with_name(f"{figure}.rst")
-        files.write_text(captions.literal(caption), path)
+        words = captions.render(template, configured, data, by_claim, params.preset)
+        caption = front.caption_html(words)
+        raw = captions.literal(captions.raw(caption))
+        files.write_text(raw, Path(snakemake.output.front).with_name(f"{figure}.rst"))
         figures.append(
             {
                 "id": figure,
                 "name": captions.printed_name(figure),
                 "title": configured["title"],
-                "caption": front.caption_html(caption),
+                "claims": configured["claims"],
+                "caption": caption,
                 "picture": front.picture(pictures[figure]),
             }
         )
         log.info("described %s", figure)
     trained = [data for _, data in sorted(datasets.items()) if "run" in data.dims]
-    experiments = [front.experiment_row(dataset) for dataset in trained]
-    provenance = [run for data in trained for run in json.loads(data.attrs["provenance"])]
     page = front.render(
         Path(templates, "front.html").read_text(encoding="utf-8"),
-        preset=preset,
-        about=snakemake.params.about,
-        verdicts=by_claim.values(),
+        preset=params.preset,
+        about=params.about,
         tally=front.tally(by_claim.values()),
+        rows=[
+            front.claim_row(verdict, params.claims.get(verdict.id, {}), figures, datasets)
+            for verdict in sorted(by_claim.values(), key=front.order_of_paper)
+        ],
         figures=figures,
-        experiments=experiments,
-        n_runs=sum(row["runs"] for row in experiments),
-        seconds=sum(row["seconds"] for row in experiments),
-        missing=sum(row["missing"] for row in experiments),
-        newest=max((run["started"][:10] for run in provenance), default=""),
-        versions="; ".join(sorted({run["versions"] for run in provenance})) or "none",
-        runtimes=front.runtimes(snakemake.params.benchmarks),
+        names={figure["id"]: figure["name"] for figure in figures},
+        experiments=[front.experiment_row(dataset) for dataset in trained],
+        runtimes=front.runtimes(params.benchmarks),
         configuration={
             path: Path(path).read_text(encoding="utf-8") for path in snakemake.input.configuration
         },
-        explorer=snakemake.params.explorer,
+        checkout=params.checkout,
+        explorer=params.explorer,
     )
     files.write_text(page, snakemake.output.page)
-    raw = f".. raw:: html\n   :file: {Path(snakemake.output.page).resolve()}\n"
-    files.write_text(raw, snakemake.output.front)
+    whole = f".. raw:: html\n   :file: {Path(snakemake.output.page).resolve()}\n"
+    files.write_text(whole, snakemake.output.front)
     # What the nested run that writes the report is configured with: exactly this.
     files.write_text(json.dumps(snakemake.config, indent=1), snakemake.output.config)

@@ -57,3 +57,15 @@ def _note(message, faults):
 def _fetched(request, allowed, faults):
     if not request.url.startswith(("data:", "blob:", allowed.resolve().as_uri())):
         faults.append(f"fetched: {request.url}")
+
+
+def barriers(page):
+    """List what axe-core finds on a page that keeps people out, seriously or critically."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        f"{violation['id']}: {node['html'][:200]}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]

@@ -9,6 +9,8 @@ import numpy as np
 from icl.verdicts import Band, Estimate, Verdict
 
 LEAST_P = 1e-4  # p-values below it are bounded by it: Hartigan's table ends at 1e-5
+JOINER = "\u2060"  # not seen, and harmless
+KEPT = ("\n", "\t", JOINER)
 HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode's categories of what is not seen
 
 
@@ -119,9 +121,14 @@ def visible(text: str) -> str:
     Control characters, and those that turn the direction of writing, would let text from a file
     look like other text, or start a line of its own.
     """
+    return seen(" ".join(text.split()))
+
+
+def seen(text: str) -> str:
+    """Write out the characters of a text that are not seen, but keep its lines."""
     return "".join(
-        f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c
-        for c in " ".join(text.split())
+        f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN and c not in KEPT else c
+        for c in text
     )
 
 
@@ -131,4 +138,4 @@ def in_script(text: str) -> str:
     Snakemake's report has labels and parameters there as they are. A word joiner, not seen, keeps
     `<` from what it would open.
     """
-    return visible(text).replace("<", "<\u2060")
+    return visible(text).replace("<", f"<{JOINER}")

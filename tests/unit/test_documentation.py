@@ -12,6 +12,7 @@ import yaml
 from icl import claims
 from icl.experiment import grid
 from icl.experiment.yaml_files import load_yaml
+from markdown.extensions.toc import slugify
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,6 +84,18 @@ def test_the_readme_is_short():
     start = "\n".join(lines[:25])
     for word in ("arxiv.org/abs/2412.00104", "| study: ", "make all", "make test", "report.png"):
         assert word in start, word
+
+
+@pytest.mark.parametrize("name", ["claims", "study_claims"])
+def test_each_claim_has_a_title_and_pages_that_explain_it(name):
+    for claim, entry in load_yaml(ROOT / f"config/{name}.yaml")["claims"].items():
+        assert entry["title"], claim
+        assert entry["docs"], claim
+        for link in entry["docs"]:
+            page, _, heading = link.partition("#")
+            text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+            headings = {slugify(line, "-") for line in re.findall(r"(?m)^#+ (.+)$", text)}
+            assert not heading or heading in headings, f"{claim}: {link}"
 
 
 @pytest.mark.parametrize("size", ["laptop", "extended"])

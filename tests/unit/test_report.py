@@ -1,16 +1,21 @@
 """Captions and first page of the report say what the files say."""
 
+import base64
+import io
 import json
 import re
 
+import docutils.core
 import jinja2
 import pytest
 import synthetic
+from checkout import ROOT
 from docutils.utils import SystemMessage
 from icl import text as wording
-from icl.pages import captions, front
+from icl.pages import captions, front, sketch
 from icl.theory import datasets
 from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate, Verdict
+from PIL import Image
 
 FIGURE = {"title": "T", "experiments": {"acquisition": "acquisition"}, "claims": ["linear_ticl"]}
 
@@ -101,7 +106,7 @@ def test_figures_are_named_and_ordered_as_in_the_paper():
 
 
 def drawing(**changes):
-    return front.interval_drawing(verdict(criteria=[criterion(**changes)]).criteria[0])
+    return sketch.interval(verdict(criteria=[criterion(**changes)]).criteria[0])
 
 
 def numbers(svg, element, *names):
@@ -123,8 +128,22 @@ def test_an_interval_is_drawn_over_its_band():
 def test_an_open_band_and_an_open_interval_reach_the_margin():
     svg = drawing(band=[None, 1.3], interval=[1.0, "infinity"])
     assert numbers(svg, 'rect class="band"', "x") == [0]
-    assert numbers(svg, "line", "x2") == [110]
+    assert numbers(svg, "line", "x2") == [sketch.WIDTH]
     assert drawing(value=None, interval=[None, None]) == ""
+
+
+def scale(svg):
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+
+def test_a_sketch_says_where_its_ends_are():
+    assert scale(drawing()) == ["0.8", "1.3", "1", "1.37"]
+    assert scale(drawing(band=[None, -0.2], interval=[-0.5, -0.1], value=-0.3)) == [
+        *("\N{MINUS SIGN}0.2", "\N{MINUS SIGN}0.5", "\N{MINUS SIGN}0.1")
+    ]
+    assert scale(drawing(value=0.0, interval=[0.0, 0.0], test=True, band=[None, 0.05])) == ["0.05"]
+    positions = [float(x) for x in re.findall(r'<text x="([-\d.]+)"', drawing())]
+    assert all(40 < x < sketch.WIDTH - 40 for x in positions)  # room for a number
 
 
 def test_what_users_write_cannot_become_markup():
@@ -143,6 +162,58 @@ def test_tally():
         UNDECIDED: 1,
         NOT_REPRODUCED: 0,
     }
+
+
+def test_claims_are_in_the_order_of_the_paper():
+    sources = [
+        *("Figures 2 b, c; section 3.1", "Figure 2 d", "Figure 6 d; equation 16", "Figure A.2"),
+        *("section 3.4, equation 6", "sections 3.7 and 4", "abstract"),
+    ]
+    found = [verdict(source=source) for source in reversed(sources)]
+    ordered = [entry.source for entry in sorted(found, key=front.order_of_paper)]
+    assert ordered == sources
+
+
+def row(found=None, claim=None, **datasets):
+    claim = claim or {"experiments": {"acquisition": "acquisition", "flow": "initial_conditions"}}
+    figures = [{"id": "fig6", "claims": ["linear_ticl"]}, {"id": "fig1", "claims": []}]
+    return front.claim_row(found or verdict(), claim, figures, datasets)
+
+
+def test_a_claim_leads_to_all_that_it_rests_on():
+    trained, theory = synthetic.acquisition(), synthetic.acquisition().drop_dims("run")
+    claim = {
+        "title": "t_ICL is linear",
+        "docs": ["physics.md#the-race"],
+        "experiments": {"a": "acquisition", "b": "initial_conditions", "c": "not_run"},
+    }
+    found = row(claim=claim, acquisition=trained, initial_conditions=theory)
+    assert found["title"] == "t_ICL is linear"
+    assert found["figures"] == ["fig6"]
+    assert found["data"] == {
+        "acquisition": "collected/acquisition.nc",
+        "initial_conditions": "theory/initial_conditions.nc",
+    }
+    assert found["docs"] == {"physics": "docs/physics.md#the-race"}
+    assert found["curves"] == "experiment=acquisition&claim=linear_ticl"
+    source = (ROOT / found["code"]).read_text(encoding="utf-8")
+    assert "def linear_ticl(" in source
+
+
+def test_a_claim_without_data_title_or_statistic_is_still_shown():
+    found = row(verdict(statistic="gone"), {"experiments": {"a": "not_run"}})
+    assert found["title"] == "linear ticl"
+    assert (found["data"], found["code"], found["docs"], found["curves"]) == ({}, "", {}, "")
+
+
+def test_a_figure_has_a_thumbnail(tmp_path):
+    path = tmp_path / "figure.png"
+    Image.new("RGB", (1750, 1000), "white").save(path)
+    found = front.picture(path)
+    assert found["width"] == 875
+    small = Image.open(io.BytesIO(base64.b64decode(found["thumbnail"].partition(",")[2])))
+    assert small.width <= 360
+    assert small.width / small.height == pytest.approx(1.75, rel=0.02)
 
 
 def test_runtimes_are_summed_by_stage(tmp_path):
@@ -202,10 +273,12 @@ def test_words_from_files_are_only_words(words):
     caption = captions.render(
         "Title {{ figure.title }}, {{ verdict('c') }}.", figure, {"a": theory}, {"c": found}, words
     )
-    again = jinja2.Environment().from_string(captions.literal(caption)).render()
-    assert again == caption.rstrip("\n")
     assert "evil" not in caption
     html = front.caption_html(caption)
+    # Snakemake renders it as a template, then as reStructuredText.
+    again = jinja2.Environment().from_string(captions.literal(captions.raw(html))).render()
+    (node,) = docutils.core.publish_doctree(again).children
+    assert (node.tagname, node.astext()) == ("raw", html.strip())
     ours = re.sub("<strong>(Measured|Drawn from)</strong>|<code>landscape</code>", "", html)
     assert not re.search(
         "<(script|a|strong|code|!--|math)", re.sub("<code.*?landscape.*?>", "", ours)
@@ -214,3 +287,42 @@ def test_words_from_files_are_only_words(words):
     assert not re.search("[\u202e\u2066\x07]", html)
     for word in re.findall(r"[a-z]{5,}", words):
         assert word in html
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_words_become_markup_of_the_first_page(words):
+    """As all that claims, figures and configuration say."""
+    judged = criterion(unit=words, quantity=words, description=words)
+    found = verdict(
+        **dict.fromkeys(("statement", "source", "paper_value", "reason", "statistic"), words),
+        criteria=[judged],
+        tries=2,
+        repeats=0.5,
+    )
+    claim = {"title": words, "docs": [words], "experiments": {"a": "acquisition"}}
+    titled = {
+        "id": "fig6",
+        "name": words,
+        "title": wording.in_script(words),
+        "caption": "",
+        "claims": ["linear_ticl"],
+        "picture": {"uri": "", "thumbnail": "", "width": 1},
+    }
+    html = front.render(
+        (ROOT / "workflow/report/front.html").read_text(encoding="utf-8"),
+        preset=words,
+        about=words,
+        tally=front.tally([found]),
+        rows=[row(found, claim, acquisition=synthetic.acquisition())],
+        figures=[titled],
+        names={"fig6": words},
+        experiments=[],
+        runtimes=[],
+        configuration={words: words},
+        checkout="../..",
+        explorer="explorer.html",
+    )
+    assert not re.search(r"<(script|!--|strong)|href=.javascript", html)
+    assert "&lt;" in html or "<" not in words
+    assert not re.search("[\u202e\u2066\x07]", html)
+    assert not re.search("[<>]", re.sub(r"<[^<>]*>", "", html))

@@ -1,10 +1,12 @@
-"""The report opens from disk in a browser: verdicts first, figures whole, captions with numbers."""
+"""The report opens from disk in a browser: first what came out, and all else a click away."""
 
 import json
 import re
+from contextlib import contextmanager
 
 import browser
 import pytest
+from checkout import ROOT
 from icl.text import number_text
 
 pytestmark = pytest.mark.workflow
@@ -21,16 +23,43 @@ def verdicts(finished):
     return json.loads((finished.path / RESULTS / "claims.json").read_text())
 
 
-def test_verdicts_come_first(report, verdicts):
-    with browser.opened(report) as page:
-        page.wait_for_selector("#front")
-        top = page.locator("#front h1").bounding_box()["y"]
+@contextmanager
+def opened(report, *size):
+    with browser.opened(report, *size) as page:
+        page.wait_for_selector("#front .index")
+        yield page
+
+
+def in_sight(page, selector):
+    """Tell whether the top of an element stands in the window, below the index."""
+    top = page.locator(selector).bounding_box()["y"]
+    return 0 <= top < page.viewport_size["height"]
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1366, 768), (1920, 1080)], ids=str)
+def test_the_first_screen_says_what_came_out(report, verdicts, size):
+    with opened(report, *size) as page:
+        found = [verdict["verdict"] for verdict in verdicts]
+        heading = page.locator("#finding h2")
+        text = f"{found.count('reproduced')} of {len(found)} claims are reproduced at size smoke"
+        assert heading.inner_text() == text
+        assert in_sight(page, "#finding h2")
+        assert in_sight(page, "#finding .tally")
+        if size[0] > 800:
+            assert in_sight(page, ".thumbnails img >> nth=0")
+        for kind in set(found):
+            listed = page.locator(f"#finding .{kind.replace(' ', '-')} li")
+            assert listed.count() == found.count(kind)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_the_table_says_what_was_measured(report, verdicts):
+    with opened(report) as page:
         table = page.locator("#verdicts table")
-        assert 0 <= top < table.bounding_box()["y"] < 500  # in view as it opens
         text = table.inner_text().replace("\N{NO-BREAK SPACE}", " ")
+        text = text.replace("\N{MINUS SIGN}", "-")
         for verdict in verdicts:
             assert verdict["id"] in text
-            assert verdict["statement"] in text
         criteria = [criterion for verdict in verdicts for criterion in verdict["criteria"]]
         for criterion in criteria:
             if criterion["value"] is None:
@@ -39,19 +68,129 @@ def test_verdicts_come_first(report, verdicts):
                 assert number_text(criterion["value"]) in text
         drawn = [c for c in criteria if isinstance(c["value"], int | float)]
         assert page.locator("svg.interval").count() == len(drawn)
+        assert "I_K" not in text
+        assert page.locator("#claim-not_capacity sub i", has_text="K").count() > 0
 
 
-def test_the_table_of_verdicts_is_seen_whole(report):
-    with browser.opened(report, 1400) as page:
+@pytest.mark.parametrize("width", [390, 1366])
+def test_the_table_of_verdicts_is_seen_whole(report, width):
+    with opened(report, width) as page:
+        right = page.locator("#verdicts").bounding_box()
+        right = right["x"] + right["width"]
+        for cell in page.locator("#verdicts :is(.measured, .drawing svg)").all():
+            box = cell.bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= right + 1
+
+
+def test_every_link_of_a_claim_leads_somewhere(report, finished):
+    """To a part of the page, or to a file beside it: of the checkout here, but for docs."""
+    with opened(report) as page:
+        links = page.locator("#verdicts a").evaluate_all("l => l.map(a => a.getAttribute('href'))")
+        ids = set(page.locator("[id]").evaluate_all("l => l.map(e => e.id)"))
+    kinds = {"#fig": 0, "collected/": 0, "../../scripts/": 0, "../../docs/": 0, "explorer.html#": 0}
+    for link in links:
+        path, _, part = link.partition("#")
+        if not path:
+            assert part in ids, link
+        elif "/docs/" in path:
+            assert (ROOT / path.removeprefix("../../")).is_file(), link
+        else:
+            assert (finished.path / RESULTS / path).resolve().is_file(), link
+        for kind in kinds:
+            kinds[kind] += link.startswith(kind)
+    assert min(kinds.values()) > 5
+
+
+def test_the_index_stays_and_marks_what_is_read(report):
+    with opened(report, 1366, 768) as page:
+        page.locator(".index a[href='#fig6']").click()
+        page.wait_for_function("document.querySelector('.index [aria-current]').hash === '#fig6'")
+        assert page.evaluate("scrollY") > 1000
+        assert page.locator(".index").bounding_box()["y"] == 0
+        assert in_sight(page, "#fig6 h2")
+
+
+def test_an_address_leads_to_its_claim(report):
+    with opened(report) as page:
+        page.evaluate("location.hash = 'claim-linear_ticl'")
+        page.wait_for_function("scrollY > 500")
+        assert in_sight(page, "#claim-linear_ticl .claim")
+
+
+def test_the_menu_leads_where_it_says(report):
+    with opened(report, 1366, 768) as page:
+        page.locator(".index a[href='#runs']").click()
+        page.wait_for_function("scrollY > 1000")
+        page.get_by_role("link", name="Workflow").click()
+        page.wait_for_selector("#app #rulegraph :is(svg, canvas)")
+        assert in_sight(page, "#app #rulegraph")
+        assert page.locator("#front").count() == 0
+        page.get_by_role("link", name="Home").click()
         page.wait_for_selector("#front")
-        hidden = page.locator("#verdicts .wide").evaluate("e => e.scrollWidth - e.clientWidth")
-        assert hidden <= 0
+        assert page.evaluate("scrollY") == 0
+        page.locator(".index a[href='#runs']").click()
+        page.wait_for_function("scrollY > 1000")
+        page.get_by_role("link", name="Home").click()
+        page.wait_for_function("scrollY === 0")
+        page.locator(".index a[href='#configuration']").click()
+        page.wait_for_function("scrollY > 1000")
+        page.get_by_role("link", name="Statistics").click()
+        page.wait_for_selector("#app #timeline :is(svg, canvas)")
+        assert page.evaluate("scrollY") == 0
+        assert in_sight(page, "#app #runtimes")
+
+
+def test_on_a_phone_the_menu_opens_when_asked(report):
+    with opened(report, 390, 844) as page:
+        assert not page.get_by_text("Workflow").is_visible()
+        menu = page.get_by_role("link", name="Open the menu")
+        title, button = page.locator("#front h1").bounding_box(), menu.bounding_box()
+        assert button["y"] + button["height"] <= title["y"]
+        menu.click()
+        page.get_by_role("link", name="Workflow").click()
+        page.wait_for_selector("#app #rulegraph")
+        page.wait_for_function(
+            "!document.querySelector('nav ul')?.checkVisibility({checkVisibilityCSS: true})"
+        )
+
+
+def test_the_keyboard_alone_suffices(report):
+    with opened(report, 1366, 768) as page:
+        reached = set()
+        for _ in range(120):
+            page.keyboard.press("Tab")
+            reached.add(
+                page.evaluate(
+                    "(document.activeElement.getAttribute('aria-label') || "
+                    "document.activeElement.textContent || '').trim()"
+                )
+            )
+            if "Figure 6: The theory's predictions against training" in reached:
+                break
+        assert {"Workflow", "Statistics", "Finding", "Verdicts"} <= reached
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.querySelector('.index [aria-current]').hash === '#fig6'")
+        before = page.evaluate("scrollY")
+        page.keyboard.press("PageDown")
+        page.wait_for_function(f"scrollY > {before}")
+
+
+@pytest.mark.parametrize("width", [390, 1366])
+def test_no_one_is_kept_out(report, width):
+    with opened(report, width) as page:
+        assert browser.barriers(page) == []
+        for name in ("Workflow", "Statistics", "Figures"):
+            if width < 800:
+                page.get_by_role("link", name="Open the menu").click()
+            page.get_by_role("link", name=name, exact=True).click()
+            page.wait_for_timeout(500)
+            assert browser.barriers(page) == [], name
 
 
 @pytest.mark.parametrize("width", [800, 1500])
 def test_figures_are_visible_and_whole(report, finished, width):
-    with browser.opened(report, width) as page:
-        page.wait_for_selector("#front")
+    with opened(report, width) as page:
         shown = page.locator("#front figure img")
         files = list((finished.path / RESULTS / "figures").glob("*.png"))
         assert shown.count() == len(files) > 5
@@ -68,13 +207,11 @@ def test_figures_are_visible_and_whole(report, finished, width):
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= width
             assert seen["width"] > 300
-        pane = "document.querySelector('#front').closest('.overflow-auto')"
-        assert page.evaluate(f"{pane}.scrollWidth - {pane}.clientWidth") <= 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_captions_carry_numbers(report, verdicts):
-    with browser.opened(report) as page:
-        page.wait_for_selector("#front")
+    with opened(report) as page:
         captions = page.locator("#front figcaption").all_inner_texts()
         assert all(re.search(r"\d", caption) for caption in captions)
         assert all("data " in caption for caption in captions)
@@ -86,8 +223,7 @@ def test_captions_carry_numbers(report, verdicts):
 
 
 def test_runs_runtimes_and_configuration_are_told(report):
-    with browser.opened(report) as page:
-        page.wait_for_selector("#front")
+    with opened(report) as page:
         assert "transition" in page.locator("#runs").inner_text()
         assert "train transition" in page.locator("#time-taken").inner_text()
         page.locator("#configuration summary", has_text="smoke.yaml").click()

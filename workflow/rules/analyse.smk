@@ -62,7 +62,7 @@ rule summarise:
         mem_mb=1000,
         runtime=10,
     params:
-        about=config.get("about", ""),
+        about=ABOUT,
     message:
         "Summarise the verdicts"
     script:

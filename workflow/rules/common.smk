@@ -51,6 +51,7 @@ config["claims"] = SOURCES.in_order(config["claims"])
 # A report has a figure's title twice in a script: among the labels, and among the rule's parameters.
 for _entry in config["figures"].values():
     _entry["title"] = in_script(_entry["title"])
+ABOUT = in_script(config.get("about", ""))  # among the parameters, too
 RESULTS = f"results/{config.get('name', config['preset'])}"
 TRAINED = f"{RESULTS}/train/{{experiment}}/{{job}}.nc"
 WEIGHTS = f"{RESULTS}/weights/{{experiment}}/{{job}}/{{moment}}.safetensors"

@@ -33,12 +33,14 @@ rule describe:
         runtime=10,
     params:
         preset=config["preset"],
-        about=config.get("about", ""),
+        about=ABOUT,
+        claims=config["claims"],
         figures={figure: config["figures"][figure] for figure in drawable()},
         jobs={experiment: sorted(JOBS[experiment]) for experiment in JOBS},
         templates=str(ROOT / "workflow/report"),
         benchmarks=f"{RESULTS}/benchmarks",
         explorer="explorer.html",
+        checkout=os.path.relpath(ROOT, RESULTS),
     message:
         "Describe every figure and verdict"
     script:
@@ -80,6 +82,8 @@ rule report:
         explorer=rules.explore.output,
         config=rules.describe.output.config,
         style=from_here(ROOT / "workflow/report/style.css"),
+        script=from_here(ROOT / "workflow/report/report.js"),
+        metadata=from_here(ROOT / "workflow/report/metadata.yaml"),
     output:
         f"{RESULTS}/report.html",
     log:

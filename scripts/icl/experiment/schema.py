@@ -462,6 +462,18 @@ class Criterion(Keys):
 
 
 class Claim(Keys):
+    title: Text = key(
+        "text", "a few words that name it on the report's first screen; if absent: its id"
+    )
+    docs: list[
+        Annotated[
+            str,
+            Field(
+                pattern=r"^[a-z_/-]+\.md(#[a-z0-9_-]+)?$",
+                description="a page of docs/, perhaps with a heading: physics.md#the-race",
+            ),
+        ]
+    ] = key("a list of pages of docs/", "where it is explained; the report links them")
     statement: Text = key("text", "what the paper claims", required=True)
     source: Text = key("text", "where in the paper", required=True)
     paper_value: float | str | None = key(

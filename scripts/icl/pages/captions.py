@@ -8,6 +8,7 @@ says stand, for every figure, the verdicts that it quotes and the data that it i
 
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -123,6 +124,11 @@ def escape(value: str) -> str:
 def code(name: str) -> str:
     """Write a name as code; one that no file of ours would have is escaped instead."""
     return f"``{name}``" if re.fullmatch(r"\w+", name, re.ASCII) else escape(name)
+
+
+def raw(html: str) -> str:
+    """Write HTML as reStructuredText, which Snakemake has captions in."""
+    return ".. raw:: html\n\n" + textwrap.indent(html, "   ") + "\n"
 
 
 def literal(caption: str) -> str:

@@ -2,25 +2,31 @@
 
 import base64
 import csv
+import io
 import json
-import math
-import struct
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import docutils.core
 import jinja2
 import numpy as np
 import xarray as xr
 from markupsafe import Markup
+from PIL import Image
 
 from icl import text
+from icl.experiment.declarations import declared
+from icl.pages import sketch
+from icl.pages.formulas import typeset
 from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Criterion, Verdict
 
 PIXELS_PER_INCH = 125  # at which figures are shown; files have more
 FILE_PIXELS_PER_INCH = 250  # of icl.figures.style
+THUMBNAIL = (360, 230)  # pixels, shown at half of that
 
 
 def render(template: str, **content: Any) -> str:
@@ -36,10 +42,15 @@ def render(template: str, **content: Any) -> str:
         jinja2.TemplateError: if the template names what there is not.
     """
     environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: text.seen(value) if type(value) is str else value,
     )
     environment.filters |= {
-        "interval": interval_drawing,
+        "interval": sketch.interval,
+        "formulas": typeset,
         "measured": measured,
         "band": text.band_text,
         "number": text.number_text,
@@ -59,7 +70,7 @@ def measured(criterion: Criterion) -> str:
 
 def breakable(name: str) -> Markup:
     """Let a long name go on in the next line after an underscore."""
-    return Markup("_<wbr>").join(name.split("_"))
+    return Markup("_<wbr>").join(text.visible(name).split("_"))
 
 
 def caption_html(caption: str) -> Markup:
@@ -79,57 +90,63 @@ def caption_html(caption: str) -> Markup:
             "_disable_config": True,  # a docutils.conf could turn them on again
         },
     )
-    return Markup(parts["body"])
+    return typeset(Markup(parts["body"]))
 
 
 def picture(path: str | Path) -> dict[str, Any]:
-    """Return a PNG as a data URI, and the width at which to show it."""
-    data = Path(path).read_bytes()
-    (width,) = struct.unpack(">I", data[16:20])  # of the header, IHDR
+    """Return a PNG as a data URI, the width at which to show it, and a thumbnail."""
+    with Image.open(path) as image:
+        width = round(image.width * PIXELS_PER_INCH / FILE_PIXELS_PER_INCH)
+        small = image.convert("RGB")
+    small.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.quantize(64).save(buffer, "PNG", optimize=True)
     return {
-        "uri": "data:image/png;base64," + base64.b64encode(data).decode(),
-        "width": round(width * PIXELS_PER_INCH / FILE_PIXELS_PER_INCH),
+        "uri": _png(Path(path).read_bytes()),
+        "width": width,
+        "thumbnail": _png(buffer.getvalue()),
     }
 
 
-def interval_drawing(criterion: Criterion) -> Markup:
-    """Draw an estimate with its interval over its band, as SVG; nothing if it has no value.
+def _png(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode()
 
-    The band is shaded; an end without a limit, and an interval without an end, reach the margin.
+
+def claim_row(
+    verdict: Verdict,
+    claim: Mapping[str, Any],
+    figures: Iterable[Mapping[str, Any]],
+    datasets: Mapping[str, xr.Dataset],
+) -> dict[str, Any]:
+    """Gather what the page says of a claim, and where each part of it can be looked at.
+
+    Args:
+        claim: its entry in the configuration, empty if there is none.
+        figures: those that are drawn, each with its id and its claims.
+        datasets: by name; those of the claim are found among them.
     """
-    value, low, high = (getattr(criterion.estimate, name) for name in ("value", "low", "high"))
-    lowest, highest = criterion.band
-    marks = [x for x in (value, low, high, lowest, highest) if x is not None and math.isfinite(x)]
-    if not math.isfinite(value) or not marks:
-        return Markup("")
-    span = (max(marks) - min(marks)) or abs(value) or 1.0
-    left, right = min(marks) - 0.18 * span, max(marks) + 0.18 * span
-    width, height = 110, 20
+    used = [name for name in claim.get("experiments", {}).values() if name in datasets]
+    trained = [name for name in dict.fromkeys(used) if "run" in datasets[name].dims]
+    statistic = declared().get(verdict.statistic)
+    return {
+        "verdict": verdict,
+        "title": claim.get("title") or verdict.id.replace("_", " "),
+        "figures": [figure["id"] for figure in figures if verdict.id in figure["claims"]],
+        "data": {
+            name: f"{'collected' if name in trained else 'theory'}/{name}.nc" for name in used
+        },
+        "code": f"scripts/{statistic.module.replace('.', '/')}.py" if statistic else "",
+        "docs": {page.partition(".md")[0]: f"docs/{page}" for page in claim.get("docs", ())},
+        "curves": urlencode({"experiment": trained[0], "claim": verdict.id}) if trained else "",
+    }
 
-    def at(x: float | None, otherwise: float) -> float:
-        if x is None or math.isnan(x):
-            return otherwise
-        return round(float(np.clip((x - left) / (right - left), 0, 1)) * width, 1)
 
-    start, end = at(lowest, 0), at(highest, width)
-    dot = at(value, 0)
-    return Markup(
-        '<svg class="interval {kind}" role="img" width="{w}" height="{h}" viewBox="0 0 {w} {h}">'
-        '<title>{title}</title><rect class="band" x="{x}" y="1" width="{bw}" height="{bh}"/>'
-        '<line x1="{a}" x2="{b}" y1="{m}" y2="{m}"/><circle cx="{c}" cy="{m}" r="3.6"/></svg>'
-    ).format(
-        kind=criterion.verdict.replace(" ", "-"),
-        title=f"{text.measured_text(criterion.estimate)}; band: {text.band_text(criterion.band)}",
-        w=width,
-        h=height,
-        bh=height - 2,
-        x=start,
-        bw=round(end - start, 1),
-        a=at(low, dot),
-        b=at(high, dot),
-        m=height / 2,
-        c=dot,
-    )
+def order_of_paper(verdict: Verdict) -> tuple[str, int, str]:
+    """Sort key of claims: by the figure that shows them, then those of the text by section."""
+    if found := re.search(r"Figures? (?:([A-Z])\.)?(\d+)( [a-z]\b)?", verdict.source):
+        return found[1] or "", int(found[2]), found[3] or ""
+    section = re.search(r"sections? ([\d.]+)", verdict.source)
+    return "~", 0, section[1] if section else "~"
 
 
 def experiment_row(dataset: xr.Dataset) -> dict[str, Any]:
@@ -151,6 +168,8 @@ def experiment_row(dataset: xr.Dataset) -> dict[str, Any]:
         "commit": ", ".join(
             sorted({commit(run["git_revision"], run["git_dirty"]) for run in runs})
         ),
+        "newest": max((run["started"][:10] for run in runs), default=""),
+        "versions": sorted({run["versions"] for run in runs}),
         "digest": dataset.attrs["data_digest"][:12],
     }
 
