@@ -1,13 +1,15 @@
 """The report opens from disk in a browser: first what came out, and all else a click away."""
 
 import json
+import math
 import re
 from contextlib import contextmanager
 
 import browser
 import pytest
 from checkout import ROOT
-from icl.text import number_text
+from icl.text import measured_text
+from icl.verdicts import Criterion
 
 pytestmark = pytest.mark.workflow
 RESULTS = "results/smoke"
@@ -60,13 +62,10 @@ def test_the_table_says_what_was_measured(report, verdicts):
         text = text.replace("\N{MINUS SIGN}", "-")
         for verdict in verdicts:
             assert verdict["id"] in text
-        criteria = [criterion for verdict in verdicts for criterion in verdict["criteria"]]
+        criteria = [Criterion.from_json(entry) for v in verdicts for entry in v["criteria"]]
         for criterion in criteria:
-            if criterion["value"] is None:
-                assert "not computable" in text
-            else:
-                assert number_text(criterion["value"]) in text
-        drawn = [c for c in criteria if isinstance(c["value"], int | float)]
+            assert measured_text(criterion.estimate).partition(" [")[0] in text
+        drawn = [c for c in criteria if math.isfinite(c.estimate.value)]
         assert page.locator("svg.interval").count() == len(drawn)
         assert "I_K" not in text
         assert page.locator("#claim-not_capacity sub i", has_text="K").count() > 0
