@@ -67,7 +67,7 @@ def _beta0(ax: Axes, verdict: Verdict) -> None:
 
 def _fates(ax: Axes, details: dict) -> None:
     """Draw how many seeds of a start acquire ICL, beside what data alone would make of them."""
-    ax.set_xlabel("seeds of a start that acquire ICL")
+    ax.set_xlabel("seeds that acquire ICL")
     ax.set_ylabel("starts")
     if _lacks(ax, details, "acquired"):
         return
