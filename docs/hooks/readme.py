@@ -20,6 +20,7 @@ FIGURES = {
     "laptop": "claims",
     "extended": "claims",
     "regime": "regime_claims",
+    "beyond": "beyond_claims",
 }
 SCALES = {"study": "study", "laptop": "laptop", "extended": "paper's architecture"}
 WORDS = {
