@@ -6,6 +6,7 @@ coordinate over `run` that takes more than one value can be chosen by.
 
 import base64
 import json
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,6 +19,7 @@ from icl.models import MODELS
 from icl.record import StopReason
 from icl.store import provenance
 from icl.theory import accuracy, flow, transience
+from icl.theory.checks import OutOfRangeWarning
 
 BYTES = 4_000_000  # of all curves before base64, so that the page stays under 10 MB
 MOST_POINTS, LEAST_POINTS = 240, 12
@@ -218,7 +220,11 @@ def _flow(dataset: xr.Dataset, times: np.ndarray) -> Curves:
         own = times[runs]
         at = np.unique(own[np.isfinite(own)])
         form = "balanced" if labels == "balanced" else "gaussian"
-        path = flow.loss_flow(beta0, w0, length, at[-1], form=form, weight_decay=decay, times=at)
+        with warnings.catch_warnings():  # of a start from which ICL is acquired already
+            warnings.simplefilter("ignore", OutOfRangeWarning)
+            path = flow.loss_flow(
+                beta0, w0, length, at[-1], form=form, weight_decay=decay, times=at
+            )
         known = {"beta": path.beta, "w": path.w}
         if form == "gaussian":
             known["icl_accuracy"] = accuracy.icl_accuracy(path.beta, path.w, length)

@@ -44,7 +44,7 @@ def page(
         "opens": opening(datasets, verdicts),
         "colours": {theme: _colours(*ends) for theme, ends in SHADES.items()},
         "experiments": {name: curves.describe(data, points) for name, data in datasets.items()},
-        "claims": {verdict.id: describe(verdict) for verdict in verdicts},
+        "claims": {text.visible(verdict.id): describe(verdict) for verdict in verdicts},
     }
     written = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     plotting = base64.b64encode(gzip.compress(plotly.offline.get_plotlyjs().encode(), mtime=0))
@@ -96,7 +96,7 @@ def describe(verdict: Verdict) -> dict[str, Any]:
 def _visible(value: Any) -> Any:
     """Write out what is not seen in any text within."""
     if isinstance(value, dict):
-        return {key: _visible(entry) for key, entry in value.items()}
+        return {_visible(key): _visible(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_visible(entry) for entry in value]
     return text.visible(value) if isinstance(value, str) else value
