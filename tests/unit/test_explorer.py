@@ -17,7 +17,7 @@ from example_jobs import job_and_record
 from icl.pages import curves, explorer
 from icl.store import artifacts
 from icl.theory import accuracy, transience
-from test_report import HOSTILE, criterion, verdict
+from made_up import HOSTILE, criterion, verdict
 
 PARTS = {
     path.suffix[1:]: path.read_text(encoding="utf-8")
@@ -164,8 +164,9 @@ def test_the_theorys_flow_starts_where_the_run_does():
     np.testing.assert_allclose(found["beta"][:, 0], [0.3, np.nan, 0.2], atol=1e-4)  # none decayed
     np.testing.assert_allclose(found["w"][[0, 2], 0], 0.1, atol=1e-4)
     assert np.nanmax(found["beta"][0]) > 0.5
-    by_hand = accuracy.icl_accuracy(found["beta"][0, 0], found["w"][0, 0], 16)
-    assert found["icl_accuracy"][0, 0] == pytest.approx(by_hand, abs=0.01)
+    beta, w, shown_accuracy = (found[name][0, :9] for name in ("beta", "w", "icl_accuracy"))
+    by_hand = accuracy.icl_accuracy_with_mlp(beta, w, 16, 0.0)
+    np.testing.assert_allclose(shown_accuracy, by_hand, atol=1e-3)
 
 
 def test_the_theorys_curve_ends_where_the_run_does():
@@ -239,6 +240,7 @@ def crowd():
     name = "accuracy on training items without a copy of the target in the context, long as it is"
     dataset["iwl_loss"].attrs["long_name"] = name
     dataset["train_loss"][len(ITEMS) * SEEDS :] = np.nan
+    dataset["icl_loss"] *= np.geomspace(1e-4, 1e-3, dataset.sizes["evaluation"])
     return described(dataset, "crowd")
 
 
@@ -253,7 +255,7 @@ def judged():
     )
 
 
-WORDS = [f"{each} <img src=x onerror='pwned = 1'>" for each in HOSTILE]
+WORDS = [f"{x} <img src=x onerror='pwned = 1'> <a href='https://x'>x</a>" for x in HOSTILE]
 
 
 def hostile():
@@ -464,7 +466,7 @@ def test_theory_is_drawn_where_there_is_some_and_else_said_to_be_none(page):
 
 
 def test_ticks_are_numbers(page):
-    go(page, "experiment=crowd&clock=steps&above=icl_loss&log=x,above")
+    go(page, "experiment=crowd&clock=steps&above=icl_loss&log=x")
     texts = page.locator("#plot :is(.xtick, .ytick, .y2tick) text").all_text_contents()
     assert len(texts) > 8
     assert not [text for text in texts if any(c in text for c in "µmkM")]

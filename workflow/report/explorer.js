@@ -63,7 +63,9 @@ function build(wanted) {
     ...values.map((text, i) => element("label", {}, element("input", {type: "checkbox", name: key, value: address[i],
       defaultChecked: key === colour || i === Math.floor((values.length - 1) / 2)}), " " + text)))));
   const curves = Object.keys(E.curves), titles = curves.map(curve => [curve, `${curve}: ${E.curves[curve].title}`]);
-  const [above, below] = ["icl_accuracy", "iwl_accuracy", "i_k", "c1"].filter(curve => curves.includes(curve));
+  // At K = infinity no item comes twice, so there is nothing to memorise.
+  const memorised = E.choices.K.values.some(value => value !== "\u221e") ? ["iwl_accuracy"] : [];
+  const [above, below] = ["icl_accuracy", ...memorised, "icl_loss", "i_k", "c1"].filter(curve => curves.includes(curve));
   fill($("experiment"), Object.entries(DATA.experiments).map(([key, {title}]) => [key, `${key}: ${title}`]), name);
   fill($("above"), titles, above ?? curves[0]);
   fill($("below"), [["", "nothing"], ...titles], below ?? "");

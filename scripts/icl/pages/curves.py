@@ -227,7 +227,7 @@ def _flow(dataset: xr.Dataset, times: np.ndarray) -> Curves:
             )
         known = {"beta": path.beta, "w": path.w}
         if form == "gaussian":
-            known["icl_accuracy"] = accuracy.icl_accuracy(path.beta, path.w, length)
+            known["icl_accuracy"] = accuracy.icl_accuracy_with_mlp(path.beta, path.w, length, 0.0)
         for name, values in known.items():
             curves[name][runs] = np.interp(own, at, values)
     return dict(curves)
