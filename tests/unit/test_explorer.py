@@ -527,7 +527,7 @@ def test_no_text_of_the_plot_is_cut_off(page):
 def test_it_is_accessible(page, theme, address):
     page.emulate_media(color_scheme=theme)
     go(page, address)
-    assert browser.inaccessible(page) == []
+    assert browser.barriers(page) == []
     page.emulate_media(color_scheme="light")
 
 
