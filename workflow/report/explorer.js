@@ -271,14 +271,14 @@ function plotEstimates(drawing, rows) {
   if (!found.some(({value}) => Number.isFinite(value))) { drawing.remove(); return; }
   const span = Math.max(...marks) - Math.min(...marks) || Math.abs(marks[0]) || 1, range = [Math.min(...marks) - .15 * span, Math.max(...marks) + .15 * span];
   const colours = {"reproduced": css("--yes"), "not reproduced": css("--no")}, clipped = x => Math.min(Math.max(x, range[0]), range[1]), [first, last] = band.map(number);
-  const shown = found.filter(({value}) => Number.isFinite(value)), faint = css("--faint"), size = {width: drawing.clientWidth, height: 62 + 26 * rows.length};
+  const shown = found.filter(({value}) => Number.isFinite(value)), faint = css("--faint"), size = {width: drawing.clientWidth, height: 66 + 26 * rows.length};
   const reach = (end, sign) => shown.map(each => Number.isNaN(each[end]) ? 0 : sign * (clipped(each[end]) - each.value));
   const colour = shown.map(({verdict}) => colours[verdict] ?? css("--open"));
   Plotly.newPlot(drawing, shown.map((each, i) => ({x: [each.value], y: [each.seeds], mode: "markers", marker: {size: 10, color: colour[i]},
     error_x: {type: "data", symmetric: false, array: [reach("high", 1)[i]], arrayminus: [reach("low", -1)[i]], color: colour[i], thickness: 2}})), {...size, showlegend: false,
-    margin: {t: 6, r: 16, l: 80, b: 44}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {family: "Georgia, serif", size: 13, color: css("--ink")},
+    margin: {t: 6, r: 16, l: 80, b: 48}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {family: "Georgia, serif", size: 13, color: css("--ink")},
     shapes: [{type: "rect", yref: "paper", y0: 0, y1: 1, x0: Number.isNaN(first) ? range[0] : first, x1: Number.isNaN(last) ? range[1] : last, fillcolor: css("--band"), line: {width: 0}, layer: "below"}],
-    xaxis: {range, title: {text: inert(unit ? `${quantity} (${unit})` : quantity)}, gridcolor: css("--grid"), linecolor: faint, ticks: "outside", tickcolor: faint, zeroline: false, exponentformat: "power", separatethousands: true, nticks: Math.floor(size.width / 70)},
+    xaxis: {range, title: {text: inert(unit ? `${quantity} (${unit})` : quantity), standoff: 8}, gridcolor: css("--grid"), linecolor: faint, ticks: "outside", tickcolor: faint, zeroline: false, exponentformat: "power", separatethousands: true, nticks: Math.floor(size.width / 70)},
     yaxis: {categoryorder: "array", categoryarray: rows.map(([seeds]) => seeds).reverse(), range: [-.6, rows.length - .4], showgrid: false}}, {staticPlot: true});
 }
 
