@@ -14,46 +14,11 @@ from docutils.utils import SystemMessage
 from icl import text as wording
 from icl.pages import captions, front, sketch
 from icl.theory import datasets
-from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate, Verdict
+from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
+from made_up import HOSTILE, criterion, verdict
 from PIL import Image
 
 FIGURE = {"title": "T", "experiments": {"acquisition": "acquisition"}, "claims": ["linear_ticl"]}
-
-
-def criterion(**changes):
-    return {
-        "quantity": "exponent",
-        "description": "slope",
-        "unit": "",
-        "value": 1.168,
-        "interval": [1.0, 1.371],
-        "band": [0.8, 1.3],
-        "verdict": "undecided",
-        **changes,
-    }
-
-
-def verdict(**changes):
-    entry = {
-        "id": "linear_ticl",
-        "statement": "linear <in> N",
-        "source": "Figure 6 b",
-        "paper_value": "linear",
-        "verdict": "undecided",
-        "statistic": "linear_ticl",
-        "preset": "laptop",
-        "criteria": [criterion()],
-        "replicates": 64,
-        "censored": 3,
-        "diverged": 0,
-        "missing_blocks": [],
-        "data_digests": {},
-        "band_digest": "",
-        "reason": "",
-        "details": {"estimates": {"exponent": {"value": 1.168, "interval": [1.0, 1.371]}}},
-        **changes,
-    }
-    return Verdict.from_json(entry)
 
 
 def rendered(template, found=None):
@@ -235,18 +200,6 @@ def test_runtimes_are_summed_by_stage(tmp_path):
     }
     assert second["stage"] == "summarise"
     assert front.runtimes(tmp_path / "none") == []
-
-
-HOSTILE = [
-    "{{ cycler.__init__.__globals__.os.popen('echo ran').read() }}",
-    "{% raw %}",
-    "{# hidden #}",
-    "x\n\n.. raw:: html\n\n   <script>alert(1)</script>\n",
-    "x\n\n.. include:: /etc/passwd\n",
-    "``code`` *strong* |subst| :math:`x` `link <javascript:alert(1)>`__",
-    "</script><script>alert(1)</script><!--",
-    "left\u202eright\u2066\x07",
-]
 
 
 @pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))

@@ -50,7 +50,11 @@ rule describe:
 rule explore:
     input:
         datasets=expand(COLLECTED, experiment=filter(has_data, JOBS)),
-        template=from_here(ROOT / "workflow/report/explorer.html"),
+        verdicts=rules.summarise.output.json,
+        parts=[
+            from_here(ROOT / f"workflow/report/explorer.{kind}")
+            for kind in ("html", "css", "js")
+        ],
         code=code_of("explore.py"),
     output:
         f"{RESULTS}/explorer.html",

@@ -1,222 +1,119 @@
-"""The explorer: every curve of a size in one HTML file, thinned and quantised to stay small.
-
-What is shown follows from the collected data alone: any variable over (run, evaluation) is a curve,
-any coordinate over `run` that takes more than one value can be chosen by.
-"""
+"""The explorer: every curve and verdict of a size, in one HTML file that needs nothing else."""
 
 import base64
+import gzip
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import plotly.offline
 import xarray as xr
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
 from icl import text
-from icl.figures import style
-from icl.models import MODELS
-from icl.record import StopReason
-from icl.store import provenance
-from icl.theory import flow
+from icl.pages import curves
+from icl.verdicts import NOT_REPRODUCED, REPRODUCED, Criterion, Verdict, plain
 
-CURVE_BYTES = 5_000_000  # of all curves before base64; the plotting library takes 5 MB more
-MOST_POINTS, LEAST_POINTS = 240, 12
-NOT_RECORDED = 65535
-LEVELS = NOT_RECORDED - 1
-COLOURS = 256  # of which values are given some, from the first to the last
-MOST_FLOWS = 24  # theory overlays of an experiment
-FLOW_POINTS = 150
-_CURVE = ("run", "evaluation")
-# The rate is among them, for a flow over steps is another at another rate.
-_FLOW_SETTINGS = ("context_length", "context_labels", "w_decay", "learning_rate")
+# Of viridis, what stands out from a white page, and from a dark one.
+SHADES = {"light": (0.0, 0.78), "dark": (0.4, 1.0)}
+COLOURS = 64  # of which values are given some, from the first to the last
+RACE = {"icl_accuracy", "iwl_accuracy"}
 
 
-def page(template: str, datasets: Mapping[str, xr.Dataset], size: str) -> str:
+def page(
+    parts: Mapping[str, str],
+    datasets: Mapping[str, xr.Dataset],
+    verdicts: Iterable[Verdict],
+    size: str,
+) -> str:
     """Write the explorer.
 
-    Returns HTML that needs nothing else.
-
     Args:
-        template: workflow/report/explorer.html.
-        datasets: experiment -> collected dataset; the page opens on the first.
+        parts: the text of workflow/report/explorer.{html,css,js}, by suffix.
+        datasets: experiment -> collected dataset.
+        verdicts: what was judged on them.
         size: the preset or its name.
     """
-    points = points_per_curve(datasets.values())
+    verdicts = list(verdicts)
+    points = curves.points_per_curve(datasets.values())
     content = {
         "size": size,
-        "colours": style.sequence_colours(COLOURS),
-        "experiments": [describe(dataset, points) for dataset in datasets.values()],
+        "opens": opening(datasets, verdicts),
+        "colours": {theme: _colours(*ends) for theme, ends in SHADES.items()},
+        "experiments": {name: curves.describe(data, points) for name, data in datasets.items()},
+        "claims": {text.visible(verdict.id): describe(verdict) for verdict in verdicts},
     }
     written = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return template.replace("@PLOTLY@", plotly.offline.get_plotlyjs()).replace("@DATA@", written)
+    plotting = base64.b64encode(gzip.compress(plotly.offline.get_plotlyjs().encode(), mtime=0))
+    filled = parts["html"].replace("@STYLE@", parts["css"]).replace("@SCRIPT@", parts["js"])
+    return filled.replace("@PLOTLY@", plotting.decode()).replace("@DATA@", written)
 
 
-def curves_of(dataset: xr.Dataset) -> list[str]:
-    """List the variables that are curves and not empty, in the order of the file."""
-    found = (str(name) for name, array in dataset.data_vars.items() if array.dims == _CURVE)
-    return [name for name in found if np.isfinite(dataset[name].values).any()]
+def _colours(low: float, high: float) -> list[str]:
+    return [to_hex(colormaps["viridis"](x)) for x in np.linspace(low, high, COLOURS)]
 
 
-def points_per_curve(datasets: Any) -> int:
-    """Return how many evaluations of a curve are kept, so that all fit in `CURVE_BYTES`."""
-    curves = sum(len(curves_of(dataset)) * dataset.sizes["run"] for dataset in datasets)
-    return int(np.clip(CURVE_BYTES // (2 * max(curves, 1)), LEAST_POINTS, MOST_POINTS))
+def opening(datasets: Mapping[str, xr.Dataset], verdicts: Iterable[Verdict]) -> str:
+    """Choose the experiment that the page opens on.
 
-
-def thinned(n: int, points: int) -> np.ndarray:
-    """Choose evenly spaced evaluations of n, the first and the last among them."""
-    return np.unique(np.linspace(0, n - 1, min(n, points)).round().astype(int))
-
-
-def quantise(values: np.ndarray) -> dict[str, Any]:
-    """Store numbers as 16-bit levels between their ends; what is not finite is marked.
-
-    Returns {low, high, data}: `data` is base64 of little-endian unsigned integers.
+    It is the one that most claims use, of those that show the race if there are any; of equals the
+    first.
     """
-    finite = np.isfinite(values)
-    low, high = 0.0, 0.0
-    if finite.any():
-        low, high = float(values[finite].min()), float(values[finite].max())
-    span = (high - low) or 1.0
-    levels = np.full(values.shape, NOT_RECORDED, dtype="<u2")
-    levels[finite] = np.round((values[finite] - low) / span * LEVELS)
-    return {"low": low, "high": high, "data": base64.b64encode(levels.tobytes()).decode()}
+    uses = Counter(name for verdict in verdicts for name in verdict.data_digests)
+    races = [name for name, data in datasets.items() if {*curves.curves_of(data)} >= RACE]
+    return max(races or datasets, key=lambda name: uses[name])
 
 
-def describe(dataset: xr.Dataset, points: int) -> dict[str, Any]:
-    """Turn a collected experiment into JSON-able data.
-
-    Args:
-        dataset: the experiment.
-        points: evaluations that are kept of each curve at most.
-    """
-    # A run's evaluations are those up to its last step, which others may have gone on after.
-    steps = dataset["step"].transpose(*_CURVE).values
-    kept = [np.flatnonzero(np.isfinite(row)) for row in steps]
-    kept = [indices[thinned(len(indices), points)] for indices in kept]
-    width = max(map(len, kept))
-
-    def take(values: np.ndarray) -> np.ndarray:
-        out = np.full((len(kept), width), np.nan)
-        for row, indices in enumerate(kept):
-            out[row, : len(indices)] = values[row, indices]
-        return out
-
-    jobs, of_run = _jobs_of_runs(dataset)
-    schedules, schedule = np.unique(take(steps), axis=0, return_inverse=True)
-    reasons = {int(reason): reason.name.lower().replace("_", " ") for reason in StopReason}
-    return {
-        "name": dataset.attrs["experiment"],
-        "title": dataset.attrs["title"].partition(": ")[2],
-        "points": width,
-        "digest": dataset.attrs["data_digest"][:12],
-        "curves": {
-            name: {
-                "title": dataset[name].attrs.get("long_name", name),
-                "unit": dataset[name].attrs.get("units", "1"),
-                **quantise(take(dataset[name].transpose(*_CURVE).values)),
-            }
-            for name in curves_of(dataset)
+def describe(verdict: Verdict) -> dict[str, Any]:
+    """Turn a verdict into JSON-able data, its numbers as such and in words."""
+    judged = {criterion.quantity for criterion in verdict.criteria}
+    halves = zip(("even", "odd"), verdict.halves, strict=False)
+    counts = ("replicates", "censored", "diverged", "missing_blocks")
+    found = {
+        **{name: getattr(verdict, name) for name in ("statement", "source", "verdict", *counts)},
+        "paper": text.number_text(verdict.paper_value),
+        "reason": reason(verdict),
+        "asides": [*filter(None, (text.tries_text(verdict), text.repeats_text(verdict)))],
+        "notes": verdict.notes,
+        "experiments": verdict.data_digests,
+        "criteria": [_described(criterion) for criterion in verdict.criteria],
+        "halves": [
+            {"seeds": f"{parity} seeds", "criteria": [_described(x) for x in half["criteria"]]}
+            for parity, half in halves
+        ],
+        "others": {
+            quantity: text.measured_text(estimate)
+            for quantity, estimate in verdict.estimates.items()
+            if quantity not in judged
         },
-        "steps": [[None if np.isnan(x) else int(x) for x in row] for row in schedules],
-        "choices": _choices(dataset),
-        "runs": {
-            "seed": dataset["seed"].values.tolist(),
-            "rate": _rates(dataset),
-            "schedule": schedule.reshape(-1).tolist(),
-            "job": of_run,
-            "stopped": [reasons[int(x)] for x in dataset["stop_reason"].values],
-            "last": dataset["stop_step"].values.astype(int).tolist(),
-        },
-        "jobs": jobs,
-        "flows": _flows(dataset),
     }
+    return _visible(plain(found))
 
 
-def _rates(dataset: xr.Dataset) -> list[float]:
-    """Return each run's learning rate: theory time over step."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.nanmax(dataset["theory_time"].values / dataset["step"].values, axis=1).tolist()
+def _visible(value: Any) -> Any:
+    """Write out what is not seen in any text within."""
+    if isinstance(value, dict):
+        return {_visible(key): _visible(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_visible(entry) for entry in value]
+    return text.visible(value) if isinstance(value, str) else value
 
 
-def _choices(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """List what runs can be chosen by: N, K, and whatever else differs between them."""
-    titles = {"context_length": "N", "n_items": "K"}
-    out = {}
-    for name, variable in zip(map(str, dataset.coords), dataset.coords.values(), strict=True):
-        if variable.dims != ("run",) or name == "seed":
-            continue
-        values, of_run = np.unique(variable.values, return_inverse=True)
-        if len(values) < 2 and name not in titles:
-            continue
-        out[name] = {
-            "title": titles.get(name, name.replace("_", " ")),
-            "values": [text.number_text(value) for value in values.tolist()],
-            "of_run": of_run.tolist(),
-        }
-    return out
+def _described(criterion: Criterion) -> dict[str, Any]:
+    words = {
+        "measured": text.measured_text(criterion.estimate),
+        "allowed": text.band_text(criterion.band),
+    }
+    return {**criterion.to_json(), **words}
 
 
-def _jobs_of_runs(dataset: xr.Dataset) -> tuple[list[list[str]], list[int]]:
-    """Return each job's provenance in lines of text, and the job of each run.
-
-    Runs stand job by job, in the order of the attributes.
-    """
-    identities = json.loads(dataset.attrs["jobs"])
-    facts = json.loads(dataset.attrs["provenance"])
-    lines = []
-    for identity, fact in zip(identities, facts, strict=True):
-        lines.append(
-            [
-                f"model {identity['model']['name']}, "
-                f"D = {identity['model']['item_dim']}, d = {identity['model']['hidden_dim']}",
-                f"commit {provenance.commit(fact)}" if "git_revision" in fact else "commit unknown",
-                f"device {fact.get('device', 'unknown')}, begun {fact.get('started', '?')}, "
-                f"{float(fact.get('wall_seconds', 0)):.0f} s for {len(identity['seeds'])} seeds",
-                f"data {fact.get('data_digest', '?')[:12]}",
-                fact.get("versions", ""),
-            ]
-        )
-    sizes = [len(identity["seeds"]) for identity in identities]
-    return lines, np.repeat(np.arange(len(sizes)), sizes).tolist()
-
-
-def _flows(dataset: xr.Dataset) -> list[dict[str, Any]]:
-    """Integrate the theory's flow from where runs of the minimal model start, if it is recorded.
-
-    The gradient flow of eq. 5 with nothing memorised, which is K = infinity; not where beta is
-    decayed, for which the equation has no term.
-    """
-    if not {"beta", "w"} <= set(curves_of(dataset)):
-        return []
-    starts = list(_starts(dataset).items())[:MOST_FLOWS]
-    return [{"runs": runs, **_flow(dataset.isel(run=runs), start)} for start, runs in starts]
-
-
-def _starts(dataset: xr.Dataset) -> dict[tuple, list[int]]:
-    """Return the runs that the flow describes, by all that it depends on."""
-    identities = json.loads(dataset.attrs["jobs"])
-    _, of_run = _jobs_of_runs(dataset)
-    starts: dict[tuple, list[int]] = {}
-    for run, job in enumerate(of_run):
-        this = dataset.isel(run=run)
-        follows = MODELS[identities[job]["model"]["name"]].follows_theory
-        if not follows or float(this["beta_decay"]) > 1e-6:
-            continue
-        beta0, w0 = float(this["beta"][0]), float(this["w"][0])
-        if np.isfinite(beta0 + w0):
-            start = (beta0, w0, *(this[name].item() for name in _FLOW_SETTINGS))
-            starts.setdefault(start, []).append(run)
-    return starts
-
-
-def _flow(runs: xr.Dataset, start: tuple) -> dict[str, Any]:
-    """Integrate the flow from a start for as long as any of its runs was trained."""
-    beta0, w0, length, labels, decay, _ = start
-    end = float(np.nanmax(runs["theory_time"].values))
-    form = "balanced" if labels == "balanced" else "gaussian"
-    times = np.linspace(0, end, FLOW_POINTS)
-    path = flow.loss_flow(beta0, w0, length, end, form=form, weight_decay=decay, times=times)
-    curves = {"time": path.time, "beta": path.beta, "w": path.w}
-    return {name: np.round(values, 4).tolist() for name, values in curves.items()}
+def reason(verdict: Verdict) -> str:
+    """Say why a verdict is what it is."""
+    outside = [x.quantity for x in verdict.criteria if x.verdict == NOT_REPRODUCED]
+    said = [f"{', '.join(outside)}: the whole interval lies outside the band"] if outside else []
+    if verdict.verdict == REPRODUCED:
+        said = ["the whole interval of every quantity lies in its band"]
+    return "; ".join([*said, *filter(None, [verdict.reason])])
