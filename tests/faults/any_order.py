@@ -24,7 +24,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import hypothesis
-import netCDF4
+import xarray as xr
 from checker import Checker, is_of, runs_of
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -35,8 +35,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from icl import claims  # noqa: F401  once, before forks
-from icl.engine import checkpoint, training
+from icl.engine import checkpoint
 from icl.experiment import grid
 from icl.store import archive
 from trainee import ROOT
@@ -227,15 +226,15 @@ class AnyOrder(RuleBasedStateMachine):
     checker = Checker()
     folder: Path
 
-    @initialize(finished=st.booleans())
-    def begin(self, finished):
-        """Begin with nothing, or with a finished size."""
+    @initialize(done=st.sampled_from(["nothing", "train", "pack"]))
+    def begin(self, done):
+        """Begin with nothing, a trained size or a finished one."""
         self.here = self._place()
         self.here.mkdir()
         os.chdir(self.here)
         self.size, self.left, self.copies = Size(), set(), []
-        if finished:
-            self.size.pack()
+        if done != "nothing":
+            getattr(self.size, done)()
 
     def _place(self) -> Path:
         COUNTS["places"] += 1
@@ -329,7 +328,7 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self._files())
     @rule(
         which=st.integers(0, 99),
-        where=st.floats(0, 1, exclude_max=True),
+        where=st.integers(0, 999_999),
         how=st.sampled_from(["cut", "flip", "edit"]),
         quietly=st.booleans(),
     )
@@ -340,11 +339,11 @@ class AnyOrder(RuleBasedStateMachine):
         path = files[which % len(files)]
         time = path.stat().st_mtime_ns
         if how == "edit" and path.suffix == ".nc" and not self._is_left(path):
-            with netCDF4.Dataset(path, "r+") as file:
-                file["c1"][...] = file["c1"][...] + 0.125
+            dataset = xr.load_dataset(path, engine="netcdf4")
+            dataset.assign(c1=dataset["c1"] + 0.125).to_netcdf(path)
         else:
             data = bytearray(path.read_bytes())
-            at = int(where * 8 * len(data))
+            at = 8 * len(data) * where // 1_000_000
             if how == "cut":
                 del data[at // 8 :]
             elif data:
@@ -354,20 +353,32 @@ class AnyOrder(RuleBasedStateMachine):
             os.utime(path, ns=(time, time))
         self._leave(path)
 
-    @precondition(lambda self: self._files())
-    @rule(
-        kind=st.sampled_from([".nc", checkpoint.SUFFIX]),
-        one=st.integers(0, 99),
-        another=st.integers(0, 99),
-    )
-    def mix_up(self, kind, one, another):
-        """Copy a file over another of its kind."""
+    @precondition(lambda self: len(self._files(".nc")) > 1)
+    @rule(one=st.integers(0, 99), another=st.integers(0, 99))
+    def mix_up(self, one, another):
+        """Copy a dataset over another."""
+        self._copy_over(self._files(".nc"), one, another)
+
+    @precondition(lambda self: len(self._files(checkpoint.SUFFIX)) > 1)
+    @rule(one=st.integers(0, 99), another=st.integers(0, 99))
+    def mix_up_checkpoints(self, one, another):
+        """Copy a checkpoint over another."""
+        self._copy_over(self._files(checkpoint.SUFFIX), one, another)
+
+    def _copy_over(self, files: list[Path], one: int, another: int) -> None:
         COUNTS["steps"] += 1
-        if len(files := self._files(kind)) > 1:
-            source, target = files[one % len(files)], files[another % len(files)]
-            if source != target:
-                shutil.copy(source, target)
-                self._leave(target)
+        source, target = files[one % len(files)], files[another % len(files)]
+        if source != target:
+            shutil.copy(source, target)
+            self._leave(target)
+
+    @precondition(lambda self: self._files(checkpoint.SUFFIX))
+    @rule()
+    def lose_a_success(self):
+        """Delete artifacts as a Snakemake does that was killed before it noted their success."""
+        COUNTS["steps"] += 1
+        for path in self._files(checkpoint.SUFFIX):
+            (self.size.trained / f"{path.parent.name}.nc").unlink(missing_ok=True)
 
     @precondition(lambda self: self.copies)
     @rule(which=st.integers(0, 99))
@@ -415,14 +426,14 @@ class AnyOrder(RuleBasedStateMachine):
 def main(sequences: int, seed: int, folder: Path) -> dict:
     """Learn from an undisturbed run of each overlay, then try as many sequences as asked."""
     AnyOrder.folder = folder
-    (job, *_) = Size().jobs().values()
-    training.train(job)  # compiles, before forks
     for overlay in OVERLAYS:
         here = folder / "undisturbed"
         here.mkdir()
         os.chdir(here)
         size = Size()
         size.overlay = overlay
+        if overlay == OVERLAYS[0]:
+            size._in_a_child = lambda act: act()  # the first here, so that forks have all loaded
         size.pack()
         AnyOrder.checker.learn(size.results, size.runs())
         os.chdir(folder)
