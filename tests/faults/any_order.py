@@ -2,11 +2,14 @@
 
     cc -shared -fPIC -o disk.so disk.c -ldl
     LD_PRELOAD=./disk.so python any_order.py SEQUENCES SEED FOLDER
+    LD_PRELOAD=./disk.so python any_order.py '[[["begin", {"done": "pack"}], ...], ...]' 0 FOLDER
 
 A state machine of Hypothesis draws the sequences. After each step checker.py, which shares no
 reader with the library, says whether the values on the disk are those of an undisturbed run, or
 absent. At the end of each sequence the size is run to its end, by what the messages advise, and
 must be whole.
+
+Or it replays the sequences of steps that it is given.
 
 Prints what happened as JSON. A sequence with a loss ends in a traceback instead, with its steps;
 the same SEED draws the same sequences again.
@@ -279,8 +282,8 @@ class AnyOrder(RuleBasedStateMachine):
         self._act(getattr(self.size, what))
 
     @rule(
-        turn=st.integers(0, 3),
-        at=st.integers(1, 30),
+        turn=st.integers(0, 2),
+        at=st.integers(1, 12) | st.integers(1, 45),
         way=st.sampled_from(list(WAYS)),
         again=st.booleans(),
     )
@@ -423,8 +426,8 @@ class AnyOrder(RuleBasedStateMachine):
         shutil.rmtree(self.here)
 
 
-def main(sequences: int, seed: int, folder: Path) -> dict:
-    """Learn from an undisturbed run of each overlay, then try as many sequences as asked."""
+def learn(folder: Path) -> None:
+    """Take an undisturbed run of each overlay for what is right."""
     AnyOrder.folder = folder
     for overlay in OVERLAYS:
         here = folder / "undisturbed"
@@ -439,6 +442,10 @@ def main(sequences: int, seed: int, folder: Path) -> dict:
         os.chdir(folder)
         shutil.rmtree(here)
     COUNTS.clear()
+
+
+def draw(sequences: int, seed: int) -> None:
+    """Try as many sequences as asked."""
     print(f"seed {seed}", file=sys.stderr)
     run_state_machine_as_test(
         hypothesis.seed(seed)(AnyOrder),
@@ -448,15 +455,28 @@ def main(sequences: int, seed: int, folder: Path) -> dict:
             deadline=None,
             database=None,
             print_blob=True,
-            phases=[
-                hypothesis.Phase.generate
-            ],  # a loss is told as it came: to shrink it takes minutes
+            phases=[hypothesis.Phase.generate],  # to shrink a sequence takes minutes
             report_multiple_bugs=False,
             suppress_health_check=list(hypothesis.HealthCheck),
         ),
     )
-    return dict(COUNTS)
+
+
+def replay(steps: list) -> None:
+    """Do the steps that are given, in their order."""
+    state = AnyOrder()
+    for name, arguments in steps:
+        getattr(state, name)(**arguments)
+        state.nothing_else_is_there()
+    state.teardown()
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).resolve())))
+    learn(Path(sys.argv[3]).resolve())
+    asked = json.loads(sys.argv[1])
+    if isinstance(asked, int):
+        draw(asked, int(sys.argv[2]))
+    else:
+        for steps in asked:
+            replay(steps)
+    print(json.dumps(COUNTS))

@@ -94,39 +94,70 @@ def test_a_size_in_any_order(campaign, broken_disk, tmp_path):
     """Runs, kills, moves, damage, archives and changed overlays, as a state machine draws them."""
     begun = time.monotonic()
     found = campaign.run("any_order.py", tries(20, 300), SEED, tmp_path, environment=broken_disk)
-    remark = f"{found['steps']} steps; {found['disturbed']} disturbed, {found['refused']} refused"
+    remark = f"{found['steps']} steps, {found['processes']} processes; "
+    remark += f"{found.get('disturbed', 0)} disturbed, {found.get('refused', 0)} refused"
     campaign.note("any order of all these", found["sequences"], [], begun, remark)
 
 
-# Of each bug: the module, what is right there, what is wrong, and what notices it.
+# Of each bug: the module, what is right there, what is wrong; the steps; and what notices it.
 BUGS = {
     "a checkpoint of another job is taken": (
-        *("engine/checkpoint.py", 'self._check(header["job"])', "pass"),
+        ("engine/checkpoint.py", 'self._check(header["job"])', "pass"),
+        [
+            ("begin", {"done": "train"}),
+            ("mix_up_checkpoints", {"one": 0, "another": 1}),
+            ("lose_a_success", {}),
+            ("run", {"what": "train"}),
+        ],
         "is not that of the undisturbed",
     ),
     "an artifact of another job is taken": (
-        *("store/artifacts.py", "if held != Path(path).stem:", "if False:"),
+        ("store/artifacts.py", "if held != Path(path).stem:", "if False:"),
+        [
+            ("begin", {"done": "train"}),
+            ("mix_up", {"one": 0, "another": 1}),
+            ("run", {"what": "collect"}),
+        ],
         "is there twice",
     ),
     "an artifact is not checked by its digests": (
-        *("store/artifacts.py", "    stamp = dataset.attrs.get(STAMP)\n", "    return dataset\n"),
+        ("store/artifacts.py", "    stamp = dataset.attrs.get(STAMP)\n", "    return dataset\n"),
+        [
+            ("begin", {"done": "train"}),
+            ("damage", {"which": 0, "where": 0, "how": "edit", "quietly": False}),
+            ("run", {"what": "collect"}),
+        ],
         "c1 of the run",
     ),
     "collected data of another overlay are taken": (
-        *("store/artifacts.py", "        if fault:\n", "        if False:\n"),
+        ("store/artifacts.py", "        if fault:\n", "        if False:\n"),
+        [
+            ("begin", {"done": "pack"}),
+            ("change", {"overlay": [[8], 3]}),
+            ("run", {"what": "pack"}),
+            ("bring_back", {"which": 0}),
+            ("run", {"what": "decide"}),
+        ],
         "is of other runs",
     ),
 }
 
 
-@pytest.mark.skipif(not FULL, reason="make faults: it takes minutes")
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_bug_is_noticed_by_the_state_machine(bug, campaign, broken_disk, tmp_path):
-    *where, said = BUGS[bug]
-    environment = broken_disk | planted(tmp_path, *where)
+def test_a_bug_is_noticed_by_the_checker(bug, campaign, broken_disk, tmp_path):
+    place, steps, said = BUGS[bug]
+    environment = broken_disk | planted(tmp_path, *place)
     (tmp_path / "sizes").mkdir()
     with pytest.raises(AssertionError, match=said):
-        campaign.run("any_order.py", 100, SEED, tmp_path / "sizes", environment=environment)
+        campaign.run(
+            *("any_order.py", json.dumps([steps]), 0, tmp_path / "sizes"), environment=environment
+        )
+
+
+def test_the_same_steps_end_well_without_the_bugs(campaign, broken_disk, tmp_path):
+    sequences = json.dumps([steps for _, steps, _ in BUGS.values()])
+    found = campaign.run("any_order.py", sequences, 0, tmp_path, environment=broken_disk)
+    assert found["sequences"] == len(BUGS)
 
 
 def test_training_killed_at_every_file_event(campaign, broken_disk, tmp_path):

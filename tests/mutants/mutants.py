@@ -1,6 +1,6 @@
 """Break the code in small ways, one at a time, and see whether its unit tests notice.
 
-    python tests/mutants/mutants.py MINUTES [SEED]     # make mutants
+    python tests/mutants/mutants.py MINUTES [SEED [MODULE ...]]     # make mutants: 25
 
 Cosmic Ray makes the mutants: an operator, a number or a truth value exchanged, a loop that never
 runs, an exception that nobody raises. They are tried in an order drawn by SEED, until all have been
@@ -155,25 +155,22 @@ def outcome(module: str, code: str, seconds: int) -> int:
     return KILLED if status < 0 else status  # it took too long
 
 
-def limits() -> dict[str, int]:
-    """Measure the processor time of each module's tests, which must pass of the code as it is."""
-    found = {}
-    for module in TESTS:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        code = Mutant(module, "", 0).source
-        assert outcome(module, code, 600) == SURVIVED, f"{module}: its tests fail"
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        took = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-        found[module] = PATIENCE * int(took + 1)
-    return found
+def processor_time(module: str) -> float:
+    """Measure the seconds of a module's tests, which must pass of the code as it is."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = outcome(module, Mutant(module, "", 0).source, 600)
+    assert found == SURVIVED, f"{module}: its tests fail"
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def main(minutes: float, seed: int) -> None:
+def main(minutes: float, seed: int = 18, *modules: str) -> None:
     """Try as many mutants as the time allows."""
-    everything = [mutant for module in TESTS for mutant in mutants_of(module)]
+    counts: dict[str, Counter] = {module: Counter() for module in modules or TESTS}
+    everything = [mutant for module in counts for mutant in mutants_of(module)]
     random.Random(seed).shuffle(everything)
-    allowed, end = limits(), time.monotonic() + 60 * minutes
-    counts: dict[str, Counter] = {module: Counter() for module in TESTS}
+    allowed = {module: PATIENCE * int(processor_time(module) + 1) for module in counts}
+    end = time.monotonic() + 60 * minutes
     for mutant in everything:
         if time.monotonic() > end:
             break
@@ -190,4 +187,4 @@ def main(minutes: float, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 18)
+    main(float(sys.argv[1]), *map(int, sys.argv[2:3]), *sys.argv[3:])
