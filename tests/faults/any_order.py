@@ -155,8 +155,16 @@ class Size:
         self.decide()
         results = [self.collected, self.decided]
         if self._is_due(self.packed, results):
-            inputs = SimpleNamespace(results=results, config=self.config, configuration=[])
-            self._run("archive", self.packed, input=inputs, params=SimpleNamespace(size=SIZE))
+            inputs = SimpleNamespace(
+                results=list(map(str, results)),
+                config=self.config,
+                configuration=[],
+                workflow=ROOT / "workflow/Snakefile",
+                citation=ROOT / "CITATION.cff",
+            )
+            config = {"experiments": {EXPERIMENT: {"description": ""}}, "claims": {CLAIM: JUDGED}}
+            params = SimpleNamespace(size=SIZE)
+            self._run("archive", self.packed, input=inputs, params=params, config=config)
 
     def open(self, elsewhere: Path) -> None:
         """Open the archive in another folder, and go on there."""
