@@ -4,6 +4,7 @@
 # make test  install what it needs and run lint, unit and workflow tests
 # make check  lint and unit tests alone, in under three minutes
 # make gpu   what the GPU of this machine does with the library (python3 must have torch with CUDA); writes card.json
+# make mutants  whether unit tests notice small changes of the store, checkpoints and validation; 25 minutes
 # make faults  the full campaign of faults, far longer than the tests: kills, broken disks, a SLURM that takes jobs away
 PYTHON ?= python3
 VENV ?= .venv
@@ -27,7 +28,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # What is installed is compiled when it is first imported (below), and that is to be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: all demo lock plan status figures report test check gpu faults thorough lint format docs clean
+.PHONY: all demo lock plan status figures report test check gpu faults mutants thorough lint format docs clean
 .DEFAULT_GOAL := all
 
 # The dry run says once what is wrong with the configuration. With a failed block, draw what can be
@@ -69,6 +70,12 @@ gpu:
 faults: $(VENV)/installed-dev
 	FAULTS=full OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults
 	BYTES=1000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit/test_fuzz_bytes.py
+
+# Cosmic Ray only makes the mutants; it is kept apart, for its requirements differ from Snakemake's.
+mutants: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/mutants \
+	  cosmic-ray==8.7.0 parso==0.8.7
+	nice -n 19 $(BIN)/python tests/mutants/mutants.py 25
 
 # Whether each of the study's statistics tells its claim from its rivals, on 200 draws of all.
 thorough: $(VENV)/installed-dev

@@ -1,8 +1,12 @@
 /* A broken disk, on demand: loaded before libc, it counts what is done to the files below one
  * folder (writes, flushes, renames and the rest) and makes one of them, or all from one on, fail.
  *
- *   disk_arm(folder, at, mode, sticky): at 0 only counts.
+ *   disk_arm(folder, at, mode, sticky): at 0 only counts. CRASH_AT_ANY counts each opening and
+ *   closing too.
  *   disk_log(): what was done, a line each: the name of the operation and the path.
+ *   Or DISK_PROGRAM=part of a command line, DISK_FOLDER, DISK_AT and DISK_MODE in the environment
+ *   arm the processes of that command, whoever starts them; DISK_COUNTS names a file in which each
+ *   then leaves how much it did, and its command line.
  *   disk_sizes(): for each of those, how many bytes it was to write (0: another operation).
  */
 #define _GNU_SOURCE
@@ -13,13 +17,14 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { OFF, CRASH, TORN, FAIL_ENOSPC, FAIL_EIO };
+enum { OFF, CRASH, TORN, FAIL_ENOSPC, FAIL_EIO, CRASH_AT_ANY, CRASH_ALL };
 static char folder[PATH_MAX];
 static int at, mode, sticky, count;
 static char text[1 << 20];
@@ -42,7 +47,14 @@ static int fails_writing(const char *what, const char *path, size_t n) {
 }
 
 static int below(const char *path) {
-    return folder[0] && path && strncmp(path, folder, strlen(folder)) == 0;
+    char whole[2 * PATH_MAX];
+    if (!folder[0] || !path) return 0;
+    if (path[0] != '/') { /* as seen from the working directory */
+        if (!getcwd(whole, PATH_MAX)) return 0;
+        strncat(strcat(whole, "/"), path, PATH_MAX);
+        path = whole;
+    }
+    return strncmp(path, folder, strlen(folder)) == 0;
 }
 static const char *path_of(int fd) {
     static char path[PATH_MAX];
@@ -60,7 +72,8 @@ static int fails(const char *what, const char *path) {
     if (length < sizeof text - PATH_MAX - 32)
         length += sprintf(text + length, "%s %s\n", what, path);
     if (!at || count < at || (count > at && !sticky)) return 0;
-    if (mode == CRASH) raise(SIGKILL);
+    if (mode == CRASH_ALL) kill(0, SIGKILL); /* what started it too: the whole process group */
+    if (mode == CRASH || mode == CRASH_AT_ANY) raise(SIGKILL);
     if (mode == TORN) return 2;
     errno = mode == FAIL_EIO ? EIO : ENOSPC;
     return 1;
@@ -125,7 +138,11 @@ BY_PATH(rmdir)
 int mkdir(const char *path, mode_t m) {
     return both("mkdir", path, path) ? -1 : REAL(mkdir)(path, m);
 }
-/* Only opening for writing: a disk that cannot be read is another fault. */
+/* Closing, and opening for reading, break nothing: they only count as moments at which to crash. */
+int close(int fd) {
+    if (mode == CRASH_AT_ANY) fails("close", path_of(fd));
+    return REAL(close)(fd);
+}
 #define OPEN(name)                                               \
     int name(const char *path, int flags, ...) {                 \
         va_list rest;                                            \
@@ -133,7 +150,28 @@ int mkdir(const char *path, mode_t m) {
         mode_t m = flags & O_CREAT ? va_arg(rest, mode_t) : 0;   \
         va_end(rest);                                            \
         if (flags & O_CREAT && both("create", path, path)) return -1; \
+        if (!(flags & O_CREAT) && mode == CRASH_AT_ANY) fails("open", path); \
         return REAL(name)(path, flags, m);                       \
     }
 OPEN(open)
 OPEN(open64)
+
+static char program[1 << 16];
+__attribute__((constructor)) static void arm_by_environment(void) {
+    const char *part = getenv("DISK_PROGRAM");
+    FILE *file = part ? fopen("/proc/self/cmdline", "r") : NULL;
+    if (!file) return;
+    size_t n = fread(program, 1, sizeof program - 1, file);
+    fclose(file);
+    for (size_t i = 0; i < n; i++)
+        if (program[i] < ' ') program[i] = ' ';
+    if (strstr(program, part))
+        disk_arm(getenv("DISK_FOLDER"), atoi(getenv("DISK_AT")), atoi(getenv("DISK_MODE")), 0);
+}
+__attribute__((destructor)) static void leave_counts(void) {
+    const char *path = folder[0] ? getenv("DISK_COUNTS") : NULL;
+    FILE *file = path && count ? fopen(path, "a") : NULL;
+    if (!file) return;
+    fprintf(file, "%d %s\n", count, program);
+    fclose(file);
+}

@@ -17,6 +17,7 @@ from icl.job import job_from_identity
 from icl.store import artifacts
 
 pytestmark = pytest.mark.faults
+SEED = int(os.environ.get("SEED", "1"))  # of the sequences that the state machine draws
 
 
 @pytest.mark.parametrize(
@@ -71,18 +72,111 @@ def test_power_lost_after_every_operation_of_a_save(campaign, broken_disk, tmp_p
         begun = time.monotonic()
 
 
+def planted(folder: Path, module: str, right: str, wrong: str) -> dict[str, str]:
+    """Copy the library with a bug in it; return the environment that finds it."""
+    shutil.copytree(ROOT / "scripts/icl", folder / "scripts/icl")
+    path = folder / "scripts/icl" / module
+    whole = path.read_text()
+    assert whole.count(right) == 1
+    path.write_text(whole.replace(right, wrong))
+    return {"PYTHONPATH": os.pathsep.join([str(folder / "scripts"), str(ROOT / "tests")])}
+
+
 @pytest.mark.parametrize("flush", ["temporary", "path.parent", "made.parent"])
 def test_a_flush_that_is_left_out_is_noticed(flush, campaign, broken_disk, tmp_path):
     """Of a file's bytes, of its folder's names, of the names of folders that were made."""
-    shutil.copytree(ROOT / "scripts/icl", tmp_path / "scripts/icl")
-    path = tmp_path / "scripts/icl/store/files.py"
-    whole = path.read_text()
-    assert whole.count(f"        _flush({flush})\n") == 1
-    path.write_text(whole.replace(f"        _flush({flush})\n", "        pass\n"))
-    places = os.pathsep.join([str(tmp_path / "scripts"), str(ROOT / "tests")])
-    environment = {**broken_disk, "PYTHONPATH": places}
-    found = campaign.run("lose_power.py", tmp_path / "disk", environment=environment)
+    bug = planted(tmp_path, "store/files.py", f"        _flush({flush})\n", "        pass\n")
+    found = campaign.run("lose_power.py", tmp_path / "disk", environment=broken_disk | bug)
     assert found["artifact"]["losses"]
+
+
+def test_a_size_in_any_order(campaign, broken_disk, tmp_path):
+    """Runs, kills, moves, damage, archives and changed overlays, as a state machine draws them."""
+    begun = time.monotonic()
+    found = campaign.run("any_order.py", tries(20, 300), SEED, tmp_path, environment=broken_disk)
+    remark = f"{found['steps']} steps, {found['processes']} processes; "
+    remark += f"{found.get('disturbed', 0)} disturbed, {found.get('refused', 0)} refused"
+    campaign.note("any order of all these", found["sequences"], [], begun, remark)
+
+
+# Of each bug: the module, what is right there, what is wrong; the steps; and what notices it.
+BUGS = {
+    "a checkpoint of another job is taken": (
+        ("engine/checkpoint.py", 'self._check(header["job"])', "pass"),
+        [
+            ("begin", {"done": "train"}),
+            ("mix_up_checkpoints", {"one": 0, "another": 1}),
+            ("lose_a_success", {}),
+            ("run", {"what": "train"}),
+        ],
+        "is not that of the undisturbed",
+    ),
+    "an artifact of another job is taken": (
+        ("store/artifacts.py", "if held != Path(path).stem:", "if False:"),
+        [
+            ("begin", {"done": "train"}),
+            ("mix_up", {"one": 0, "another": 1}),
+            ("run", {"what": "collect"}),
+        ],
+        "is there twice",
+    ),
+    "an artifact is not checked by its digests": (
+        ("store/artifacts.py", "    stamp = dataset.attrs.get(STAMP)\n", "    return dataset\n"),
+        [
+            ("begin", {"done": "train"}),
+            ("damage", {"which": 0, "where": 0, "how": "edit", "quietly": False}),
+            ("run", {"what": "collect"}),
+        ],
+        "c1 of the run",
+    ),
+    "collected data of another overlay are taken": (
+        ("store/artifacts.py", "        if fault:\n", "        if False:\n"),
+        [
+            ("begin", {"done": "pack"}),
+            ("change", {"overlay": [[8], 3]}),
+            ("run", {"what": "pack"}),
+            ("bring_back", {"which": 0}),
+            ("run", {"what": "decide"}),
+        ],
+        "is of other runs",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_bug_is_noticed_by_the_checker(bug, campaign, broken_disk, tmp_path):
+    place, steps, said = BUGS[bug]
+    environment = broken_disk | planted(tmp_path, *place)
+    (tmp_path / "sizes").mkdir()
+    with pytest.raises(AssertionError, match=said):
+        campaign.run(
+            *("any_order.py", json.dumps([steps]), 0, tmp_path / "sizes"), environment=environment
+        )
+
+
+def test_the_same_steps_end_well_without_the_bugs(campaign, broken_disk, tmp_path):
+    sequences = json.dumps([steps for _, steps, _ in BUGS.values()])
+    found = campaign.run("any_order.py", sequences, 0, tmp_path, environment=broken_disk)
+    assert found["sequences"] == len(BUGS)
+
+
+def test_training_killed_at_every_file_event(campaign, broken_disk, tmp_path):
+    begun = time.monotonic()
+    found = campaign.run("kill_at_events.py", tries(17, 1), tmp_path, environment=broken_disk)
+    for name, of in found.items():
+        remark = f"right after {of['right'] / of['kills']:.0%}; {of['lost_mean']} steps lost"
+        remark += f" in the mean, {of['lost_most']} at most, with 10 between checkpoints"
+        campaign.note(f"file events, {name}", of["kills"], of["losses"], begun, remark)
+        begun = time.monotonic()
+
+
+def test_every_rule_after_training_killed_at_any_write(campaign, broken_disk, tmp_path):
+    begun = time.monotonic()
+    found = campaign.run("kill_rules.py", tries(1, 12), broken_disk["LD_PRELOAD"], tmp_path)
+    kills = found["kills"]
+    assert all(kills.values()), kills
+    remark = ", ".join(f"{rule} {number}" for rule, number in kills.items())
+    campaign.note("a rule after training", sum(kills.values()), found["losses"], begun, remark)
 
 
 def test_single_bits_flipped(campaign, tmp_path):

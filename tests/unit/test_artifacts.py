@@ -314,6 +314,13 @@ def test_collected_data_are_those_of_the_configuration(tmp_path):
         artifacts.read_all(paths, {"e": [*jobs, "another"]})
 
 
+def test_a_job_in_the_place_of_collected_data_is_refused_by_name(tmp_path):
+    job, record = job_and_record(16)
+    artifacts.write(artifacts.job_dataset(record, job, {}), tmp_path / "e.nc")
+    with pytest.raises(artifacts.ArtifactError, match="e: its file holds no collected data"):
+        artifacts.read_all([str(tmp_path / "e.nc")], {"e": [job.name]})
+
+
 def test_a_missing_block_that_is_named_is_no_lack(tmp_path):
     names = collected(tmp_path)
     jobs = collected(tmp_path, missing=names[1:])

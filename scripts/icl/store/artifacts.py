@@ -143,6 +143,11 @@ def read_all(paths: Iterable[str], jobs: Mapping[str, Iterable[str]]) -> dict[st
     for name, dataset in datasets.items():
         if name not in jobs:
             continue
+        if "jobs" not in dataset.attrs:
+            text = (
+                "its file holds no collected data; remove the collected file, and it is made anew"
+            )
+            raise ArtifactError(f"{name}: {text}")
         held = {job_name(identity) for identity in json.loads(dataset.attrs["jobs"])}
         foreign = sorted(held - set(jobs[name]))
         lacking = sorted(set(jobs[name]) - held - set(json.loads(dataset.attrs["missing_blocks"])))
