@@ -15,8 +15,6 @@ from icl.planning import ending
 from icl.store import artifacts, files
 from icl.verdicts import Verdict
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 def main() -> None:
     """Read the size's verdicts, and with --race its runs, and print what came out."""
@@ -25,7 +23,7 @@ def main() -> None:
     parser.add_argument("--race", action="store_true", help="what Figure 2 shows")
     given = parser.parse_args()
     try:
-        merged = validation.Sources.of_size(given.files, root=str(ROOT)).merged()
+        merged = validation.Sources.of_size(given.files).merged()
         results = Path("results", merged.get("name", merged["preset"]))
         if given.race:
             claims = merged["figures"]["fig2"]["claims"]

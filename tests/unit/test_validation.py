@@ -38,7 +38,7 @@ def put(config, key, value):
 
 @pytest.mark.parametrize("preset", ["demo", "smoke", "laptop", "extended", "paper"])
 def test_the_committed_presets_are_valid(preset):
-    sources = Sources.of_size([ROOT / f"config/{preset}.yaml"], root=str(ROOT))
+    sources = Sources.of_size([ROOT / f"config/{preset}.yaml"])
     jobs = check(sources.merged(), sources)
     assert {"transition", "transience"} <= set(jobs)
     assert all(len({job.name for job in listed}) == len(listed) for listed in jobs.values())
