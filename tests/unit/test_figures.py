@@ -4,6 +4,7 @@ import json
 import re
 from types import SimpleNamespace
 
+import layout
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -123,6 +124,19 @@ def test_fig2_shows_every_seed():
     assert {ax.get_title("left")[:12] for ax in figure.axes} >= {
         f"$\\mathbf{{{letter}}}$" for letter in "bcde"
     }
+
+
+def test_fig2_of_two_values_of_k_is_laid_out():
+    data = synthetic.transition(seeds=4, missing_blocks=["N64_K1393_seeds0-3_ab12"])
+    ends = np.unique(data["n_items"])[[0, -1]]
+    figure, _ = drawn("fig2", data.isel(run=np.flatnonzero(np.isin(data["n_items"], ends))))
+    assert layout.faults(figure, style.POINTS) == []
+
+
+def test_figA6_without_a_run_that_fades_is_drawn():
+    data = usual("transience")
+    figure, _ = drawn("figA6", data.assign(icl_accuracy=0.5 * data["icl_accuracy"]))
+    assert f"no ICL ({data.sizes['run']})" in texts(figure)
 
 
 def test_fig2_says_what_becomes_of_icl_under_decay():

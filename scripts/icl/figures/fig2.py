@@ -33,7 +33,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     other = annotations.other_model(transience, runs)
     panels.head_strips(fading, "e", f"weight decay{other}")
     rising[1].set_ylabel("ICL accuracy in training")
-    style.mark_gap(figure, annotations.gap(data.values(), 2))
+    style.mark_gap(below, annotations.gap(data.values(), 2))
     return figure
 
 

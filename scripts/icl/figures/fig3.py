@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import NullFormatter
 
 from icl.figures import annotations, fig2, panels, style
 from icl.verdicts import Verdict
@@ -29,7 +30,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     panels.head_strips(rising, "b", "an abrupt rise")
     rising[1].set_ylabel("ICL accuracy")
     _transience(below, rows, data["minimal_transience"], decays)
-    style.mark_gap(figure, annotations.gap(data.values(), 2))
+    style.mark_gap(below, annotations.gap(data.values(), 2))
     return figure
 
 
@@ -74,4 +75,5 @@ def _transience(
 
 def _finish(ax: Axes) -> None:
     ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     panels.accuracy_strip(ax)

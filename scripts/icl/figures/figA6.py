@@ -52,7 +52,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
             ax, rf"$\lambda^{{{slope:.2f}}}$".replace("-", "−"), (span[-1], time[-1]), offset=(6, 0)
         )
     ax.set_xscale("log")
-    ax.set_yscale("log")
+    ax.set_yscale("log" if found.faded.any() else "linear")
     decades = 10.0 ** np.arange(np.ceil(np.log10(positive.min()) - 1e-9), 1)
     ticks = positive if few else decades[decades <= 1.5 * positive.max()]
     names = (f"{tick:g}" if few else text.power_text(tick) for tick in ticks)
@@ -60,7 +60,9 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     ax.xaxis.set_minor_locator(NullLocator())
     middle = np.sqrt(zero * positive.min())
     ax.text(middle, 0, "//", transform=ax.get_xaxis_transform(), **BREAK)
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 7)))
+    ax.yaxis.set_major_locator(
+        LogLocator(subs=(1, 2, 3, 4, 5, 7)) if found.faded.any() else NullLocator()
+    )
     ax.yaxis.set_major_formatter(lambda time, _: text.count_text(time))
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(r"weight decay of the attention $\lambda$")

@@ -29,7 +29,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     style.panel(axes["a"], "a", "transformer")
     style.panel(axes["b"], "b", "minimal model")
     style.panel(axes["c"], "c", "transformer, a part in the place of the whole")
-    style.mark_gap(figure, annotations.gap(data.values(), 2))
+    style.mark_gap(below, annotations.gap(data.values(), 2))
     return figure
 
 

@@ -126,14 +126,15 @@ def strips(
     """Draw ICL accuracy in training, a line for every run, in a strip for each value of a setting.
 
     Args:
-        strip: axes, one for each value; those beyond the last value are switched off.
+        strip: axes, from the top; of more than there are values, the first are switched off.
         of: (R,) the setting of each run. Of more values than strips, some are shown: `spread`.
         name: writes a value, for the head of its strip.
         levels: to mark.
     """
     shown = spread(np.unique(of), len(strip))
     clock, accuracy = runs["theory_time"].values, runs["icl_accuracy"].values
-    for ax, value in zip(strip, shown, strict=False):
+    first = len(strip) - len(shown)
+    for ax, value in zip(strip[first:], shown, strict=True):
         for row in np.flatnonzero(of == value):
             ax.plot(clock[row, 1:], accuracy[row, 1:], color=style.ICL, lw=0.6, alpha=0.7)
             ended = np.isfinite(accuracy[row]).sum() - 1
@@ -145,11 +146,10 @@ def strips(
         accuracy_strip(ax)
         ax.set_title(name(value))
         ax.tick_params(labelbottom=False)
-    for ax in strip[len(shown) :]:
+    for ax in strip[:first]:
         ax.axis("off")
-    last = strip[len(shown) - 1]
-    last.tick_params(labelbottom=True)
-    last.set_xlabel(TIME)
+    strip[-1].tick_params(labelbottom=True)
+    strip[-1].set_xlabel(TIME)
 
 
 def accuracy_strip(ax: Axes) -> None:

@@ -14,7 +14,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -175,7 +175,7 @@ def corner(ax: Axes, text: str, x: float, y: float, colour: str = FIT) -> None:
     label(ax, text, (x, y), colour, xycoords="axes fraction", ha=across, va=along)
 
 
-def mark_gap(figure: Figure, gap: str) -> None:
+def mark_gap(figure: FigureBase, gap: str) -> None:
     """Write below the panels what is missing from the data, in a colour no reader overlooks."""
     if gap:
         figure.supxlabel(gap, color=GAP, fontweight="bold", fontsize=POINTS)
