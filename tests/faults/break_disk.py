@@ -12,12 +12,13 @@ import os
 import re
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from icl.engine import checkpoint, training
-from icl.store import artifacts, files
+from icl.store import archive, artifacts, files
 from trainee import JOB, Trainee
 
 DISK = ctypes.CDLL(None)
@@ -91,6 +92,33 @@ def text_case(folder: Path) -> Case:
         return json.loads(path.read_text())[0] if path.exists() else None
 
     return Case(folder, save, read)
+
+
+def archive_case(folder: Path) -> Case:
+    """An archive, which a zip file writes back and forth, replaced by another."""
+    path = folder / "archive.zip"
+    name = "results/smoke/claims.md"
+    states = {number: {name: bytes([number]) + os.urandom(20_000)} for number in (1, 2)}
+
+    def save(number):
+        archive.pack("results/smoke", states[number], path)
+        return True
+
+    def read():
+        if not path.exists():
+            return None
+        with zipfile.ZipFile(path) as packed:
+            return packed.read(name)[0]
+
+    return Case(folder, save, read)
+
+
+CASES = {
+    "artifact": artifact_case,
+    "checkpoint": checkpoint_case,
+    "text": text_case,
+    "archive": archive_case,
+}
 
 
 def in_a_child(case: Case, number: int, at: int, mode: int, sticky: bool) -> int:
@@ -186,10 +214,9 @@ def try_case(name: str, case: Case, stride: int) -> dict:
 
 def main(stride: int, folder: Path) -> dict:
     """Try every kind of file."""
-    cases = {"artifact": artifact_case, "checkpoint": checkpoint_case, "text": text_case}
     return {
         name: try_case(name, make(folder / name / "results"), stride)
-        for name, make in cases.items()
+        for name, make in CASES.items()
     }
 
 

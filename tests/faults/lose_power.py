@@ -19,7 +19,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from break_disk import DISK, artifact_case, beginnings, checkpoint_case, operations, text_case
+from break_disk import CASES, DISK, beginnings, operations
 
 DISK.disk_sizes.restype = ctypes.POINTER(ctypes.c_longlong)
 MOST_PENDING = 6  # changes of names that are tried in every combination; beyond, in their order
@@ -66,7 +66,7 @@ class Disk:
             self.files[path].now += data
         elif what in ("fsync", "fdatasync"):
             if path in self.files:
-                self.files[path].kept = self.files[path].now
+                self.files[path].now = self.files[path].kept = data
             else:
                 self._flush(path)
         elif what in ("rename", "renameat"):
@@ -151,9 +151,10 @@ def try_case(name: str, case) -> dict:
         n_operations = len(done)
         for number, ((what, path), size) in enumerate(zip(done, sizes, strict=True), 1):
             data = b""
-            if size:
-                (whole,) = [written[target] for target in renamed]
-                data, offset = whole[offset : offset + size], offset + size
+            if size or path.endswith(".part"):
+                (data,) = [written[target] for target in renamed]
+            if size:  # in their order; a zip file goes back, which a flush puts right
+                data, offset = data[offset : offset + size], offset + size
             disk.do(what, Path(path), data)
             for tree in disk.left():
                 tries += 1
@@ -173,8 +174,7 @@ def try_case(name: str, case) -> dict:
 
 def main(folder: Path) -> dict:
     """Try every kind of file."""
-    cases = {"artifact": artifact_case, "checkpoint": checkpoint_case, "text": text_case}
-    return {name: try_case(name, make(folder / name / "results")) for name, make in cases.items()}
+    return {name: try_case(name, make(folder / name / "results")) for name, make in CASES.items()}
 
 
 if __name__ == "__main__":
