@@ -42,11 +42,12 @@ OTHERS = (".log", ".tsv")  # say when, and how long it took
 def run(checkout: Checkout, target: str, **environment: str) -> int:
     """Make a target in a process group of its own; return Snakemake's exit code."""
     command = [sys.executable, "-m", "snakemake", target, "--cores", "1"]
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with open(checkout.path / "said", "a") as said:
         return subprocess.run(
             [*command, "--configfile", "config/smoke.yaml"],
             cwd=checkout.path,
-            env={**os.environ, **environment},
+            env={**own, **environment},
             stdout=said,
             stderr=said,
             start_new_session=True,
