@@ -2,9 +2,10 @@
 
     python docs/diagnoses/threshold_constant.py
 
-From the study's data, trains nothing. At each N, of the seeds that acquire ICL at the K nearest
-above K*: t_ICL over that of the same seed at K = infinity, a geometric mean; and K* predicted by
-I_K(inf) = t_ICL with the median t_ICL of infinity, without that factor and with it.
+From the study's data and verdict, trains nothing. At each N, at the K nearest above K* at which
+half of the seeds acquire ICL, and at the largest: the median t_ICL over that at K = infinity, those
+that never acquire counted as censored; and log10 of the K* that I_K(inf) = t_ICL predicts over the
+measured one, without that factor and with it.
 """
 
 import sys
@@ -16,30 +17,16 @@ import xarray as xr
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.statistics import curves
 from icl.store import files
+from icl.verdicts import Verdict
 
 STUDY = ROOT / "docs/gallery/study"
 
 
-def times(*names: str) -> dict[tuple[int, float, int], float]:
-    """Read t_ICL of the runs that acquire, by N, K and seed."""
-    found = {}
-    for name in names:
-        runs = xr.open_dataset(STUDY / f"collected/{name}.nc")
-        passage = curves.acquisition_time(
-            runs["icl_accuracy"].values, runs["theory_time"].values, 0.95
-        )
-        n, k, seed = (runs[key].values for key in ("context_length", "n_items", "seed"))
-        for i in np.flatnonzero(passage.reached):
-            found[int(n[i]), float(k[i]), int(seed[i])] = passage.time[i]
-    return found
-
-
 def main() -> None:
-    """Print a row for each N."""
-    judged = {entry["id"]: entry for entry in files.read_json(STUDY / "claims.json")}
-    details = judged["threshold_constant"]["details"]
+    """Print two rows for each N."""
+    judged = [Verdict.from_json(entry) for entry in files.read_json(STUDY / "claims.json")]
+    (details,) = (v.details for v in judged if v.id == "threshold_constant")
     names = ("memorisation_wide", "capacity")
     alone = [xr.open_dataset(STUDY / f"collected/{name}.nc") for name in names]
     items, total = (
@@ -47,22 +34,22 @@ def main() -> None:
     )
     k = np.unique(items)
     log_total = np.log([total[items == value].mean() for value in k])
-    infinite = times("acquisition", "acquisition_longest")
-    finite = times("thresholds", "transition")
-    print("N  K*  K  seeds  t_ICL over that at infinity  K* predicted: without  with")
-    for row in details["by_length"]:
+    print("N  K*  K  acquire  t_ICL over that at infinity  log10 predicted/measured: without  with")
+    for row, prediction in zip(details["by_length"], details["predicted_thresholds"], strict=True):
         n, star = row["context_length"], row["threshold"]
-        at = [infinite[key] for key in infinite if key[0] == n]
-        median = np.sort(at)[(len(at) - 1) // 2]
-        above = min(key[1] for key in finite if key[0] == n and key[1] > star)
-        seeds = [key[2] for key in finite if key[:2] == (n, above)]
-        logs = np.log([finite[n, above, seed] / infinite[n, np.inf, seed] for seed in seeds])
-        ratio, error = np.exp(logs.mean()), logs.std(ddof=1) / len(logs) ** 0.5
-        predicted = np.exp(np.interp(np.log(median * np.array([1, ratio])), log_total, np.log(k)))
-        print(
-            f"{n}  {star:.0f}  {above:.0f}  {len(logs)}  {ratio:.2f} (1 +- {error:.2f})  "
-            + "  ".join(f"{p:.0f} (log10 {np.log10(p / star):.2f})" for p in predicted)
-        )
+        known = [
+            found
+            for found in details["finite_over_infinite"]
+            if found["context_length"] == n and found["n_items"] > star and found["ratio"] > 0
+        ]
+        for found in (known[0], known[-1]):
+            times = prediction["median_t_icl"] * np.array([1, found["ratio"]])
+            predicted = np.exp(np.interp(np.log(times), log_total, np.log(k)))
+            left = "  ".join(f"{np.log10(p / star):.2f}" for p in predicted)
+            low, high = found["interval"]
+            at = f"{n}  {star:.0f}  {found['n_items']:.0f}"
+            share = f"{found['acquired']}/{found['replicates']}"
+            print(f"{at}  {share}  {found['ratio']:.2f} [{low:.2f}, {high:.2f}]  {left}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ FIGURES = {
 }
 SCALES = {"study": "study", "laptop": "laptop", "extended": "paper's architecture"}
 WORDS = {
-    "study": "the verdicts of record",
+    "study": "the verdicts that count",
     "laptop": "a quick look",
     "extended": "few seeds",
 }
@@ -41,14 +41,14 @@ TITLES = {
     "not_capacity": "the MLP can hold the items at which ICL wins",
     "kinetics_not_capacity": "a faster MLP, no larger, needs more items for ICL",
     "rate_exponent": "as many more as equation 12 says",
-    "seed_invariance": "memorisation's pace hardly varies over seeds",
+    "seed_invariance": "memorisation hardly varies over seeds",
     "threshold_exponent": "K* grows with N as N^(1/nu)",
     "threshold_constant": "with equation 12's constant",
     "linear_ticl": "t_ICL is linear in N",
     "long_tail": "t_ICL has a long tail over seeds, from beta0",
     "bimodality": "near K* a seed acquires ICL early or never",
     "loss_relation": "after acquisition one loss follows the other",
-    "iwl_slowdown": "ICL slows memorisation down, as e^-w",
+    "iwl_slowdown": "ICL slows memorisation down, by e^-w",
     "balanced_failure": "on D' ICL needs far more items than on D",
     "balanced_saddle": "there the sign of beta0 decides",
     "exponential_beta0": "t_ICL falls as e^-beta0, far below 0 as e^(-2 beta0)",
@@ -125,8 +125,8 @@ def finding() -> str:
     threshold = {rate["rate_ratio"]: rate["threshold"] for rate in rates}
     return (
         "**What decides is speed, not room.** If the part that memorises (an MLP) learns four\n"
-        "times as fast, and is no larger, memorising wins up to "
-        f"{threshold[4] / threshold[1]:.1f} times as many items."
+        "times as fast, and is no larger, looking up needs "
+        f"{threshold[4] / threshold[1]:.1f} times as many items to win."
     )
 
 

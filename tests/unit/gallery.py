@@ -21,16 +21,17 @@ DRAWN = {
     "laptop": [*(f"fig{n}" for n in range(1, 9)), *(f"figA{n}" for n in range(1, 9))],
     "extended": ["fig2", "fig5", "fig6", "figA7"],
     "study": ["figB2", "figB3", "figB4"],
+    "beyond": ["figB5"],
 }
 EVERY = [(size, name) for size, names in DRAWN.items() for name in names]
 
 
 @cache
 def config():
-    """The figures of the paper and of the study, by name."""
+    """The figures of the paper, of the study and beyond it, by name."""
     return {
         name: figure
-        for path in ("config/claims.yaml", "config/study_claims.yaml")
+        for path in ("config/claims.yaml", "config/study_claims.yaml", "config/beyond_claims.yaml")
         for name, figure in yaml.safe_load((ROOT / path).read_text("utf-8"))["figures"].items()
     }
 

@@ -86,7 +86,7 @@ def test_the_readme_is_short():
         assert word in start, word
 
 
-@pytest.mark.parametrize("name", ["claims", "study_claims"])
+@pytest.mark.parametrize("name", ["claims", "study_claims", "beyond_claims"])
 def test_each_claim_has_a_title_and_pages_that_explain_it(name):
     for claim, entry in load_yaml(ROOT / f"config/{name}.yaml")["claims"].items():
         assert entry["title"], claim

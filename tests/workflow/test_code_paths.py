@@ -19,9 +19,10 @@ NARROW = {"ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
 def compared(first, second):
     command = [sys.executable, "scripts/compare.py", first, second]
     environment = {**os.environ, "PYTHONPATH": "scripts"}
-    return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    found = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
+    return found.stdout
 
 
 def test_verdicts_do_not_hang_on_the_vector_width(small, copy_of_small):
@@ -34,8 +35,8 @@ def test_verdicts_do_not_hang_on_the_vector_width(small, copy_of_small):
         for here, there in zip(wide, narrow, strict=True)
         if here["data_digests"]
     )
-    result = compared(small.path / CLAIMS, copy_of_small.path / CLAIMS)
-    assert result.returncode == 0, result.stdout
+    found = compared(small.path / CLAIMS, copy_of_small.path / CLAIMS)
+    assert f"0 of {len(wide)} verdicts moved: none." in found
 
 
 def test_a_verdict_that_moved_is_named(small, tmp_path):
@@ -44,6 +45,7 @@ def test_a_verdict_that_moved_is_named(small, tmp_path):
     moved["verdict"] = {"reproduced": "undecided"}.get(moved["verdict"], "reproduced")
     entries[0] = files.stamped({key: moved[key] for key in moved if key != files.STAMP})
     files.write_text(json.dumps(entries), tmp_path / "claims.json")
-    result = compared(small.path / CLAIMS, tmp_path / "claims.json")
-    assert result.returncode == 1
-    assert f"1 of {len(entries)} verdicts moved: {moved['id']}." in result.stdout
+    found = compared(small.path / CLAIMS, tmp_path / "claims.json")
+    assert f"1 of {len(entries)} verdicts moved: {moved['id']}." in found
+    one = small.path / f"results/smoke/analysis/{moved['id']}.json"
+    assert f"1 of 1 verdicts moved: {moved['id']}." in compared(one, tmp_path / "claims.json")

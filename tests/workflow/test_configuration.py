@@ -53,7 +53,7 @@ def test_only_an_overlay_merges(checkout):
     assert merged["experiments"]["transition"]["steps"] == 1000
 
 
-SIZES = ["demo", "smoke", "laptop", "extended", "paper", "regime", "study"]
+SIZES = ["beyond", "demo", "smoke", "laptop", "extended", "paper", "regime", "study"]
 
 
 @pytest.mark.parametrize("preset", SIZES)

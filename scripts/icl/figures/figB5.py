@@ -18,8 +18,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     _times(axes["a"], verdict.details)
     _beta0(axes["b"], verdict)
     _fates(axes["c"], verdict.details)
-    style.panel(axes["a"], "a", "one column a start")
-    style.panel(axes["b"], "b", "mean of a start")
+    style.panel(axes["a"], "a", "each column is one start")
+    style.panel(axes["b"], "b", "mean over its seeds")
     style.panel(axes["c"], "c", "near $K^*$")
     style.mark_gap(figure, annotations.gap(data.values(), 2))
     return figure
@@ -51,6 +51,7 @@ def _beta0(ax: Axes, verdict: Verdict) -> None:
     """Draw the mean of each start against its beta0, and the fitted slope."""
     ax.set_yscale("log")
     ax.set_xlabel(r"$\beta_0$ of the start")
+    ax.set_ylabel(r"mean $t_{\mathrm{ICL}}$")
     if _lacks(ax, verdict.details, "log_t_icl", "beta0"):
         return
     beta0 = np.asarray(verdict.details["beta0"])
@@ -67,7 +68,7 @@ def _beta0(ax: Axes, verdict: Verdict) -> None:
 
 def _fates(ax: Axes, details: dict) -> None:
     """Draw how many seeds of a start acquire ICL, beside what data alone would make of them."""
-    ax.set_xlabel("seeds that acquire ICL")
+    ax.set_xlabel("seeds of 3 that acquire ICL")
     ax.set_ylabel("starts")
     if _lacks(ax, details, "acquired"):
         return
@@ -77,7 +78,7 @@ def _fates(ax: Axes, details: dict) -> None:
     seen = np.bincount(acquired.sum(axis=1).astype(int), minlength=seeds + 1)
     ax.bar(counts, seen, 0.6, color=style.ICL, label="seen")
     alone = starts * binom.pmf(counts, seeds, acquired.mean())
-    ax.plot(counts, alone, "s", ms=4, color=style.IWL, label="if the data decided")
+    ax.plot(counts, alone, "s", ms=4, color=style.PREDICTION, label="if the start did not matter")
     ax.set_xticks(counts)
     ax.set_ylim(0, 1.35 * max(seen.max(), alone.max()))
     ax.legend(loc="upper center")
