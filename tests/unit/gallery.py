@@ -16,7 +16,7 @@ from icl.verdicts import Verdict
 GALLERY = ROOT / "docs/gallery"
 # What a size shares with another, to the last setting, is in that one's gallery.
 KINDS = ("collected", "theory")
-SHARED = {"extended": "laptop", "study": "laptop", "laptop": "laptop"}
+SHARED = {"extended": "laptop", "study": "laptop", "laptop": "laptop", "beyond": "beyond"}
 DRAWN = {
     "laptop": [*(f"fig{n}" for n in range(1, 9)), *(f"figA{n}" for n in range(1, 9))],
     "extended": ["fig2", "fig5", "fig6", "figA7"],

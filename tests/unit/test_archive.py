@@ -34,7 +34,7 @@ def test_equal_contents_make_equal_files(tmp_path):
 MEMBERS = {
     "results/a/claims.md": b"1",
     "results/a/figures/y.pdf": b"2",
-    "Snakefile": b"shell('evil')",
+    "workflow/Snakefile": b"shell('evil')",
     "ro-crate-metadata.json": b"{}",
 }
 
@@ -97,9 +97,10 @@ def test_an_archive_is_opened_whole(tmp_path):
 def test_what_stands_beside_the_results_is_never_opened(tmp_path):
     """A Snakefile of a stranger would be run by the next command."""
     path = packed(tmp_path)
-    (tmp_path / "Snakefile").write_bytes(b"mine")
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow/Snakefile").write_bytes(b"mine")
     archive.unpack(path, tmp_path, replace=True)
-    assert (tmp_path / "Snakefile").read_bytes() == b"mine"
+    assert (tmp_path / "workflow/Snakefile").read_bytes() == b"mine"
     assert not (tmp_path / "ro-crate-metadata.json").exists()
 
 
@@ -122,7 +123,7 @@ def test_what_stands_beside_the_results_is_never_opened(tmp_path):
         (added("results/a/README.md", b"/etc/passwd", 0o120777, listed=True), "no plain file"),
         (added("results/a/README.md"), "not listed"),
         (added("results/a/claims.md", b"1"), "each file once"),
-        (added("Snakefile", b"shell('evil')", listed=True), "each file once"),
+        (added("workflow/Snakefile", b"shell('evil')", listed=True), "each file once"),
         (added("snakefile", listed=True), "outside results"),
         (added("profiles/default/config.yaml", listed=True), "outside results"),
         (added("results/a/Snakefile", listed=True), "not what an archive holds"),

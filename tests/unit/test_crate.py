@@ -50,7 +50,7 @@ def members(tmp_path_factory):
         "results/a/config.json": b"{}",
         "results/a/config/1_theory.yaml": b"theory: {}",
         "results/a/config/2_a.yaml": b"preset: a",
-        "Snakefile": ROOT / "Snakefile",
+        "workflow/Snakefile": ROOT / "workflow/Snakefile",
     }
 
 
@@ -125,7 +125,7 @@ def test_an_untruth_is_found(packed, tmp_path, change, wrong):
 def test_a_reader_finds_what_it_needs(packed):
     read = ROCrate(packed)
     (run,) = read.get_by_type("CreateAction")
-    assert run["instrument"] == read.mainEntity == read.get("Snakefile")
+    assert run["instrument"] == read.mainEntity == read.get("workflow/Snakefile")
     assert read.mainEntity["programmingLanguage"]["name"] == "Snakemake"
     assert (run["startTime"], run["endTime"]) == (
         "2026-01-01T23:00:00+00:00",

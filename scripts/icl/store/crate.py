@@ -13,7 +13,7 @@ from typing import Any
 from icl.store import artifacts, provenance
 
 NAME = "ro-crate-metadata.json"
-WORKFLOW = "Snakefile"
+WORKFLOW = "workflow/Snakefile"
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
 # The second has `sha256`, which the specification's own lacks.
 CONTEXTS = [f"{SPECIFICATION}/context", "https://w3id.org/ro/terms/workflow-run/context"]
