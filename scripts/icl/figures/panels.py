@@ -199,7 +199,8 @@ def fractions(
 
     Args:
         x: of each row.
-        value, interval: keys of a row.
+        value: key of a row's fraction.
+        interval: key of its interval.
     """
     look = {"fmt": "o-", "ms": 4, "lw": 1, "elinewidth": 0.8, "capsize": 2, **look}
     y, ends = np.array([row[value] for row in rows]), [row[interval] for row in rows]
