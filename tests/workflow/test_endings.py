@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -28,14 +29,24 @@ def test_ctrl_c_ends_make_all_with_what_to_type_next(checkout):
     command += ["PRESET=smoke", "OVERLAY=long.yaml"]
     with open(checkout.path / "said", "w+", encoding="utf-8") as said:
         # A session of its own, so that all of its processes can be interrupted as a terminal does.
+        # Where the tests run in the background a shell has them ignore Ctrl-C; these must not.
         process = subprocess.Popen(
-            command, cwd=checkout.path, stdout=said, stderr=said, start_new_session=True
+            command,
+            cwd=checkout.path,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         while not any("progress" in p.read_text() for p in checkout.path.rglob("N6_*.log")):
             assert process.poll() is None
             time.sleep(0.2)
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait() != 0
+        try:
+            assert process.wait(timeout=300) != 0
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         said.seek(0)
         output = said.read()
     assert "The run was stopped by hand. " in last_words(output)
