@@ -18,7 +18,7 @@ def verdicts(path):
 @pytest.mark.parametrize("path", GALLERIES, ids=lambda path: path.parent.name)
 def test_the_gallerys_verdicts_are_in_the_record(path):
     rows = ledger.rows(verdicts(path), "2026-11-27", "0000000")
-    assert len(rows) > 1
+    assert rows
     assert ledger.added(RECORD, rows) == RECORD
 
 

@@ -78,7 +78,7 @@ def _fates(ax: Axes, details: dict) -> None:
     seen = np.bincount(acquired.sum(axis=1).astype(int), minlength=seeds + 1)
     ax.bar(counts, seen, 0.6, color=style.ICL, label="seen")
     alone = starts * binom.pmf(counts, seeds, acquired.mean())
-    ax.plot(counts, alone, "s", ms=4, color=style.PREDICTION, label="if the start did not matter")
+    ax.plot(counts, alone, "s", ms=4, color=style.PREDICTION, label="by chance")
     ax.set_xticks(counts)
     ax.set_ylim(0, 1.35 * max(seen.max(), alone.max()))
     ax.legend(loc="upper center")
