@@ -68,7 +68,7 @@ def _beta0(ax: Axes, verdict: Verdict) -> None:
 
 def _fates(ax: Axes, details: dict) -> None:
     """Draw how many seeds of a start acquire ICL, beside what data alone would make of them."""
-    ax.set_xlabel("seeds of 3 that acquire ICL")
+    ax.set_xlabel("seeds with ICL, of 3")
     ax.set_ylabel("starts")
     if _lacks(ax, details, "acquired"):
         return
