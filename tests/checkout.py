@@ -84,7 +84,13 @@ class Checkout:
         """Run make as after an installation, with what is installed here."""
         (self.path / ".venv").mkdir(exist_ok=True)
         (self.path / ".venv/installed").touch()
-        command = ["make", "-o", ".venv/installed", f"BIN={Path(sys.executable).parent}"]
+        command = [
+            "make",
+            "--no-print-directory",
+            "-o",
+            ".venv/installed",
+            f"BIN={Path(sys.executable).parent}",
+        ]
         return subprocess.run(
             [*command, *arguments],
             cwd=self.path,

@@ -29,9 +29,10 @@ def test_it_draws_figure_6_with_the_gallery_s_numbers(cells, monkeypatch):
         if entry["id"] == "threshold_exponent"
     )
     written = [found.get_text() for found in names["figure"].findobj(Text)]
-    exponent = text.estimate_text(claim.estimate("exponent"), 3)
-    assert any(exponent in words for words in written)
-    assert {"a", "b", "c", "d", "e", "f"} <= set(written)
+    slope = text.digits_text(claim.details["predicted_line"]["exponent"], 3)
+    assert f"slope $1/\\nu$ = {slope}" in written
+    for letter in "abcdef":
+        assert any(words.startswith(f"$\\mathbf{{{letter}}}$") for words in written)
 
 
 def test_it_is_short_and_holds_no_output(cells):
