@@ -366,24 +366,23 @@ _RIVALS = {
 }
 
 
+def beta0_of(seeds: np.ndarray, initial: xr.Dataset) -> np.ndarray:
+    """Read the theory's beta0 of seeds (R,) off the first evaluation of runs that record it."""
+    if "item_overlap" not in initial:
+        raise NotComputableError("the runs do not record order parameters")
+    at_start = (initial["beta"] * initial["item_overlap"]).values[:, 0].tolist()
+    of_seed = dict(zip(initial["seed"].values.tolist(), at_start, strict=True))
+    if missing := sorted(set(seeds.tolist()) - set(of_seed)):
+        raise NotComputableError(f"beta0 of seeds {missing} is not known")
+    return np.array([of_seed[seed] for seed in seeds.tolist()])
+
+
 def _slope_on_beta0(
     times: _Times, initial: xr.Dataset, options: dict[str, Any]
 ) -> tuple[Estimate, Estimate, np.ndarray]:
     """Regress log t_ICL at the largest N on beta0: slope, R^2, and beta0 (R,) of those runs."""
     largest = times.members[-1]
-    if "item_overlap" not in initial:
-        raise NotComputableError("the runs do not record order parameters")
-    of_seed = dict(
-        zip(
-            initial["seed"].values.tolist(),
-            (initial["beta"] * initial["item_overlap"]).values[:, 0].tolist(),
-            strict=True,
-        )
-    )
-    seeds = times.runs["seed"].values[largest].tolist()
-    if missing := sorted(set(seeds) - set(of_seed)):
-        raise NotComputableError(f"beta0 of seeds {missing} is not known")
-    beta0 = np.array([of_seed[seed] for seed in seeds])
+    beta0 = beta0_of(times.runs["seed"].values[largest], initial)
     log_t = np.log(times.passage.time[largest])
     explained = intervals.explained(beta0, log_t, options)
     return intervals.slope(beta0, log_t, options), explained, beta0

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from icl.measurements import intervals
+from icl.measurements.acquisition import beta0_of
 from icl.measurements.base import (
     UNKNOWN,
     Estimate,
@@ -61,10 +62,7 @@ def start_or_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         found["fate_share"] = estimate(shares[0], shares[1:], options, seeds=len(acquired))
         details["acquired"] = acquired
     if "initial_beta" in data:
-        initial = data["initial_beta"]
-        read = (initial["beta"] * initial["item_overlap"]).values[:, 0]
-        of_seed = dict(zip(initial["seed"].values.tolist(), read.tolist(), strict=True))
-        beta0 = np.array([of_seed[seed] for seed in runs["seed"].values[table[:, 0]].tolist()])
+        beta0 = beta0_of(runs["seed"].values[table[:, 0]], data["initial_beta"])
         found["beta0_slope"] = intervals.slope(beta0, log_t.mean(1), options)
         found["beta0_share"] = intervals.explained(beta0, log_t.mean(1), options)
         details["beta0"] = beta0
