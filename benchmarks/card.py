@@ -6,12 +6,7 @@ It needs Python 3.12, torch with CUDA and Triton, numpy, numba and pydantic; no 
 Snakemake. Every part writes what it found into the JSON file as it ends, and a part that fails is
 named there with its error; the others go on. `--tiny` rehearses it on any machine.
 
-    python benchmarks/card.py --list paper transition > jobs.json
-    python benchmarks/card.py --jobs jobs.json --seconds 300 --json card.json
-
-trains jobs for the time that is given, and goes on from there the next time. Their artifacts, in
-`results/<size>/train/`, are those of the workflow. The list needs no YAML where it is trained, the
-artifacts netCDF4 and xarray.
+`train_list.py` trains a size's own jobs on such a machine.
 """
 
 import argparse
@@ -19,7 +14,6 @@ import hashlib
 import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 import time
@@ -37,7 +31,7 @@ import triton
 from icl.engine import steps, training
 from icl.job import Job, Stop
 from icl.task import draws
-from jobs import find, preset_jobs
+from jobs import find
 from throughput import SIZES, FuncVmap, Problem, Size
 
 SYNCHRONISE = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
@@ -286,68 +280,14 @@ def one_job(tiny: bool) -> dict:
     return found
 
 
-def list_jobs(preset: str, experiment: str) -> dict:
-    """Name the jobs of an experiment by all that determines them."""
-    jobs = [job.identity() for job in preset_jobs(preset, experiment)]
-    return {"preset": preset, "experiment": experiment, "jobs": jobs}
-
-
-def train_jobs(path: Path, seconds: float) -> dict:
-    """Train a list's jobs one after another, resuming each, until the time is over."""
-    from icl.engine.blocks import train_to
-    from icl.engine.checkpoint import Interrupted
-    from icl.job import job_from_identity
-    from icl.store import provenance
-
-    listed, end = json.loads(path.read_text()), time.monotonic() + seconds
-    folder = Path("results") / listed["preset"] / "train" / listed["experiment"]
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {}
-    for identity in listed["jobs"]:
-        job = job_from_identity(identity)
-        to = folder / f"{job.name}.nc"
-        if to.exists():
-            found[job.name] = "was there"
-            continue
-        if time.monotonic() > end:
-            break
-        facts = provenance.gather(
-            rule="train", experiment=listed["experiment"], device=str(DEVICE), threads=1
-        )
-
-        def on_progress(done: int, left: int) -> None:
-            if time.monotonic() > end:
-                os.kill(os.getpid(), signal.SIGTERM)  # a checkpoint is saved after the next step
-
-        start = time.perf_counter()
-        try:
-            train_to(to, job, DEVICE, facts, on_progress)
-        except Interrupted:
-            found[job.name] = "interrupted"
-            break
-        found[job.name] = {"seconds": time.perf_counter() - start}
-        print(job.name, found[job.name], flush=True)
-    return found
-
-
 def main() -> None:
     """Run every part, and write what each found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, default=Path("card.json"))
     parser.add_argument("--tiny", action="store_true", help="rehearse, on any machine")
     parser.add_argument("--parts", nargs="*", help="only these")
-    parser.add_argument("--list", nargs=2, metavar=("SIZE", "EXPERIMENT"), help="print its jobs")
-    parser.add_argument("--jobs", type=Path, help="train the jobs of this list, nothing else")
-    parser.add_argument("--seconds", type=float, default=300, help="for the jobs of the list")
     parser.add_argument("--blocks", nargs="*", type=int, default=[11, 128])
     arguments = parser.parse_args()
-    if arguments.list:
-        print(json.dumps(list_jobs(*arguments.list)))
-        return
-    if arguments.jobs:
-        trained = train_jobs(arguments.jobs, arguments.seconds)
-        arguments.json.write_text(json.dumps({"machine": machine(), "jobs": trained}, indent=1))
-        return
     tiny, blocks = arguments.tiny, tuple(arguments.blocks)
     parts: dict[str, Callable[[], dict]] = {
         "machine": machine,

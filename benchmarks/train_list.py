@@ -1,0 +1,124 @@
+"""Train a size's jobs on a machine that has a GPU and no Snakemake.
+
+    python benchmarks/train_list.py list extended > jobs.json      # where the workflow is installed
+    python benchmarks/train_list.py train jobs.json --seconds 500  # on the machine with the card
+
+The artifacts, in `results/<size>/train/`, are those of the workflow: copy them into its
+`results/`, and `snakemake --touch` has it take them for its own. Jobs are trained in the order of
+the list, several at a time, which keeps a card busy while one of them draws or evaluates. When the
+time is over each saves a checkpoint, from which the next call goes on. Training needs torch,
+Triton, numba, netCDF4 and xarray.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+CLAIMS = Path("claimed")  # a file for each job that a worker has taken
+
+
+def listed(size: str, experiments: list[str]) -> list[dict]:
+    """Name the jobs of a size, or of some of its experiments, by all that determines them."""
+    from icl.experiment.grid import expand
+    from icl.experiment.validation import load_yaml
+
+    config = load_yaml(ROOT / f"config/{size}.yaml")
+    return [
+        {"size": size, "experiment": name, "identity": job.identity()}
+        for name in experiments or config["experiments"]
+        for job in expand(config["defaults"], config["experiments"][name])
+    ]
+
+
+def taken(claims: Path, name: str) -> bool:
+    """Take a job; say whether another worker had."""
+    claims.mkdir(parents=True, exist_ok=True)
+    try:
+        (claims / name).touch(exist_ok=False)
+    except FileExistsError:
+        return True
+    return False
+
+
+def work(jobs: list[dict], end: float, claims: Path) -> None:
+    """Train the jobs that no other worker takes, until the clock shows `end`."""
+    import torch
+    from icl.engine import machine
+    from icl.engine.blocks import train_to
+    from icl.engine.checkpoint import Interrupted
+    from icl.job import job_from_identity
+    from icl.store import provenance
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def on_progress(done: int, left: int) -> None:
+        if time.time() > end:
+            os.kill(os.getpid(), signal.SIGTERM)  # a checkpoint is saved after the next step
+
+    for each in jobs:
+        job = job_from_identity(each["identity"])
+        to = Path("results") / each["size"] / "train" / each["experiment"] / f"{job.name}.nc"
+        if to.exists() or time.time() > end or taken(claims, f"{each['experiment']}-{job.name}"):
+            continue
+        to.parent.mkdir(parents=True, exist_ok=True)
+        facts = provenance.gather(
+            rule="train",
+            experiment=each["experiment"],
+            device=str(device),
+            threads=1,
+            **machine.describe(device),
+        )
+        start = time.time()
+        try:
+            train_to(to, job, device, facts, on_progress)
+        except Interrupted:
+            print(json.dumps([each["experiment"], job.name, "interrupted"]), flush=True)
+            return
+        except Exception as error:  # the others go on
+            print(json.dumps([each["experiment"], job.name, repr(error)[:300]]), flush=True)
+            continue
+        print(json.dumps([each["experiment"], job.name, time.time() - start]), flush=True)
+
+
+def train(path: Path, seconds: float, workers: int) -> int:
+    """Train a list with several workers; return how many of them failed."""
+    end = time.time() + seconds
+    claims = CLAIMS / str(os.getpid())
+    command = [sys.executable, __file__, "work", str(path), str(end), str(claims)]
+    started = [subprocess.Popen(command) for _ in range(workers)]
+    return sum(worker.wait() not in (0, 143) for worker in started)
+
+
+def main() -> None:
+    """List, or train."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("list", help="print a size's jobs")
+    verb.add_argument("size")
+    verb.add_argument("experiments", nargs="*")
+    verb = verbs.add_parser("train", help="train the jobs of a list")
+    verb.add_argument("jobs", type=Path)
+    verb.add_argument("--seconds", type=float, default=300)
+    verb.add_argument("--workers", type=int, default=4)
+    verb = verbs.add_parser("work", help="what each worker runs")
+    verb.add_argument("jobs", type=Path)
+    verb.add_argument("end", type=float)
+    verb.add_argument("claims", type=Path)
+    arguments = parser.parse_args()
+    if arguments.verb == "list":
+        print(json.dumps(listed(arguments.size, arguments.experiments)))
+    elif arguments.verb == "train":
+        sys.exit(train(arguments.jobs, arguments.seconds, arguments.workers))
+    else:
+        work(json.loads(arguments.jobs.read_text()), arguments.end, arguments.claims)
+
+
+if __name__ == "__main__":
+    main()
