@@ -47,25 +47,19 @@ def taken(claims: Path, name: str) -> bool:
     return False
 
 
-def work(jobs: list[dict], end: float, claims: Path) -> None:
-    """Train the jobs that no other worker takes, until the clock shows `end`."""
+def work(jobs: list[dict], claims: Path) -> None:
+    """Train the jobs that no other worker takes."""
     import torch
     from icl.engine import machine
     from icl.engine.blocks import train_to
-    from icl.engine.checkpoint import Interrupted
     from icl.job import job_from_identity
     from icl.store import provenance
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-    def on_progress(done: int, left: int) -> None:
-        if time.time() > end:
-            os.kill(os.getpid(), signal.SIGTERM)  # a checkpoint is saved after the next step
-
     for each in jobs:
         job = job_from_identity(each["identity"])
         to = Path("results") / each["size"] / "train" / each["experiment"] / f"{job.name}.nc"
-        if to.exists() or time.time() > end or taken(claims, f"{each['experiment']}-{job.name}"):
+        if to.exists() or taken(claims, f"{each['experiment']}-{job.name}"):
             continue
         to.parent.mkdir(parents=True, exist_ok=True)
         facts = provenance.gather(
@@ -75,25 +69,25 @@ def work(jobs: list[dict], end: float, claims: Path) -> None:
             threads=1,
             **machine.describe(device),
         )
-        start = time.time()
+        start, said = time.monotonic(), "trained"
         try:
-            train_to(to, job, device, facts, on_progress)
-        except Interrupted:
-            print(json.dumps([each["experiment"], job.name, "interrupted"]), flush=True)
-            return
+            train_to(to, job, device, facts, lambda done, left: None)
         except Exception as error:  # the others go on
-            print(json.dumps([each["experiment"], job.name, repr(error)[:300]]), flush=True)
-            continue
-        print(json.dumps([each["experiment"], job.name, time.time() - start]), flush=True)
+            said = repr(error)[:300]
+        seconds = round(time.monotonic() - start, 1)
+        print(json.dumps([each["experiment"], job.name, said, seconds]), flush=True)
 
 
 def train(path: Path, seconds: float, workers: int) -> int:
     """Train a list with several workers; return how many of them failed."""
-    end = time.time() + seconds
-    claims = CLAIMS / str(os.getpid())
-    command = [sys.executable, __file__, "work", str(path), str(end), str(claims)]
+    end = time.monotonic() + seconds
+    command = [sys.executable, __file__, "work", str(path), str(CLAIMS / str(os.getpid()))]
     started = [subprocess.Popen(command) for _ in range(workers)]
-    return sum(worker.wait() not in (0, 143) for worker in started)
+    while time.monotonic() < end and any(worker.poll() is None for worker in started):
+        time.sleep(0.1)
+    for worker in started:
+        worker.terminate()  # a job saves a checkpoint after its next step
+    return sum(worker.wait() not in (0, 1, -signal.SIGTERM) for worker in started)
 
 
 def main() -> None:
@@ -109,7 +103,6 @@ def main() -> None:
     verb.add_argument("--workers", type=int, default=4)
     verb = verbs.add_parser("work", help="what each worker runs")
     verb.add_argument("jobs", type=Path)
-    verb.add_argument("end", type=float)
     verb.add_argument("claims", type=Path)
     arguments = parser.parse_args()
     if arguments.verb == "list":
@@ -117,7 +110,7 @@ def main() -> None:
     elif arguments.verb == "train":
         sys.exit(train(arguments.jobs, arguments.seconds, arguments.workers))
     else:
-        work(json.loads(arguments.jobs.read_text()), arguments.end, arguments.claims)
+        work(json.loads(arguments.jobs.read_text()), arguments.claims)
 
 
 if __name__ == "__main__":
