@@ -234,6 +234,17 @@ def test_the_prediction_alone_takes_k_beyond_the_range_of_nu():
         assert both["details"]["estimates"][quantity] == alone["details"]["estimates"][quantity]
 
 
+def test_an_n_of_one_k_is_left_out_and_named():
+    data = synthetic_outcomes.thresholds(seeds=8)
+    n, n_items = data["context_length"], data["n_items"]
+    others = n != 16
+    one = others | (n_items == n_items.where(~others).min())
+    fewer = evaluate("threshold_exponent", thresholds=data.isel(run=one))["details"]
+    without = evaluate("threshold_exponent", thresholds=data.isel(run=others))["details"]
+    assert fewer["estimates"] == without["estimates"]
+    assert "at N = 16 there are runs of one K alone" in " ".join(fewer["notes"])
+
+
 def test_an_n_at_which_no_run_acquires_leaves_it_undecided():
     data = synthetic_outcomes.thresholds(seeds=8)
     least = data["context_length"] == data["context_length"].min()

@@ -313,12 +313,21 @@ def _judged_runs(
         raise NotComputableError(
             "a stop rule ended runs before their last step: `response` must be fraction_acquired"
         )
+    everything, left_out = _with_two_items(everything)
     runs = undiverged(everything)
     cells = runs["context_length"].values * 1e12 + runs["n_items"].values
     require_replicates(cells, options["least_replicates"], "N, K")
     if len(np.unique(runs["context_length"])) < 3:
         raise NotComputableError("fewer than three values of N; a trend needs three or more")
-    return everything, notes
+    return everything, notes + left_out
+
+
+def _with_two_items(runs: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
+    """Leave out each N whose runs have one K, as where blocks are missing, and say so."""
+    length, n_items = runs["context_length"].values, runs["n_items"].values
+    alone = [n for n in np.unique(length) if len(np.unique(n_items[length == n])) < 2]
+    notes = [f"at N = {n} there are runs of one K alone, which cannot give K*" for n in alone]
+    return runs.isel(run=np.flatnonzero(~np.isin(length, alone))), notes
 
 
 def beside_nu(
