@@ -234,6 +234,22 @@ def test_the_prediction_alone_takes_k_beyond_the_range_of_nu():
         assert both["details"]["estimates"][quantity] == alone["details"]["estimates"][quantity]
 
 
+def test_a_prediction_near_the_largest_k_is_open_above():
+    acquisition = synthetic.acquisition(lengths=(16, 32, 64))
+    options = options_of("threshold_exponent")
+
+    def predicted(most):
+        alone = synthetic_outcomes.memorisation(n_items=(100, 250, 600, most))
+        return thresholds.predicted_thresholds(acquisition, [alone], options)
+
+    wanted = predicted(10_000)[-1]
+    near = predicted(round(1.05 * wanted["threshold"]))
+    assert near[-1]["threshold"] == pytest.approx(wanted["threshold"], rel=0.05)
+    assert near[-1]["interval"][0] == pytest.approx(wanted["interval"][0], rel=0.1)
+    assert near[-1]["interval"][1] == np.inf
+    assert np.isfinite(near[0]["interval"]).all()
+
+
 def test_an_n_of_one_k_is_left_out_and_named():
     data = synthetic_outcomes.thresholds(seeds=8)
     n, n_items = data["context_length"], data["n_items"]

@@ -170,7 +170,8 @@ def predicted_thresholds(
     """Predict K* at each N (eq. 12) from t_ICL at K = infinity and I_K(inf), measured apart.
 
     K* is NaN where t_ICL lies outside the measured I_K(inf); if it lies beyond, `beyond` is the
-    largest K, else NaN. `alone` are experiments of the MLP alone, each at some K.
+    largest K, else NaN. A resample whose t_ICL lies beyond leaves the interval open above. `alone`
+    are experiments of the MLP alone, each at some K.
     """
     lengths, medians = infinite_medians(acquisition, options)
     # All are resampled with one random stream, so that seeds which several share stay together.
@@ -179,19 +180,21 @@ def predicted_thresholds(
     ascending = np.argsort(n_items)
     n_items = n_items[ascending]
     log_integral = np.hstack([integral for _, integral in measured])[:, ascending]
-    most = np.exp(log_integral[0].max())
+    most = np.exp(log_integral.max(axis=1))
     rows = []
     for column, length in enumerate(lengths):
         with np.errstate(divide="ignore", invalid="ignore"):
             found = 10 ** critical_diversity(np.log(medians[:, column]), n_items, log_integral)
-        low, high = curves.interval(found[1:], options["confidence"])
+        beyond = medians[:, column] > most
+        resampled_too = np.where(beyond, np.inf, found)[1:]
+        low, high = curves.interval(resampled_too, options["confidence"])
         rows.append(
             {
                 "context_length": int(length),
                 "median_t_icl": medians[0, column],
                 "threshold": found[0],
                 "interval": [low, high],
-                "beyond": n_items[-1] if medians[0, column] > most else np.nan,
+                "beyond": n_items[-1] if beyond[0] else np.nan,
             }
         )
     return rows
@@ -288,7 +291,7 @@ def _log_ratios(
         logs = []
         for each in (other, row):
             with np.errstate(invalid="ignore", divide="ignore"):
-                ends = np.log10(each["interval"]) if np.isfinite(each["interval"]).all() else []
+                ends = np.log10(each["interval"]) if np.isfinite(each["interval"][0]) else []
             logs.append(Estimate(np.log10(each["threshold"]), *ends) if len(ends) else UNKNOWN)
         if np.isfinite(other["beyond"]):
             bound = np.log10(other["beyond"])
