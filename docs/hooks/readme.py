@@ -26,7 +26,7 @@ SCALES = {"study": "study", "laptop": "laptop", "extended": "paper's architectur
 WORDS = {
     "study": "the verdicts that count",
     "laptop": "a quick look",
-    "extended": "few seeds",
+    "extended": "as far as it has run",
 }
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not run": "·"}
 # A claim in a few words, in the order of the paper's argument; its statement in full is in
@@ -65,24 +65,17 @@ def verdicts(size: str) -> Verdicts:
     return {entry["id"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))}
 
 
-def outcome(verdict: dict[str, Any] | None, others: Verdicts | None = None) -> str:
-    """Say a claim's verdict, or that it was not run: without data, or on the runs of `others`."""
+def outcome(verdict: dict[str, Any] | None) -> str:
+    """Say a claim's verdict, or that it was not run, for want of a claim or of data."""
     if verdict is None or "there are no data" in verdict["reason"]:
-        return "not run"
-    if others and others[verdict["id"]]["data_digests"] == verdict["data_digests"]:
         return "not run"
     return verdict["verdict"]
 
 
 def outcomes() -> dict[str, dict[str, str]]:
-    """Collect the outcomes of every scale, by claim.
-
-    The extended gallery judges claims about other models on the laptop's runs: these count once.
-    """
-    laptop = verdicts("laptop")
-    others = {"extended": laptop}
+    """Collect the outcomes of every scale, by claim."""
     return {
-        size: {name: outcome(found.get(name), others.get(size)) for name in TITLES}
+        size: {name: outcome(found.get(name)) for name in TITLES}
         for size in SCALES
         for found in [verdicts(size)]
     }

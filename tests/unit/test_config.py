@@ -136,24 +136,30 @@ def test_geometric_schedule_is_even_in_log_steps():
     assert at == (0, 10, 32, 100, 316, 1000)
 
 
-def test_what_the_extended_size_shares_with_the_laptop_s_is_the_same_jobs():
-    """Its file says that theirs may be copied."""
-    jobs = {}
-    for size in ("laptop", "extended"):
+def test_the_minimal_model_of_the_extended_size_is_the_study_s_on_other_seeds():
+    jobs, seeds = {}, {}
+    for size in ("study", "extended"):
         preset = load_yaml(CONFIG / f"{size}.yaml")
-        jobs[size] = {
-            name: {job.name for job in grid.expand(preset["defaults"], experiment)}
-            for name, experiment in preset["experiments"].items()
-        }
-    del jobs["laptop"]["acquisition_more"]
-    assert jobs["extended"].keys() - {"unstopped"} == jobs["laptop"].keys()
-    of_the_paper = {"transition", "acquisition", "thresholds", "bimodality", "unbalanced"}
-    of_the_paper |= {"balanced", "memorisation", "capacity"}
-    for name, names in jobs["laptop"].items():
-        if name in of_the_paper:
-            assert not names & jobs["extended"][name], name
-        else:
-            assert names == jobs["extended"][name], name
+        own = {n: e for n, e in preset["experiments"].items() if n.startswith("minimal")}
+        listed = [(n, job) for n, e in own.items() for job in grid.expand(preset["defaults"], e)]
+        seeds[size] = {seed for _, job in listed for seed in job.seeds}
+        # These two are the transformer's.
+        jobs[size] = [
+            (
+                name,
+                dataclasses.replace(
+                    job,
+                    seeds=(),
+                    model=dataclasses.replace(
+                        job.model, attend_to="context", layernorm_affine=False
+                    ),
+                ),
+            )
+            for name, job in listed
+        ]
+    assert jobs["study"] == jobs["extended"]
+    assert len({name for name, _ in jobs["study"]}) == 9
+    assert not seeds["study"] & seeds["extended"]
 
 
 def test_no_other_size_has_the_demo_s_seeds():
