@@ -77,7 +77,12 @@ def label_items(axis: Axis, values: np.ndarray) -> None:
         return
     else:
         axis.set_major_locator(LogLocator(subs=range(1, 10) if most <= 3 * least else (1, 2, 5)))
-    axis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
+    axis.set_major_formatter(lambda x, _: short(x))
+
+
+def short(n_items: float) -> str:
+    """Write a number of items as an axis has it."""
+    return f"{n_items / 1000:g}k" if n_items >= 1000 else f"{n_items:g}"
 
 
 def over_seeds(
