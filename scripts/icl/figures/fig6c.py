@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from icl import text
 from icl.figures import panels, style
@@ -46,6 +47,7 @@ def draw_panel(ax: Axes, beside: Axes, data: dict[str, xr.Dataset], verdict: Ver
     beside.set_xticks([0.5, 1])
     beside.set_xlabel("last ICL")
     beside.set_ylabel("seeds")
+    beside.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 
 def _steps(ax: Axes, times: np.ndarray, seeds: int, end: float, colour: str, dashes: str) -> None:
