@@ -1,5 +1,6 @@
 """Every figure of config/claims.yaml, drawn from the study's data and second-edition verdicts."""
 
+import json
 from dataclasses import replace
 from functools import cache
 
@@ -115,6 +116,15 @@ def test_figA4_fits_both_laws_where_the_claim_looks():
         for ax in figure.axes
     ]
     assert fitted == [True] * len(judged) + [False]  # and the longest, which it does not judge
+
+
+def test_figA7_marks_a_missing_block_at_its_own_n():
+    data = data_of("figA7")
+    listed = json.dumps(["N128_K12000_seeds0-3_ab12"])
+    data["thresholds"] = data["thresholds"].assign_attrs(missing_blocks=listed)
+    figure = figures.load("figA7").draw(data, gallery.verdicts("study"))
+    bands = [sum(line.get_color() == style.GAP for line in ax.get_lines()) for ax in figure.axes]
+    assert bands == [0, 0, 0, 1]
 
 
 def test_figA6_counts_a_fading_only_if_it_lasts():

@@ -71,10 +71,7 @@ def _thresholds(ax: Axes, verdict: Verdict) -> None:
         style.corner(ax, words, 0.98, 0.04)
     if predicted:
         _points(ax, predicted, "s", style.PREDICTION)
-        last = predicted[-1]
-        here = (last["context_length"], last["threshold"])
-        words = "equation 12,\nnothing fitted"
-        style.label(ax, words, here, style.PREDICTION, (-6, 4), ha="right", va="top")
+        style.corner(ax, "equation 12,\nnothing fitted", 0.03, 0.97, style.PREDICTION)
     ax.xaxis.set_major_locator(FixedLocator(sorted(set(lengths))))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.xaxis.set_minor_formatter(lambda *_: "")

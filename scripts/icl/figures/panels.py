@@ -51,8 +51,9 @@ def finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
         ax.plot(n_items[diverged], last[diverged], "x", ms=4, color=style.GAP)
         here = (n_items[diverged][0], np.nan_to_num(last[diverged][0], nan=0.5))
         style.label(ax, "diverged", here, style.GAP, (4, 0))
-    for _, value in annotations.missing(runs):
-        ax.axvline(value, color=style.GAP, lw=3, alpha=0.25, zorder=0)
+    for length, value in annotations.missing(runs):
+        if length in runs["context_length"]:  # what other panels lack is theirs to show
+            ax.axvline(value, color=style.GAP, lw=3, alpha=0.25, zorder=0)
     items_axis(ax, values)
 
 
