@@ -1,9 +1,11 @@
 """What is on a figure."""
 
+from matplotlib.text import Text
+
 
 def texts(figure):
     """Everything written on a figure, spaces made plain."""
-    found = [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]
+    found = [text.get_text() for text in figure.findobj(Text)]
     return " | ".join(found).replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ")
 
 

@@ -261,7 +261,7 @@ def test_fig6_shows_thresholds_fractions_and_what_nothing_was_fitted_to():
     assert "nothing fitted" in text
     for name in ("unbalanced", "balanced"):
         for row in verdicts["balanced_failure"].details[name]:
-            assert f"{wording.count_text(row['n_items'])} ({row['replicates']})" in text
+            assert f"{panels.short(row['n_items'])} ({row['replicates']})" in text
 
 
 def test_fig6c_shows_the_share_that_acquires_by_each_time():

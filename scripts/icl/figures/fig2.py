@@ -13,7 +13,9 @@ LAYOUT = [[side, f"d{row // 2}", f"e{row // 2}"] for row, side in enumerate("bbb
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    runs, sharp, transience = data["transition"], verdicts["sharp_transition"], data["transience"]
+    runs, transience = data["transition"], data["transience"]
+    # In the second edition of the claims sharp_transition is of the width, transition has K*.
+    sharp = verdicts.get("transition", verdicts["sharp_transition"])
     figure, (top, below) = style.new_rows(2, (1.55, 3.35))
     schematic.draw(top.add_axes((0, 0, 1, 1)), runs)
     axes = below.subplot_mosaic(LAYOUT)

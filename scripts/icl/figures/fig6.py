@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator
 
 from icl import text
 from icl.figures import annotations, fig6c, fig6d, panels, style, times
+from icl.measurements.base import joined
 from icl.verdicts import Verdict
 
 FRACTION = "fraction of seeds with ICL"
@@ -21,18 +22,20 @@ MOST_NAMED = 5  # values of K whose seeds are counted below them
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    figure, axes = style.new_mosaic(("ab", "cd", "ef"), 2, 6.6)
+    figure, axes = style.new_mosaic(("aaabbb", "cchddd", "eeefff"), 2, 6.6)
     _thresholds(axes["a"], verdicts["threshold_exponent"])
     linear, main = verdicts["linear_ticl"], data["transition"]
-    times.against_length(axes["b"], data["acquisition"], linear.details, linear.options)
-    fig6c.draw_panel(axes["c"], data, verdicts["bimodality"])
+    infinite = joined(data, "acquisition", "longest")
+    times.against_length(axes["b"], infinite, linear.details, linear.options)
+    fig6c.draw_panel(
+        axes["c"], axes["h"], {**data, "acquisition": infinite}, verdicts["bimodality"]
+    )
     fig6d.draw_panel(axes["d"], data, verdicts)
     _fractions(axes["e"], verdicts["balanced_failure"])
     _prediction(axes["f"], verdicts["minimal_model"])
     subjects = {
         "a": "where ICL takes over",
         "b": r"time to acquire ICL, $K=\infty$",
-        "c": "early or never",
         "d": "one loss from the other" + annotations.other_model(data["loss"], main),
         "e": "two labels in equal numbers",
         "f": "minimal model" + annotations.other_model(data["minimal_transition"], main),
@@ -68,10 +71,7 @@ def _thresholds(ax: Axes, verdict: Verdict) -> None:
         style.corner(ax, words, 0.98, 0.04)
     if predicted:
         _points(ax, predicted, "s", style.PREDICTION)
-        last = predicted[-1]
-        here = (last["context_length"], last["threshold"])
-        words = "equation 12,\nnothing fitted"
-        style.label(ax, words, here, style.PREDICTION, (-6, 4), ha="right", va="top")
+        style.corner(ax, "equation 12,\nnothing fitted", 0.03, 0.97, style.PREDICTION)
     ax.xaxis.set_major_locator(FixedLocator(sorted(set(lengths))))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.xaxis.set_minor_formatter(lambda *_: "")
@@ -110,12 +110,10 @@ def _fractions(ax: Axes, verdict: Verdict) -> None:
     panels.items_axis(ax, np.array(list(seeds)))
     ax.set_xlim(min(seeds) / 1.4, max(seeds) * 1.25)
     if len(seeds) <= MOST_NAMED:
-        counted = [
-            f"{text.count_text(k)}\n({', '.join(dict.fromkeys(n))})" for k, n in seeds.items()
-        ]
+        counted = [f"{panels.short(k)}\n({', '.join(dict.fromkeys(n))})" for k, n in seeds.items()]
         ax.set_xticks(list(seeds), counted)
         ax.minorticks_off()
-    ax.set_xlabel("number of items $K$ (seeds)")
+        ax.set_xlabel("number of items $K$ (seeds)")
 
 
 def _prediction(ax: Axes, verdict: Verdict) -> None:

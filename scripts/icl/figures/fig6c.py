@@ -3,21 +3,22 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from icl import text
 from icl.figures import panels, style
 from icl.measurements import outcomes
-from icl.measurements.base import acquisition_time, undiverged
+from icl.measurements.base import acquisition_time, final, undiverged
 from icl.verdicts import Verdict
 
-CLOSE = 0.2  # shares whose words would meet
+BINS = np.linspace(0.4, 1, 13).tolist()
 
 
-def draw_panel(ax: Axes, data: dict[str, xr.Dataset], verdict: Verdict) -> None:
+def draw_panel(ax: Axes, beside: Axes, data: dict[str, xr.Dataset], verdict: Verdict) -> None:
     """Draw the share of seeds that have acquired ICL by each time, at one K near K*.
 
-    Predicted: a seed acquires it when I_K(t) of the MLP alone reaches its t_ICL at K = infinity,
-    and never if I_K(infinity) is less.
+    Beside it stands the histogram of their last ICL accuracies. Predicted: a seed acquires it when
+    I_K(t) of the MLP alone reaches its t_ICL at K = infinity, and never if I_K(infinity) is less.
     """
     details, options = verdict.details, verdict.options
     runs = undiverged(data["bimodality"])
@@ -29,23 +30,28 @@ def draw_panel(ax: Axes, data: dict[str, xr.Dataset], verdict: Verdict) -> None:
     race = outcomes.predicted_race(alone, infinite, n_items, length, budget, options)
     passage = acquisition_time(runs, options)
     _steps(ax, passage.time[passage.reached], len(passage.time), budget, style.ICL, "-")
-    words = f"{passage.reached.sum()} of {len(passage.time)} seeds, the rest never"
-    style.label(ax, words, (budget, passage.reached.mean()), style.ICL, (-2, 7), ha="right")
+    words = f"{passage.reached.sum()} of {len(passage.time)} seeds,\nthe rest never"
+    style.corner(ax, words, 0.03, 0.98, style.ICL)
     if race.seeds:
         times = race.predicted[race.predicted <= budget]
-        share = _steps(ax, times, race.seeds, budget, style.PREDICTION, "--")
-        height = -8 if abs(share - passage.reached.mean()) < CLOSE else 7
-        style.label(ax, "predicted", (budget, share), style.PREDICTION, (-2, height), ha="right")
+        _steps(ax, times, race.seeds, budget, style.PREDICTION, "--")
+        style.corner(ax, "predicted", 0.98, 0.13, style.PREDICTION)
     ax.set_xlim(0, budget)
     ax.set_ylim(-0.12, 1.05)
     ax.set_xlabel(panels.TIME)
     ax.set_ylabel("share that has acquired ICL")
-    style.corner(ax, f"$K$ = {text.count_text(n_items)}, $N$ = {length}", 0.03, 0.97)
+    where = f"$K$ = {text.count_text(n_items)}, $N$ = {length}"
+    style.panel(ax, "c", f"early or never, {where}")
+    beside.hist(final(runs, "icl_accuracy"), bins=BINS, color=style.ICL, alpha=0.5, lw=0)
+    beside.set_xlim(BINS[0], BINS[-1])
+    beside.set_xticks([0.5, 1])
+    beside.set_xlabel("last ICL")
+    beside.set_ylabel("seeds")
+    beside.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 
-def _steps(ax: Axes, times: np.ndarray, seeds: int, end: float, colour: str, dashes: str) -> float:
-    """Draw the share of so many seeds that has got there by each time; return the last share."""
+def _steps(ax: Axes, times: np.ndarray, seeds: int, end: float, colour: str, dashes: str) -> None:
+    """Draw the share of so many seeds that has got there by each time."""
     clock = np.concatenate([[0.0], np.sort(times), [end]])
     share = np.minimum(np.arange(len(clock)), len(times)) / seeds
     ax.step(clock, share, where="post", color=colour, ls=dashes, lw=1.2)
-    return len(times) / seeds

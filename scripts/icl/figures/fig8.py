@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from icl.figures import annotations, panels, style
 from icl.verdicts import Verdict
@@ -22,10 +23,19 @@ MODELS = (
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    figure, axes = style.new_figure(2, 2.3, 1, 2, sharey=True)
-    for ax, (claim, title), letter in zip(axes, MODELS, "ab", strict=True):
-        _ratios(ax, verdicts[claim].details.get("finite_over_infinite", ()))
-        style.panel(ax, letter, title)
+    figure, axes = style.new_figure(2, 2.5, 1, 2, sharey=True)
+    rows = [verdicts[claim].details.get("finite_over_infinite", ()) for claim, _ in MODELS]
+    known = [[row for row in own if np.isfinite(row["ratio"])] for own in rows]
+    lengths = sorted({row["context_length"] for own in known for row in own})
+    colours = dict(zip(lengths, style.sequence_colours(len(lengths)), strict=True))
+    for ax, own in zip(axes, known, strict=True):
+        _ratios(ax, own, colours)
+    handles = [Line2D([], [], color=colour, label=str(n)) for n, colour in colours.items()]
+    if handles:
+        style.legend_above(figure, handles, "$N$ =")
+    other = annotations.other_model(data["minimal_transition"], data["transition"])
+    for ax, letter, (_, title), width in zip(axes, "ab", MODELS, ("", other), strict=True):
+        style.panel(ax, letter, title + width)
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(min(0, low), max(1.2, high))
     axes[0].set_ylabel(r"$t_{\mathrm{ICL}}(K)\,/\,t_{\mathrm{ICL}}(\infty)$")
@@ -35,20 +45,17 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     return figure
 
 
-def _ratios(ax: Axes, rows: list[dict[str, Any]]) -> None:
+def _ratios(ax: Axes, known: list[dict[str, Any]], colours: dict[int, str]) -> None:
     """Draw the ratios against K, a line for each N; hollow where the interval is not known."""
-    known = [row for row in rows if np.isfinite(row["ratio"])]
-    lengths = sorted({row["context_length"] for row in known})
-    for colour, length in zip(style.sequence_colours(len(lengths)), lengths, strict=True):
+    for length, colour in colours.items():
         own = [row for row in known if row["context_length"] == length]
+        if not own:
+            continue
         x, y = (np.array([row[key] for row in own]) for key in ("n_items", "ratio"))
         ends = [row["interval"] for row in own]
         panels.with_intervals(ax, x, y, ends, fmt="o-", ms=3.5, lw=1, capsize=2, color=colour)
         bare = ~np.isfinite(ends).all(axis=1)
         ax.plot(x[bare], y[bare], "o", ms=3.5, color=colour, mfc="w", zorder=3)
-        low = np.where(np.isfinite(ends), ends, y[:, None]).min(axis=1)
-        here = (x[low.argmin()], low.min())
-        style.label(ax, f"$N$ = {length}", here, colour, (0, -3), ha="center", va="top")
     ax.axhline(1, color=style.NEUTRAL, lw=0.7, ls=":")
     ax.set_xlabel("number of items $K$")
     if known:

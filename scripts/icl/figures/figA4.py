@@ -11,7 +11,7 @@ from icl.verdicts import Verdict
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    runs, verdict = joined(data, "acquisition", "more_seeds"), verdicts["long_tail"]
+    runs, verdict = joined(data, "acquisition", "more_seeds", "longest"), verdicts["long_tail"]
     details = verdict.details
     passage = acquisition_time(runs, verdict.options)
     lengths = runs["context_length"].values

@@ -10,7 +10,7 @@ from icl.figures import annotations, style
 from icl.measurements.fading import fading
 from icl.verdicts import Verdict
 
-MOST_NAMED = 6  # decays that each have a tick of their own
+MOST_NAMED = 8  # decays that each have a tick of their own
 LASTS, NEVER = style.PREDICTION, style.IWL
 KINDS = ("ICL lasts", "no ICL")
 BREAK = {"ha": "center", "va": "center", "bbox": {"fc": "w", "ec": "none", "pad": 0}}
@@ -20,7 +20,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     verdict = verdicts["transience"]
     details, options = verdict.details, verdict.options
-    found = fading(data["transience"], options)
+    for_good = verdict.statistic == "lasting_transience"
+    found = fading(data["transience"], options, for_good=for_good)
     figure, (strip, ax) = style.new_figure(
         1, 3.2, 2, 1, sharex=True, height_ratios=(1, 2.6), gridspec_kw={"hspace": 0.06}
     )

@@ -51,8 +51,9 @@ def finals(ax: Axes, runs: xr.Dataset, name: str, colour: str) -> None:
         ax.plot(n_items[diverged], last[diverged], "x", ms=4, color=style.GAP)
         here = (n_items[diverged][0], np.nan_to_num(last[diverged][0], nan=0.5))
         style.label(ax, "diverged", here, style.GAP, (4, 0))
-    for _, value in annotations.missing(runs):
-        ax.axvline(value, color=style.GAP, lw=3, alpha=0.25, zorder=0)
+    for length, value in annotations.missing(runs):
+        if length in runs["context_length"]:  # what other panels lack is theirs to show
+            ax.axvline(value, color=style.GAP, lw=3, alpha=0.25, zorder=0)
     items_axis(ax, values)
 
 
@@ -77,7 +78,12 @@ def label_items(axis: Axis, values: np.ndarray) -> None:
         return
     else:
         axis.set_major_locator(LogLocator(subs=range(1, 10) if most <= 3 * least else (1, 2, 5)))
-    axis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
+    axis.set_major_formatter(lambda x, _: short(x))
+
+
+def short(n_items: float) -> str:
+    """Write a number of items as an axis has it."""
+    return f"{n_items / 1000:g}k" if n_items >= 1000 else f"{n_items:g}"
 
 
 def over_seeds(

@@ -274,13 +274,9 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
         relative[:, own] = t / np.where(np.isfinite(median), median, np.nan)[:, None]
         advantage = curves.aic_advantage(t, reached)
         advantages.append(estimate(advantage[0], advantage[1:], options))
-        _, mean, sd = curves.normal_log_likelihood(t[:1], reached[:1])
-        _, log_mean, log_sd = curves.normal_log_likelihood(np.log(t[:1]), reached[:1])
         row["aic_advantage"] = advantage[0]
         row["aic_advantage_interval"] = [advantages[-1].low, advantages[-1].high]
-        row["skewness"] = curves.skewness(t[:1])[0]
-        row["normal"] = {"mean": mean[0], "sd": sd[0]}
-        row["log_normal"] = {"log_mean": log_mean[0], "log_sd": log_sd[0]}
+        row |= _shape(t[:1], reached[:1])
     tail = curves.skewness(relative)
     least = Estimate(
         value=min(a.value for a in advantages),
@@ -300,6 +296,17 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
         },
         notes=times.notes,
     )
+
+
+def _shape(t: np.ndarray, reached: np.ndarray) -> dict[str, Any]:
+    """Describe times (1, R) for the figures: skewness, and both fits of largest likelihood."""
+    _, mean, sd = curves.normal_log_likelihood(t, reached)
+    _, log_mean, log_sd = curves.normal_log_likelihood(np.log(t), reached)
+    return {
+        "skewness": curves.skewness(t)[0],
+        "normal": {"mean": mean[0], "sd": sd[0]},
+        "log_normal": {"log_mean": log_mean[0], "log_sd": log_sd[0]},
+    }
 
 
 @statistic(
@@ -323,8 +330,13 @@ def tail_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     Source: Figure A.4; section 3.5.
     """
     times = _times(data["acquisition"], options)
+    for own, row in zip(times.members, times.by_length, strict=True):
+        row |= _shape(times.passage.time[own][None], times.passage.reached[own][None])
     if times.censored:
-        raise NotComputableError(f"{times.censored} runs never acquire ICL: their tail is open")
+        raise NotComputableError(
+            f"{times.censored} runs never acquire ICL: their tail is open",
+            by_length=times.by_length,
+        )
     rivals: dict[str, list[Estimate]] = {"aic_advantage": [], **{n: [] for n in _RIVALS}}
     for own, row in zip(times.members, times.by_length, strict=True):
         if row["context_length"] < options["shortest"]:

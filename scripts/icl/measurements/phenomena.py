@@ -56,31 +56,45 @@ def minimal_model(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         if name in measured:
             estimates |= measured[name].estimates
             notes += [f"{name}: {note}" for note in measured[name].notes]
-    beyond: dict[str, Any] = {}
-    if {"minimal_acquisition", "memorisation_raw"} <= set(data):
-        infinite, alone = data["minimal_acquisition"], data["memorisation_raw"]
-        beyond["predicted_thresholds"] = predicted_thresholds(infinite, [alone], options)
+    shown, beyond, remarks = _beyond_the_paper(data, options)
+    return Measurement(
+        estimates=estimates | shown,
+        replicates=sum(measured[n].replicates for n in ("sharp", "transient") if n in measured),
+        censored=measured["transient"].censored if "transient" in measured else 0,
+        diverged=sum(measured[n].diverged for n in ("sharp", "transient") if n in measured),
+        details={**{name: found.details for name, found in measured.items()}, **beyond},
+        notes=notes + remarks,
+    )
+
+
+def _beyond_the_paper(
+    data: dict[str, xr.Dataset], options: dict[str, Any]
+) -> tuple[dict[str, Estimate], dict[str, Any], list[str]]:
+    """Predict K* and who acquires, and compare t_ICL at finite K with that at K = infinity.
+
+    Returns estimates, details for the figures, and notes.
+    """
+    runs, infinite = data["minimal_transition"], data.get("minimal_acquisition")
+    estimates: dict[str, Estimate] = {}
+    details: dict[str, Any] = {}
+    notes = []
+    if infinite is not None and "memorisation_raw" in data:
+        alone = data["memorisation_raw"]
+        details["predicted_thresholds"] = predicted_thresholds(infinite, [alone], options)
         try:
-            found = predicted_fractions(transition["transition"], infinite, alone, options)
-            beyond["prediction"] = found
+            found = predicted_fractions(runs, infinite, alone, options)
+            details["prediction"] = found
             # Runs of one seed are no replicates: no interval.
             estimates["predicted_outcomes"] = Estimate(
                 found["agreement"], np.nan, np.nan, f"of {found['runs']} runs"
             )
         except NotComputableError as error:
             notes.append(str(error))
-    if "minimal_acquisition" in data:
-        rows = finite_over_infinite(transition["transition"], data["minimal_acquisition"], options)
-        beyond["finite_over_infinite"] = rows
+    if infinite is not None:
+        rows = finite_over_infinite(runs, infinite, options)
+        details["finite_over_infinite"] = rows
         estimates |= largest_ratio(rows)
-    return Measurement(
-        estimates=estimates,
-        replicates=sum(measured[n].replicates for n in ("sharp", "transient") if n in measured),
-        censored=measured["transient"].censored if "transient" in measured else 0,
-        diverged=sum(measured[n].diverged for n in ("sharp", "transient") if n in measured),
-        details={**{name: found.details for name, found in measured.items()}, **beyond},
-        notes=notes,
-    )
+    return estimates, details, notes
 
 
 def threshold_ratio(sharp: Measurement, predicted: list[dict[str, Any]]) -> Estimate:
@@ -101,7 +115,8 @@ def threshold_ratio(sharp: Measurement, predicted: list[dict[str, Any]]) -> Esti
     roles=("minimal_transition minimal_transience half_rate minimal_acquisition memorisation_raw"),
     quantities=(
         "threshold_ratio threshold width rise log_rank_p fade_slope last_accuracy "
-        "half_rate_fade_slope half_rate_log_rank_p half_rate_last_accuracy"
+        "half_rate_fade_slope half_rate_log_rank_p half_rate_last_accuracy predicted_outcomes "
+        "finite_over_infinite"
     ),
     options=(
         "response acquired_above floor ceiling resolution from to threshold finest_spacing had "
@@ -117,7 +132,8 @@ def minimal_race(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     - `log_rank_p`, `fade_slope`, `last_accuracy`: as in lasting_transience, with decay on w alone,
       and again at half the learning rate, where an instability would go away.
 
-    The width is shown. It is no result: the spread of beta0 in the configuration sets it.
+    The width is shown. It is no result: the spread of beta0 in the configuration sets it. What
+    `minimal_model` reports beyond the paper is shown too.
 
     Source: Figure 3; sections 3.2 and 3.7; equation 12.
     """
@@ -126,24 +142,22 @@ def minimal_race(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     abrupt = abrupt_acquisition(transition, options)
     faded = lasting_transience({"transience": data["minimal_transience"]}, options, "w")
     slow = lasting_transience({"transience": data["half_rate"]}, options, "w")
-    rows = predicted_thresholds(data["minimal_acquisition"], [data["memorisation_raw"]], options)
+    shown, beyond, remarks = _beyond_the_paper(data, options)
     parts = {"sharp": sharp, "abrupt": abrupt, "transient": faded, "half_rate": slow}
     lasting = ("log_rank_p", "fade_slope", "last_accuracy")
     return Measurement(
         estimates={
-            "threshold_ratio": threshold_ratio(sharp, rows),
+            "threshold_ratio": threshold_ratio(sharp, beyond["predicted_thresholds"]),
             "threshold": sharp.estimates["threshold"],
             "width": sharp.estimates["width"],
             "rise": abrupt.estimates["rise"],
             **{n: faded.estimates[n] for n in lasting},
             **{f"half_rate_{n}": slow.estimates[n] for n in lasting},
+            **shown,
         },
         replicates=sharp.replicates + faded.replicates + slow.replicates,
         censored=faded.censored,
         diverged=sharp.diverged + faded.diverged + slow.diverged,
-        details={
-            **{name: part.details for name, part in parts.items()},
-            "predicted_thresholds": rows,
-        },
-        notes=[f"{name}: {note}" for name, part in parts.items() for note in part.notes],
+        details={**{name: part.details for name, part in parts.items()}, **beyond},
+        notes=[f"{name}: {note}" for name, part in parts.items() for note in part.notes] + remarks,
     )
