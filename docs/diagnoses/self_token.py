@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python docs/diagnoses/self_token.py     # half an hour, on one core
 
-The order_parameters experiment of the paper's architecture, with the self token and without it,
-with the LayerNorm's affine and without it, on two seeds of no claim, until ICL is acquired. Then
+The order_parameters experiment of the paper's architecture, as it is, without the self token and
+without the LayerNorm's affine, on two seeds of no claim, until ICL is acquired. Then
 ICL accuracy on novel items with K^T Q replaced: by beta times the identity on items; by that, while
 the target may not attend to itself; by that and, as trained, what K^T Q says of a label in the
 context. Prints the score of the target's own token too, less that of the example with its item.
@@ -66,18 +66,23 @@ def measure(parameters: Parameters, job: Job) -> dict[str, torch.Tensor]:
     gain, bias = p.get("gain", 1.0), p.get("bias", 0.0)
     affine = job.model.layernorm_affine
     token = gain[:, None] * target + bias[:, None] if affine else target
-    asked = torch.einsum("ref,rbf->rbe", whole, token)
     examples = gain[:, None, None] * context + bias[:, None, None] if affine else context
     copy = (sequences.context == sequences.target[..., None]).double()
-    scores = torch.einsum("rbne,rbe->rbn", examples, asked)
-    of_copy = (copy * scores).sum((1, 2)) / copy.sum((1, 2))
+
+    def own_score(key_query: torch.Tensor) -> torch.Tensor:
+        asked = torch.einsum("ref,rbf->rbe", key_query, token)
+        scores = torch.einsum("rbne,rbe->rbn", examples, asked)
+        of_copy = (copy * scores).sum((1, 2)) / copy.sum((1, 2))
+        return (token * asked).sum(-1).mean(1) - of_copy
+
     trained = job.model.attend_to
     return {
         "as trained": accuracy(whole, trained),
         "beta": accuracy(of_beta, trained),
         "beta, no self": accuracy(of_beta, "context"),
         "beta, labels": accuracy(with_labels, trained),
-        "own score": (token * asked).sum(-1).mean(1) - of_copy,
+        "own score": own_score(whole),
+        "own score of beta": own_score(of_beta),
     }
 
 
@@ -85,17 +90,20 @@ def main() -> None:
     """Train each architecture and print a row of it."""
     torch.set_num_threads(1)
     job = experiment()
-    for attend_to in ("context_and_self", "context"):
-        for affine in (True, False):
-            model = replace(job.model, attend_to=attend_to, layernorm_affine=affine)
-            own = replace(job, model=model)
-            run = training.train(own, weights_at=["end"])
-            weights = {k: torch.as_tensor(v) for k, v in run.weights["end"].items()}
-            found = measure(weights, own)
-            text = ", ".join(
-                f"{name} {' '.join(f'{x:.3f}' for x in values)}" for name, values in found.items()
-            )
-            print(f"{attend_to}, {'affine' if affine else 'no affine'}: {text}", flush=True)
+    for attend_to, affine in (
+        ("context_and_self", True),
+        ("context_and_self", False),
+        ("context", True),
+    ):
+        model = replace(job.model, attend_to=attend_to, layernorm_affine=affine)
+        own = replace(job, model=model)
+        run = training.train(own, weights_at=["end"])
+        weights = {k: torch.as_tensor(v) for k, v in run.weights["end"].items()}
+        text = ", ".join(
+            f"{name} {' '.join(f'{x:.3f}' for x in values)}"
+            for name, values in measure(weights, own).items()
+        )
+        print(f"{attend_to}, {'affine' if affine else 'no affine'}: {text}", flush=True)
 
 
 if __name__ == "__main__":
