@@ -14,13 +14,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY = ROOT / "docs/gallery"
-# Where the figures of a gallery have their titles and the claims that they show.
+# Where the figures of a gallery have their titles and the claims that they show, the last first.
 FIGURES = {
-    "study": "study_claims",
-    "laptop": "claims",
-    "extended": "claims",
-    "regime": "regime_claims",
-    "beyond": "beyond_claims",
+    "study": ["study_claims"],
+    "laptop": ["claims"],
+    "extended": ["study_claims", "extended"],
+    "regime": ["regime_claims"],
+    "beyond": ["beyond_claims"],
 }
 SCALES = {"study": "study", "laptop": "laptop", "extended": "paper's architecture"}
 WORDS = {
@@ -125,9 +125,13 @@ def finding() -> str:
 
 def figures(size: str) -> str:
     """Show a gallery's figures, each with the verdicts that it bears on, as a Markdown table."""
-    settings = yaml.safe_load((ROOT / f"config/{FIGURES[size]}.yaml").read_text(encoding="utf-8"))
+    listed: dict[str, dict[str, Any]] = {}
+    for file in FIGURES[size]:
+        settings = yaml.safe_load((ROOT / f"config/{file}.yaml").read_text(encoding="utf-8"))
+        for name, figure in settings["figures"].items():
+            listed[name] = listed.get(name, {}) | figure
     found, lines = verdicts(size), ["| figure | |", "|---|---|"]
-    for name, figure in settings["figures"].items():
+    for name, figure in listed.items():
         if (GALLERY / size / f"{name}.png").exists():
             picture = f'<img src="{size}/{name}.png" alt="{name}" width="420" loading="lazy">'
             label = re.sub(r"fig([AB]?)", lambda m: m[1] and f"{m[1]}.", name)

@@ -19,7 +19,7 @@ KINDS = ("collected", "theory")
 SHARED = {"extended": "laptop", "study": "laptop", "laptop": "laptop", "beyond": "beyond"}
 DRAWN = {
     "laptop": [*(f"fig{n}" for n in range(1, 9)), *(f"figA{n}" for n in range(1, 9))],
-    "extended": ["fig2", "fig5", "fig6", "figA7"],
+    "extended": ["fig2", "fig5", "fig6", "fig8", *(f"figA{n}" for n in (2, 3, 4, 6, 7, 8)), "figB3"],
     "study": ["figB2", "figB3", "figB4"],
     "beyond": ["figB5"],
 }
@@ -27,13 +27,14 @@ EVERY = [(size, name) for size, names in DRAWN.items() for name in names]
 
 
 @cache
-def config():
-    """The figures of the paper, of the study and beyond it, by name."""
-    return {
-        name: figure
-        for path in ("config/claims.yaml", "config/study_claims.yaml", "config/beyond_claims.yaml")
-        for name, figure in yaml.safe_load((ROOT / path).read_text("utf-8"))["figures"].items()
-    }
+def config(size="laptop"):
+    """The figures of the paper, of the study and beyond it, by name, as a size has them."""
+    names = ["claims", "study_claims", "beyond_claims"] + ["extended"] * (size == "extended")
+    found = {}
+    for name in names:
+        listed = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text("utf-8"))["figures"]
+        found |= {name: found.get(name, {}) | entry for name, entry in listed.items()}
+    return found
 
 
 @cache
@@ -61,7 +62,7 @@ def draw(size, name, page="text", missing=(), bare=False):
 
     If `bare`, the data are one seed at each setting, and nothing could be computed from them.
     """
-    data = {role: dataset(size, of) for role, of in config()[name]["experiments"].items()}
+    data = {role: dataset(size, of) for role, of in config(size)[name]["experiments"].items()}
     found = verdicts(size)
     if bare:
         nothing = {"details": {}, "estimates": {}, "halves": []}
