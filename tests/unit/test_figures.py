@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import synthetic
 import synthetic_outcomes
+import xarray as xr
 from committed import CONFIG
 from drawing import points, texts
 from icl import claims, figures
@@ -81,6 +82,15 @@ def test_a_missing_block_is_marked(name):
     figure, _ = drawn(name, data_for(name, missing_blocks=[block]))
     assert "Gap: 1 block missing" in texts(figure)
     assert block.rsplit("_", 1)[0] in texts(figure)
+
+
+def test_of_many_missing_blocks_the_first_few_are_named():
+    names = [f"N8_K{k}_seeds0-3_ab12" for k in range(9)]
+    data = xr.Dataset(attrs={"missing_blocks": json.dumps(names)})
+    said = annotations.gap(data, 2).replace("\n", " ")
+    assert said == (
+        "Gap: 9 blocks missing (N8_K0_seeds0-3, N8_K1_seeds0-3, N8_K2_seeds0-3, and 6 more)"
+    )
 
 
 @pytest.mark.parametrize("name", FIGURES)

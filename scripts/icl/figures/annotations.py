@@ -11,6 +11,7 @@ import xarray as xr
 from icl.job import SETTINGS
 from icl.text import counts_text
 
+MOST_NAMED = 3  # blocks that are missing
 LINE_CHARACTERS = {1: 42, 2: 70}  # that fit in a line below a figure
 
 
@@ -76,12 +77,17 @@ def missing(dataset: xr.Dataset) -> list[tuple[int, float]]:
 
 
 def gap(dataset: xr.Dataset | Iterable[xr.Dataset], columns: int) -> str:
-    """Say which blocks are missing from data or from any of several, "" if none is."""
+    """Say which blocks are missing from data or from any of several, "" if none is.
+
+    Of many the first few are named, and how many more there are.
+    """
     datasets = [dataset] if isinstance(dataset, xr.Dataset) else dataset
     missing_of = (json.loads(one.attrs["missing_blocks"]) for one in datasets)
     names = list(dict.fromkeys(name for listed in missing_of for name in listed))
     if not names:
         return ""
-    short = ", ".join(name.rsplit("_", 1)[0] for name in names)
+    short = ", ".join(name.rsplit("_", 1)[0] for name in names[:MOST_NAMED])
+    if more := len(names[MOST_NAMED:]):
+        short += f", and {more} more"
     text = f"Gap: {len(names)} block{'s' if len(names) > 1 else ''} missing ({short})"
     return "\n".join(textwrap.wrap(text, LINE_CHARACTERS[columns]))
