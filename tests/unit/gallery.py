@@ -19,7 +19,11 @@ KINDS = ("collected", "theory")
 SHARED = {"extended": "laptop", "study": "laptop", "laptop": "laptop", "beyond": "beyond"}
 DRAWN = {
     "laptop": [*(f"fig{n}" for n in range(1, 9)), *(f"figA{n}" for n in range(1, 9))],
-    "extended": ["fig2", "fig5", "fig6", "fig8", *(f"figA{n}" for n in (2, 3, 4, 6, 7, 8)), "figB3"],
+    "extended": [
+        *(f"fig{n}" for n in (2, 3, 5, 6, 8)),
+        *(f"figA{n}" for n in (2, 3, 4, 6, 7, 8)),
+        *("figB3", "figB4"),
+    ],
     "study": ["figB2", "figB3", "figB4"],
     "beyond": ["figB5"],
 }

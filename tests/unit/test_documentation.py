@@ -98,9 +98,12 @@ def test_each_claim_has_a_title_and_pages_that_explain_it(name):
             assert not heading or heading in headings, f"{claim}: {link}"
 
 
-@pytest.mark.parametrize("size", ["laptop", "extended"])
-def test_no_band_has_changed_since_the_gallery_was_judged(size):
-    settings = grid.merge(*(load_yaml(ROOT / f"config/{name}.yaml") for name in ("claims", size)))
+@pytest.mark.parametrize(
+    ("file", "size"),
+    [("claims", "laptop"), ("study_claims", "study"), ("study_claims", "extended")],
+)
+def test_no_band_has_changed_since_the_gallery_was_judged(file, size):
+    settings = grid.merge(*(load_yaml(ROOT / f"config/{name}.yaml") for name in (file, size)))
     judged = gallery(size)
     assert judged.keys() == settings["claims"].keys()
     for name, claim in settings["claims"].items():
