@@ -9,7 +9,8 @@ import yaml
 from checkout import ROOT, Checkout
 from icl.experiment.validation import load_yaml
 
-PAGES = [ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/howto").glob("*.md"))]
+PAGES = [ROOT / "docs/tutorial.md"]
+PAGES += [p for p in sorted((ROOT / "docs/howto").glob("*.md")) if p.stem != "README"]
 
 
 EXPERIMENTS = {"transition", "acquisition"}  # what the pages speak of
