@@ -1,5 +1,8 @@
 # Training: one job for each experiment, N, K and block of seeds; then one file an experiment.
 # A rule for each experiment, for a job array is of one rule, and asks the same for all its tasks.
+import math
+
+PLACE = {name: place * config.get("in_order", False) for place, name in enumerate(JOBS)}
 for experiment in JOBS:
 
     rule:
@@ -14,9 +17,10 @@ for experiment in JOBS:
             f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
         wildcard_constraints:
             experiment=experiment,
-        # Below all else (0), so that verdicts come early; the longest first, so that none is left over
-        # at the end while cores have nothing else to do.
-        priority: lambda wildcards: -1 / cost.cost(job_of(wildcards)).operations
+        # Below all else (0), so that verdicts come early; experiments as they are listed, if that is
+        # asked; the longest first, so that none is left over while cores have nothing else to do.
+        priority: lambda wildcards: -PLACE[wildcards.experiment]
+        - 1 / math.log2(cost.cost(job_of(wildcards)).operations)
         conda:
             "../../envs/train.yaml"
         threads: 1

@@ -553,6 +553,11 @@ class Configuration(Keys):
         "whether each claim is judged on the even and on the odd seeds too, and is undecided where "
         "those say the opposite; if absent: false",
     )
+    in_order: bool = key(
+        "true or false",
+        "whether experiments are trained in the order in which they are listed, and not the longest "
+        "job of all first; if absent: false",
+    )
     device: Literal["auto", "cpu", "cuda"] = key(
         "auto, cpu or cuda",
         "where to train: auto takes a GPU if there is one, cuda fails where there is none; if "
