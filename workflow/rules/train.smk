@@ -3,6 +3,17 @@
 import math
 
 PLACE = {name: place * config.get("in_order", False) for place, name in enumerate(JOBS)}
+
+
+def place_in_the_queue(wildcards) -> float:
+    """Below all else (0), so that verdicts come early; the longest first, so that none is left over.
+
+    Before that, experiments as they are listed, if that is asked.
+    """
+    operations = cost.cost(job_of(wildcards)).operations
+    return -PLACE[wildcards.experiment] - 1 / math.log2(operations)
+
+
 for experiment in JOBS:
 
     rule:
@@ -17,10 +28,7 @@ for experiment in JOBS:
             f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
         wildcard_constraints:
             experiment=experiment,
-        # Below all else (0), so that verdicts come early; experiments as they are listed, if that is
-        # asked; the longest first, so that none is left over while cores have nothing else to do.
-        priority: lambda wildcards: -PLACE[wildcards.experiment]
-        - 1 / math.log2(cost.cost(job_of(wildcards)).operations)
+        priority: place_in_the_queue
         conda:
             "../../envs/train.yaml"
         threads: 1
