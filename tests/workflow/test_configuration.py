@@ -11,12 +11,21 @@ include: "Snakefile"
 Path("dump.json").write_text(__import__("json").dumps(config, sort_keys=True))
 """
 
+QUEUE = """
+include: "Snakefile"
+from types import SimpleNamespace
+Path("dump.json").write_text(__import__("json").dumps([
+    [name, place_in_the_queue(SimpleNamespace(experiment=name, job=job))]
+    for name in JOBS for job in JOBS[name]
+]))
+"""
 
-def resolved(checkout, *files):
+
+def resolved(checkout, *files, dump=DUMP):
     import subprocess
     import sys
 
-    checkout.write("dump.smk", DUMP)
+    checkout.write("dump.smk", dump)
     command = [sys.executable, "-m", "snakemake", "-s", "dump.smk", "--dry-run", "--quiet"]
     if files:
         command += ["--configfile", *files]
@@ -43,6 +52,19 @@ def test_the_laptop_size_is_the_default(checkout):
 def test_a_preset_replaces_another_whole(checkout, preset):
     file = f"config/{preset}.yaml"
     assert resolved(checkout, file) == from_files(checkout, file)
+
+
+def test_experiments_wait_in_their_order_where_a_size_asks_for_it(checkout):
+    checkout.write("ordered.yaml", "in_order: true\n")
+    asked = resolved(checkout, "config/smoke.yaml", "ordered.yaml", dump=QUEUE)
+    plain = resolved(checkout, "config/smoke.yaml", dump=QUEUE)
+    experiments = list(dict.fromkeys(name for name, _ in plain))
+    first_come = sorted(asked, key=lambda job: -job[1])
+    assert list(dict.fromkeys(name for name, _ in first_come)) == experiments
+    assert all(place < 0 for _, place in asked + plain), "what is not training comes first"
+    assert {round(before - now) for (_, now), (_, before) in zip(asked, plain, strict=True)} == set(
+        range(len(experiments))
+    )
 
 
 def test_only_an_overlay_merges(checkout):
