@@ -12,16 +12,16 @@ Triton, numba, netCDF4 and xarray.
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
-CLAIMS = Path("claimed")  # a file for each job that a worker has taken
+INTERRUPTED = 75  # the status of a worker that saved a checkpoint
 
 
 def listed(size: str, experiments: list[str]) -> list[dict]:
@@ -39,7 +39,6 @@ def listed(size: str, experiments: list[str]) -> list[dict]:
 
 def taken(claims: Path, name: str) -> bool:
     """Take a job; say whether another worker had."""
-    claims.mkdir(parents=True, exist_ok=True)
     try:
         (claims / name).touch(exist_ok=False)
     except FileExistsError:
@@ -47,15 +46,18 @@ def taken(claims: Path, name: str) -> bool:
     return False
 
 
-def work(jobs: list[dict], claims: Path) -> None:
-    """Train the jobs that no other worker takes."""
+def work(jobs: list[dict], claims: Path) -> int:
+    """Train the jobs that no other worker takes; return how many failed."""
     import torch
     from icl.engine import machine
     from icl.engine.blocks import train_to
+    from icl.engine.checkpoint import Interrupted
     from icl.job import job_from_identity
     from icl.store import provenance
 
+    torch.set_num_threads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    failed = 0
     for each in jobs:
         job = job_from_identity(each["identity"])
         to = Path("results") / each["size"] / "train" / each["experiment"] / f"{job.name}.nc"
@@ -72,22 +74,29 @@ def work(jobs: list[dict], claims: Path) -> None:
         start, said = time.monotonic(), "trained"
         try:
             train_to(to, job, device, facts, lambda done, left: None)
+        except Interrupted:
+            sys.exit(INTERRUPTED)
         except Exception as error:  # the others go on
-            said = repr(error)[:300]
+            said, failed = repr(error)[:300], failed + 1
         seconds = round(time.monotonic() - start, 1)
         print(json.dumps([each["experiment"], job.name, said, seconds]), flush=True)
+    return failed
 
 
 def train(path: Path, seconds: float, workers: int) -> int:
-    """Train a list with several workers; return how many of them failed."""
+    """Train a list with several workers; return how many of them failed, or had a job that did."""
     end = time.monotonic() + seconds
-    command = [sys.executable, __file__, "work", str(path), str(CLAIMS / str(os.getpid()))]
-    started = [subprocess.Popen(command) for _ in range(workers)]
-    while time.monotonic() < end and any(worker.poll() is None for worker in started):
-        time.sleep(0.1)
-    for worker in started:
-        worker.terminate()  # a job saves a checkpoint after its next step
-    return sum(worker.wait() not in (0, 1, -signal.SIGTERM) for worker in started)
+    with tempfile.TemporaryDirectory() as claims:  # a file for each job that a worker has taken
+        command = [sys.executable, __file__, "work", str(path), claims]
+        started = [subprocess.Popen(command) for _ in range(workers)]
+        try:
+            while time.monotonic() < end and any(worker.poll() is None for worker in started):
+                time.sleep(0.1)
+        finally:
+            for worker in started:
+                worker.terminate()  # a job saves a checkpoint after its next step
+            ended = [worker.wait() for worker in started]
+    return sum(status not in (0, INTERRUPTED, -signal.SIGTERM) for status in ended)
 
 
 def main() -> None:
@@ -108,9 +117,9 @@ def main() -> None:
     if arguments.verb == "list":
         print(json.dumps(listed(arguments.size, arguments.experiments)))
     elif arguments.verb == "train":
-        sys.exit(train(arguments.jobs, arguments.seconds, arguments.workers))
+        sys.exit(1 if train(arguments.jobs, arguments.seconds, arguments.workers) else 0)
     else:
-        work(json.loads(arguments.jobs.read_text()), arguments.claims)
+        sys.exit(1 if work(json.loads(arguments.jobs.read_text()), arguments.claims) else 0)
 
 
 if __name__ == "__main__":

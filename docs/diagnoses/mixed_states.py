@@ -4,8 +4,8 @@
 
 First from committed data: how many runs of the paper's architecture end with an ICL accuracy
 between 0.6 and 0.9, how many of them rose by more than 0.02 over their second half, and how many
-ever passed 0.99, where the released code stops a run. Then four such runs (N = 49, K = 4,200) for
-five times as long: ICL and IWL accuracy as they go.
+ever passed 0.99, where the released code stops a run. Then four such runs of the claim (N = 49,
+K = 4,200, chosen by their outcome) for five times as long: ICL and IWL accuracy as they go.
 """
 
 import sys
@@ -44,7 +44,7 @@ def main() -> None:
                 rise = (last - middle)[mixed]
                 print(
                     f"N = {length}: {mixed.sum()} of {len(icl)} in between, "
-                    f"{(rise > 0.02).sum()} still rising, by {rise.mean():.2f} in the second half; "
+                    f"{(rise > 0.02).sum()} higher than half-way, by {rise.mean():.2f}; "
                     f"{(icl[mixed].max(1, initial=0) >= 0.99).sum()} ever passed 0.99"
                 )
     preset = yaml.safe_load((ROOT / "config/extended.yaml").read_text())

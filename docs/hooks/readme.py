@@ -26,7 +26,7 @@ SCALES = {"study": "study", "laptop": "laptop", "extended": "paper's architectur
 WORDS = {
     "study": "the verdicts that count",
     "laptop": "a quick look",
-    "extended": "as far as it has run",
+    "extended": "in part; six are the minimal model's",
 }
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not run": "·"}
 # A claim in a few words, in the order of the paper's argument; its statement in full is in

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from checkout import ROOT
 from example_jobs import make_job
+from icl.engine import checkpoint
 from icl.experiment.validation import load_yaml
 from icl.job import Stop
 from icl.store import artifacts
@@ -16,7 +17,7 @@ from icl.store import artifacts
 pytest.importorskip("triton")
 
 
-def run(folder, script, *arguments):
+def run(folder, script, *arguments, fails=False):
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT / "scripts")}
     done = subprocess.run(
         [sys.executable, ROOT / "benchmarks" / script, *map(str, arguments)],
@@ -26,7 +27,7 @@ def run(folder, script, *arguments):
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == int(fails), done.stderr[-2000:]
     return done.stdout
 
 
@@ -51,20 +52,44 @@ def test_a_size_s_jobs_are_listed_in_the_order_of_its_experiments(tmp_path):
     )
 
 
-def test_a_list_is_trained_once_and_gone_on_with(tmp_path):
-    jobs = [
-        replace(make_job("mlp-raw"), stop=Stop("never", None, None, None), seeds=(i,))
-        for i in (3, 4, 5)
-    ]
+def listed(folder, *jobs):
     named = [{"size": "any", "experiment": "alone", "identity": job.identity()} for job in jobs]
-    faulty = replace(jobs[0], model=replace(jobs[0].model, hidden_dim=-1))
-    named.append({**named[0], "identity": faulty.identity()})
-    (tmp_path / "jobs.json").write_text(json.dumps(named))
-    train = ("train_list.py", "train", "jobs.json", "--workers", 2)
-    assert run(tmp_path, *train, "--seconds", 0) == ""
-    said = {name: what for _, name, what, _ in map(json.loads, run(tmp_path, *train).splitlines())}
-    assert said.pop(faulty.name) != "trained"
-    assert said == {job.name: "trained" for job in jobs}
+    (folder / "jobs.json").write_text(json.dumps(named))
+    return ("train_list.py", "train", "jobs.json", "--workers", 2)
+
+
+def alone(seed, **changes):
+    never = Stop("never", None, None, None)
+    return replace(make_job("mlp-raw"), stop=never, seeds=(seed,), **changes)
+
+
+def test_each_job_of_a_list_is_trained_once(tmp_path):
+    jobs = [alone(seed) for seed in (3, 4, 5)]
+    train = listed(tmp_path, *jobs)
+    lines = [json.loads(line) for line in run(tmp_path, *train).splitlines()]
+    assert sorted(line[:3] for line in lines) == sorted(
+        ["alone", job.name, "trained"] for job in jobs
+    )
     for job in jobs:
         artifacts.read(tmp_path / f"results/any/train/alone/{job.name}.nc")  # checks its digests
-    assert len(run(tmp_path, *train).splitlines()) == 1  # the faulty one again
+    assert run(tmp_path, *train) == ""
+
+
+def test_a_faulty_job_is_named_and_the_others_are_trained(tmp_path):
+    faulty = alone(3, model=replace(make_job("mlp-raw").model, hidden_dim=-1))
+    train = listed(tmp_path, faulty, alone(4))
+    lines = [json.loads(line) for line in run(tmp_path, *train, fails=True).splitlines()]
+    said = {name: what for _, name, what, _ in lines}
+    assert said.pop(faulty.name) != "trained"
+    assert list(said.values()) == ["trained"]
+
+
+def test_a_list_that_is_out_of_time_goes_on_from_its_checkpoint(tmp_path):
+    job = alone(3, steps=10**7)
+    train = listed(tmp_path, job)
+    run(tmp_path, *train, "--seconds", 12)
+    (saved,) = tmp_path.glob(f"results/any/checkpoints/alone/{job.name}/*")
+    run(tmp_path, *train, "--seconds", 12)
+    later = max(tmp_path.glob(f"results/any/checkpoints/alone/{job.name}/*"))
+    attempts = checkpoint.decode(later.read_bytes())[1]["attempts"]
+    assert [attempt["from_step"] for attempt in attempts] == [0, int(saved.stem)]

@@ -63,7 +63,6 @@ def test_every_verdict_is_in_the_readme_once():
     assert found["study"].keys() == gallery("study").keys() >= gallery("laptop").keys()
     assert found["laptop"]["linear_ticl"] == gallery("laptop")["linear_ticl"]["verdict"]
     assert found["laptop"]["rate_exponent"] == "not run"  # no such claim
-    assert found["extended"]["kinetics_not_capacity"] == "not run"  # no data yet
     assert found["extended"]["abrupt_acquisition"] == "reproduced"
     unrun = {"id": "x", "verdict": "undecided", "reason": "there are no data of a"}
     assert readme.outcome(unrun) == "not run"

@@ -555,8 +555,8 @@ class Configuration(Keys):
     )
     in_order: bool = key(
         "true or false",
-        "whether experiments are trained in the order in which they are listed, and not the longest "
-        "job of all first; if absent: false",
+        "whether experiments are trained in the order in which they are listed, and not the "
+        "longest job of all first; if absent: false",
     )
     device: Literal["auto", "cpu", "cuda"] = key(
         "auto, cpu or cuda",

@@ -289,9 +289,12 @@ def _log_ratios(
         if (other := at.get(row["context_length"])) is None:
             continue
         logs = []
-        for each in (other, row):
+        for each, known in (
+            (other, np.isfinite(other["interval"][0])),
+            (row, np.isfinite(row["interval"]).all()),
+        ):
             with np.errstate(invalid="ignore", divide="ignore"):
-                ends = np.log10(each["interval"]) if np.isfinite(each["interval"][0]) else []
+                ends = np.log10(each["interval"]) if known else []
             logs.append(Estimate(np.log10(each["threshold"]), *ends) if len(ends) else UNKNOWN)
         if np.isfinite(other["beyond"]):
             bound = np.log10(other["beyond"])
@@ -316,7 +319,7 @@ def _judged_runs(
         raise NotComputableError(
             "a stop rule ended runs before their last step: `response` must be fraction_acquired"
         )
-    everything, left_out = _with_two_items(everything)
+    everything, left_out = _without_single_items(everything)
     runs = undiverged(everything)
     cells = runs["context_length"].values * 1e12 + runs["n_items"].values
     require_replicates(cells, options["least_replicates"], "N, K")
@@ -325,7 +328,7 @@ def _judged_runs(
     return everything, notes + left_out
 
 
-def _with_two_items(runs: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
+def _without_single_items(runs: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
     """Leave out each N whose runs have one K, as where blocks are missing, and say so."""
     length, n_items = runs["context_length"].values, runs["n_items"].values
     alone = [n for n in np.unique(length) if len(np.unique(n_items[length == n])) < 2]
