@@ -1,4 +1,5 @@
 # The checked configuration, its jobs, and the paths of results.
+import math
 import os
 import signal
 import sys
@@ -127,3 +128,10 @@ def jobs_of(kind, name):
     """Name the training jobs behind a claim or a figure, by experiment."""
     used = used_by(kind, name) & set(JOBS)
     return {experiment: sorted(JOBS[experiment]) for experiment in sorted(used)}
+
+
+def place_in_the_queue(wildcards) -> float:
+    """Place the longest job first, or those of the first experiment if `in_order` asks for it."""
+    experiments = list(JOBS) if config.get("in_order") else [wildcards.experiment]
+    operations = cost.cost(job_of(wildcards)).operations
+    return -experiments.index(wildcards.experiment) - 1 / math.log2(operations)

@@ -1,19 +1,5 @@
 # Training: one job for each experiment, N, K and block of seeds; then one file an experiment.
 # A rule for each experiment, for a job array is of one rule, and asks the same for all its tasks.
-import math
-
-PLACE = {name: place * config.get("in_order", False) for place, name in enumerate(JOBS)}
-
-
-def place_in_the_queue(wildcards) -> float:
-    """Below all else (0), so that verdicts come early; the longest first, so that none is left over.
-
-    Before that, experiments as they are listed, if that is asked.
-    """
-    operations = cost.cost(job_of(wildcards)).operations
-    return -PLACE[wildcards.experiment] - 1 / math.log2(operations)
-
-
 for experiment in JOBS:
 
     rule:
@@ -28,7 +14,9 @@ for experiment in JOBS:
             f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
         wildcard_constraints:
             experiment=experiment,
-        priority: place_in_the_queue
+        # Below all else (0), so that verdicts come early; the longest first, so that none is left over
+        # at the end while cores have nothing else to do.
+        priority: lambda wildcards: place_in_the_queue(wildcards)
         conda:
             "../../envs/train.yaml"
         threads: 1
