@@ -26,14 +26,13 @@ INTERRUPTED = 75  # the status of a worker that saved a checkpoint
 
 def listed(size: str, experiments: list[str]) -> list[dict]:
     """Name the jobs of a size, or of some of its experiments, by all that determines them."""
-    from icl.experiment.grid import expand
     from icl.experiment.validation import load_yaml
+    from jobs import preset_jobs
 
-    config = load_yaml(ROOT / f"config/{size}.yaml")
     return [
         {"size": size, "experiment": name, "identity": job.identity()}
-        for name in experiments or config["experiments"]
-        for job in expand(config["defaults"], config["experiments"][name])
+        for name in experiments or load_yaml(ROOT / f"config/{size}.yaml")["experiments"]
+        for job in preset_jobs(size, name)
     ]
 
 

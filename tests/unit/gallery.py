@@ -8,6 +8,7 @@ from unittest import mock
 import yaml
 from checkout import ROOT
 from icl import figures
+from icl.experiment import grid
 from icl.figures import style
 from icl.job import SETTINGS
 from icl.store import artifacts
@@ -34,11 +35,8 @@ EVERY = [(size, name) for size, names in DRAWN.items() for name in names]
 def config(size="laptop"):
     """The figures of the paper, of the study and beyond it, by name, as a size has them."""
     names = ["claims", "study_claims", "beyond_claims"] + ["extended"] * (size == "extended")
-    found = {}
-    for name in names:
-        listed = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text("utf-8"))["figures"]
-        found |= {name: found.get(name, {}) | entry for name, entry in listed.items()}
-    return found
+    files = (ROOT / f"config/{name}.yaml" for name in names)
+    return grid.merge(*(yaml.safe_load(path.read_text("utf-8"))["figures"] for path in files))
 
 
 @cache

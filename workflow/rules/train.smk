@@ -16,7 +16,7 @@ for experiment in JOBS:
             experiment=experiment,
         # Below all else (0), so that verdicts come early; the longest first, so that none is left over
         # at the end while cores have nothing else to do.
-        priority: lambda wildcards: place_in_the_queue(wildcards)
+        priority: place_in_the_queue
         conda:
             "../../envs/train.yaml"
         threads: 1
