@@ -24,15 +24,16 @@ sys.path.insert(0, str(ROOT / "scripts"))
 INTERRUPTED = 75  # the status of a worker that saved a checkpoint
 
 
-def listed(size: str, experiments: list[str]) -> list[dict]:
+def listed(size: str, experiments: list[str], overlays: list[Path]) -> list[dict]:
     """Name the jobs of a size, or of some of its experiments, by all that determines them."""
-    from icl.experiment.validation import load_yaml
-    from jobs import preset_jobs
+    from icl.experiment.validation import Sources, check
 
+    sources = Sources.of_size([ROOT / f"config/{size}.yaml", *overlays])
+    jobs = check(sources.merged(), sources)
     return [
         {"size": size, "experiment": name, "identity": job.identity()}
-        for name in experiments or load_yaml(ROOT / f"config/{size}.yaml")["experiments"]
-        for job in preset_jobs(size, name)
+        for name in experiments or jobs
+        for job in jobs[name]
     ]
 
 
@@ -105,6 +106,7 @@ def main() -> None:
     verb = verbs.add_parser("list", help="print a size's jobs")
     verb.add_argument("size")
     verb.add_argument("experiments", nargs="*")
+    verb.add_argument("--overlay", type=Path, nargs="+", default=[])
     verb = verbs.add_parser("train", help="train the jobs of a list")
     verb.add_argument("jobs", type=Path)
     verb.add_argument("--seconds", type=float, default=300)
@@ -114,7 +116,7 @@ def main() -> None:
     verb.add_argument("claims", type=Path)
     arguments = parser.parse_args()
     if arguments.verb == "list":
-        print(json.dumps(listed(arguments.size, arguments.experiments)))
+        print(json.dumps(listed(arguments.size, arguments.experiments, arguments.overlay)))
     elif arguments.verb == "train":
         sys.exit(1 if train(arguments.jobs, arguments.seconds, arguments.workers) else 0)
     else:

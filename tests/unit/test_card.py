@@ -10,8 +10,9 @@ import pytest
 from checkout import ROOT
 from example_jobs import make_job
 from icl.engine import checkpoint
+from icl.experiment.cost import cost
 from icl.experiment.validation import load_yaml
-from icl.job import Stop
+from icl.job import Stop, job_from_identity
 from icl.store import artifacts
 
 pytest.importorskip("triton")
@@ -50,6 +51,23 @@ def test_a_size_s_jobs_are_listed_in_the_order_of_its_experiments(tmp_path):
     assert [*dict.fromkeys(job["experiment"] for job in everything)] == list(
         load_yaml(ROOT / "config/smoke.yaml")["experiments"]
     )
+
+
+def test_the_first_hour_trains_jobs_of_the_paper_s_size(tmp_path):
+    """Nothing of it is trained again; and every experiment of Figures 2, 5 and 6 has one."""
+    overlay = ("--overlay", ROOT / "config/first_hour.yaml")
+    whole = json.loads(run(tmp_path, "train_list.py", "list", "paper"))
+    part = json.loads(run(tmp_path, "train_list.py", "list", "paper", *overlay))
+    judged = load_yaml(ROOT / "config/claims.yaml")
+    figures = [judged["figures"][f"fig{n}"] for n in (2, 5, 6)]
+    quoted = [judged["claims"][name] for figure in figures for name in figure["claims"]]
+    needed = {name for entry in figures + quoted for name in entry["experiments"].values()}
+    part = [job for job in part if job["experiment"] in needed]
+    assert {job["experiment"] for job in part} == needed
+    assert all(job in whole for job in part)
+    assert len(part) < len(whole) / 5
+    seconds = [cost(job_from_identity(job["identity"])).gpu_seconds for job in whole]
+    assert 3 * max(seconds) < 24 * 3600, "a job of a slow card's, within a day's limit"
 
 
 def listed(folder, *jobs):
