@@ -42,6 +42,7 @@ class Model:
     layernorm_affine: bool | None = None
     initial_beta: Normal | None = None
     initial_w: Normal | None = None
+    beta_shift: float = 0.0
     mlp_input: str | None = None
 
 
@@ -182,6 +183,7 @@ SETTINGS = {
     "beta_decay": "weight decay of the minimal model's beta",
     "w_decay": "weight decay of the minimal model's w",
     "mlp_decay": "weight decay of every MLP",
+    "beta_shift": "what is added to beta of K^T Q before the first step",
     "zipf_exponent": "alpha: item k is drawn as k^-alpha",
     "context_labels": "labels of a context: random (D), or exactly N/2 of each (balanced, D')",
 }
@@ -197,6 +199,7 @@ def settings_of(job: Job) -> dict[str, float | str]:
         "beta_decay": decay.of("beta"),
         "w_decay": decay.of("w"),
         "mlp_decay": decay.mlp,
+        "beta_shift": job.model.beta_shift,
         "zipf_exponent": job.task.zipf_exponent,
         "context_labels": job.task.context_labels,
     }

@@ -15,6 +15,7 @@ SETTINGS = {
     "beta_decay": 1e-10,
     "w_decay": 1e-10,
     "mlp_decay": 1e-10,
+    "beta_shift": 0.0,
     "zipf_exponent": 0.0,
     "context_labels": "random",
 }

@@ -124,6 +124,12 @@ class Model(Keys):
         NORMAL, "minimal model: beta at step 0, normal over seeds (section 3.5)"
     )
     initial_w: Normal = key(NORMAL, "minimal model: w at step 0, normal over seeds (section 3.5)")
+    beta_shift: float = number(
+        -10,
+        10,
+        "one_layer: added to beta, the mean of the diagonal of K^T Q on items, before the first "
+        "step, by adding a multiple of K to Q; if absent: 0",
+    )
     mlp_input: Literal["raw", "normalised"] = key(
         "raw or normalised",
         "MLP alone: the item as the minimal model takes it, or LayerNorm of it with an empty label "

@@ -220,7 +220,7 @@ def model_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
     given, evaluation, stop = entry["model"], entry["evaluation"], entry["stop"]
     model, when = MODELS[given["name"]], stop["when"]
     faults = _foreign(given, model.keys, (*key, "model"))
-    faults += _absent(given, model.keys, (*key, "model"))
+    faults += _absent(given, model.needed_keys, (*key, "model"))
     decay = entry["optimiser"]["weight_decay"]
     faults += _foreign(decay, model.decay_groups, (*key, "optimiser", "weight_decay"))
     if evaluation["schedule"] == "geometric":

@@ -23,6 +23,7 @@ class Architecture:
     name: str  # of its folder, and `model.name` in a configuration
     own_keys: tuple[str, ...]  # of `model`, besides name, item_dim and hidden_dim
     size: Callable[[Job], Size]
+    optional_keys: tuple[str, ...] = ()  # likewise, that it does without
     decays: tuple[str, ...] = ()  # groups whose weight decay may be set apart from the attention's
     reads_context: bool = True  # if not, it has no ICL, and is evaluated on items alone
     # What `network.order_parameters` adds, name -> long name; None: a configuration may not ask.
@@ -33,9 +34,14 @@ class Architecture:
     has_gpu_step: bool = False  # its room has a `gpu` module
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """All keys of `model` in a configuration; it needs each."""
+    def needed_keys(self) -> tuple[str, ...]:
+        """The keys of `model` in a configuration that must be given."""
         return ("name", "item_dim", "hidden_dim", *self.own_keys)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of `model` in a configuration that may be given."""
+        return (*self.needed_keys, *self.optional_keys)
 
     @property
     def decay_groups(self) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ def _size(job: Job) -> Size:
 ARCHITECTURE = Architecture(
     name="one_layer",
     own_keys=("attend_to", "layernorm_affine"),
+    optional_keys=("beta_shift",),
     size=_size,
     order_parameters=_order_parameters,
     has_fast_step=True,

@@ -56,7 +56,20 @@ def initialise(seeds: torch.Tensor, model: Model) -> Parameters:
     width = model.item_dim + 2
     shapes = dict.fromkeys(("query", "key", "value"), (width, width))
     shapes |= mlp_shapes(width, model.hidden_dim)
-    return initialise_linear(seeds, shapes) | identity_affine(seeds, model)
+    drawn = initialise_linear(seeds, shapes) | identity_affine(seeds, model)
+    return shifted(drawn, model) if model.beta_shift else drawn
+
+
+def shifted(parameters: Parameters, model: Model) -> Parameters:
+    """Raise beta, the mean of the diagonal of K^T Q on items, by `beta_shift`.
+
+    To Q a multiple of K is added, so that K^T Q gains that multiple of K^T K. Of nn.Linear's K this
+    is nearly the identity times a number: E random entries to each of its sums.
+    """
+    key = parameters["key"]
+    on_items = key[:, :, : model.item_dim].square().sum(1).mean(1)  # of the diagonal of K^T K, (R,)
+    multiple = (model.beta_shift / on_items)[:, None, None]
+    return {**parameters, "query": parameters["query"] + multiple * key}
 
 
 def normalise(tokens: torch.Tensor) -> torch.Tensor:
