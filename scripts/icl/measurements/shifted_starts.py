@@ -62,7 +62,8 @@ def shifted_start(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         **dict.fromkeys(("exponent", "difference", "race"), UNKNOWN),
     }
     details: dict[str, Any] = {"by_length": rows}
-    replicates, notes = sum(len(row["seeds"]) * len(row["shifts"]) for row in rows), []
+    replicates = sum(row["log_t_icl"].size for row in rows)
+    notes: list[str] = []
     if {"near_threshold", "memorisation"} <= set(data):
         near = sorted_runs(data["near_threshold"])
         stars = _thresholds(near, initial, options)
