@@ -44,7 +44,7 @@ TESTS = {
     "engine/checkpoint.py": ["checkpoint"],
     "experiment/yaml_files.py": ["validation", "bad_input", "fuzz_bytes"],
     "experiment/validation.py": ["validation", "bad_input"],
-    "experiment/limits.py": ["validation", "bad_input"],
+    "experiment/limits.py": ["limits", "validation", "bad_input"],
 }
 # `is` in the place of another comparison: of interned texts and small numbers the same.
 UNLIKE = re.compile(r"Comparison.*(?<!Is)(?<!IsNot)_Is(Not)?$")

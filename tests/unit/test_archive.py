@@ -1,6 +1,7 @@
 """An archive's entries and checksums; equal contents make equal files."""
 
 import hashlib
+import stat
 import warnings
 import zipfile
 
@@ -226,3 +227,47 @@ def test_damage_is_not_packed(tmp_path):
             archive.pack("results/a", {"m": path}, tmp_path / "bad.zip")
         path.write_bytes(whole)
     assert not (tmp_path / "bad.zip").exists()
+
+
+def test_members_are_plain_files_that_others_may_read(tmp_path):
+    with zipfile.ZipFile(packed(tmp_path)) as archived:
+        members = archived.infolist()
+    assert {member.external_attr >> 16 for member in members} == {0o644}
+    assert {member.date_time for member in members} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_a_member_that_says_it_is_a_plain_file_is_one(tmp_path):
+    """As other zip tools mark it: a type beside the permissions."""
+    marked = rewritten(packed(tmp_path), without("results/a/claims.md", "results/a/SHA256SUMS"))
+
+    def change(members):
+        entry = zipfile.ZipInfo("results/a/claims.md")
+        entry.external_attr = (stat.S_IFREG | 0o600) << 16
+        names = {member.filename: contents for member, contents in members}
+        names[entry.filename] = b"1"
+        sums = "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in names.items())
+        return [(entry, b"1"), *members, (zipfile.ZipInfo("results/a/SHA256SUMS"), sums.encode())]
+
+    archive.unpack(rewritten(marked, change), tmp_path)
+    assert (tmp_path / "results/a/claims.md").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("mine", [b"0", b"2"])
+def test_what_is_there_and_differs_is_kept(tmp_path, mine):
+    (tmp_path / "results/a").mkdir(parents=True)
+    (tmp_path / "results/a/claims.md").write_bytes(mine)
+    with pytest.raises(archive.ArchiveError, match="is there and differs"):
+        archive.unpack(packed(tmp_path), tmp_path)
+    assert (tmp_path / "results/a/claims.md").read_bytes() == mine
+
+
+@pytest.mark.parametrize(
+    "name", ["a/settings.json", "config/settings.json", "analysis/a.csv", "figures/y.pdf", "y.zip"]
+)
+def test_what_cannot_prove_itself_is_packed_as_it_is(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"{}")
+    archive.pack("results/a", {"results/a/config.json": path}, tmp_path / "archive.zip")
+    with zipfile.ZipFile(tmp_path / "archive.zip") as archived:
+        assert archived.read("results/a/config.json") == b"{}"

@@ -4,10 +4,13 @@ import errno
 import json
 import os
 import subprocess
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from checkout import ROOT
 from example_jobs import DEFAULTS, experiment, job_and_record
 from icl.experiment.grid import expand
 from icl.job import SETTINGS
@@ -335,3 +338,76 @@ def test_a_list_of_stamped_mappings_is_read(tmp_path):
     files.write_text(json.dumps([entries[0], {"id": "b"}]), tmp_path / "claims.json")
     with pytest.raises(files.DamagedError, match="do not match"):
         files.read_json(tmp_path / "claims.json")
+
+
+def test_published_data_are_read_and_have_the_digests_they_had(tmp_path):
+    """Written by earlier code: a format or a digest that changed would refuse them."""
+    path = ROOT / "docs/gallery/beyond/collected/starts_beta.nc"
+    published = artifacts.read(path)
+    assert published.attrs["artifact_format"] == artifacts.FORMAT_VERSION
+    assert artifacts.data_digest(published) == published.attrs["data_digest"]
+    assert artifacts.content_digest(published) == published.attrs[artifacts.STAMP]
+
+
+def test_foreign_data_are_found_behind_those_of_the_theory(tmp_path):
+    """A dataset that is no experiment's is passed over, and those after it are not."""
+    names = collected(tmp_path)
+    artifacts.write(xr.Dataset({"a": ("x", [1.0])}), tmp_path / "landscape.nc")
+    paths = [tmp_path / "landscape.nc", tmp_path / "e.nc"]
+    with pytest.raises(artifacts.ArtifactError, match="lack 1 of this configuration's 3 jobs"):
+        artifacts.read_all(paths, {"e": [*names, "another"]})
+
+
+@pytest.mark.parametrize("host", ["0", "zzzz"])
+def test_another_machine_s_temporary_file_is_swept_after_a_day(tmp_path, host):
+    """Whatever its name: no process of this machine is asked for."""
+    old, new = (tmp_path / f".{name}.nc.{host}-{os.getpid()}.part" for name in "ab")
+    for path, age in ((old, 24.1), (new, 23.9)):
+        path.write_text("")
+        os.utime(path, (time.time() - 3600 * age,) * 2)
+    files.sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [new.name]
+
+
+def test_a_writer_that_lives_is_asked_and_not_disturbed(tmp_path, monkeypatch):
+    with subprocess.Popen(["sleep", "60"]) as writer:
+        try:
+            part = tmp_path / f".a.nc.{files._HOST}-{writer.pid}.part"
+            part.write_text("")
+            files.sweep(tmp_path)
+            assert part.exists()
+            assert writer.poll() is None
+        finally:
+            writer.kill()
+
+    def another_user_s(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", another_user_s)
+    files.sweep(tmp_path)
+    assert part.exists()
+
+
+def test_a_link_put_there_at_the_last_moment_is_not_followed(tmp_path, monkeypatch):
+    target = tmp_path / "elsewhere"
+    target.write_text("mine")
+    part = tmp_path / f".claims.md.{files._HOST}-{os.getpid()}.part"
+    monkeypatch.setattr(Path, "unlink", lambda path, **_: part.symlink_to(target))
+    with pytest.raises(files.WriteError, match="File exists"):
+        files.write_text("done", tmp_path / "claims.md")
+    assert target.read_text() == "mine"
+
+
+def test_a_file_has_the_permissions_that_the_user_gives_and_lines_to_read(tmp_path):
+    path = tmp_path / "verdict.json"
+    before = os.umask(0o022)
+    try:
+        files.write_json({"a": 1}, path)
+        files.write_text("b", tmp_path / "open")
+        os.umask(0)
+        files.write_text("b", tmp_path / "open")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "open").stat().st_mode & 0o777 == 0o666
+    assert path.read_text().startswith('{\n "a": 1,\n')

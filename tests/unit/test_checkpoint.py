@@ -1,5 +1,7 @@
 """Checkpoints: resumed to the same bits, refused by name when damaged or another's."""
 
+import hashlib
+import io
 import json
 import logging
 import os
@@ -123,6 +125,11 @@ def older_numerics(data):
     return encode(state, {**header, "job": {**header["job"], "numerics": 0}})
 
 
+def newer_numerics(data):
+    state, header = decode(data)
+    return encode(state, {**header, "job": {**header["job"], "numerics": 10**6}})
+
+
 def of_other_code(data):
     state, header = decode(data)
     return encode({**state, "metric new": np.zeros(3)}, header)
@@ -135,6 +142,7 @@ DAMAGES = {
     "a bit flipped": (lambda data: data[:900] + bytes([data[900] ^ 4]) + data[901:], "damaged"),
     "longer": (lambda data: data + b"\0", "damaged"),
     "another job's": (foreign, "of another job, N4_Kinf_seeds3-4_"),
+    "of later numerics": (newer_numerics, "of numerics version 1000000, this code's is"),
     "of other numerics": (older_numerics, "of numerics version 0, this code's is"),
     "of other code": (of_other_code, "arrays are not those"),
 }
@@ -188,16 +196,18 @@ def test_a_signal_saves_and_ends_in_failure(number, tmp_path):
     with pytest.raises(Interrupted) as caught, Checkpoints(tmp_path, JOB) as checkpoints:
         training.train(JOB, on_progress=at_step_50, checkpoints=checkpoints)
     assert isinstance(caught.value.code, str)  # a message on stderr and exit code 1
-    assert f"interrupted by {signal.Signals(number).name} after step 51" in caught.value.code
+    said = f"interrupted by {signal.Signals(number).name} after step 51; its checkpoint is saved"
+    assert said in caught.value.code
     assert [signal.getsignal(n) for n in checkpoint.SIGNALS] == before
     resumed = Checkpoints(tmp_path, JOB)
     assert digest(training.train(JOB, checkpoints=resumed), JOB) == digest(expected, JOB)
     assert [attempt["from_step"] for attempt in resumed.attempts] == [0, 51]
 
 
-def test_it_ends_when_the_process_that_started_it_does(tmp_path, monkeypatch):
+@pytest.mark.parametrize("other", [-1, 1])
+def test_it_ends_when_the_process_that_started_it_does(tmp_path, monkeypatch, other):
     checkpoints = Checkpoints(tmp_path, JOB)
-    monkeypatch.setattr(os, "getppid", lambda: checkpoints._parent + 1)
+    monkeypatch.setattr(os, "getppid", lambda: checkpoints._parent + other)
     with pytest.raises(Interrupted, match="the process that started it after step 1"):
         training.train(JOB, checkpoints=checkpoints)
     assert newest(tmp_path).name == "000000000001.checkpoint"
@@ -286,3 +296,25 @@ def test_other_arithmetic_is_named_when_a_job_goes_on(tmp_path, caplog):
     assert "was that of cpu, one, AVX512; from here on it is cpu, one, AVX2" in caplog.text
     job_facts = {**here, "attempts": json.dumps(other.attempts)}
     assert provenance.arithmetics(job_facts) == ["cpu, one, AVX2", "cpu, one, AVX512"]
+
+
+def test_the_digest_stands_in_a_line_of_its_own(interrupted):
+    """So that sha256sum can check what follows it, a file of numpy's."""
+    line, data = newest(interrupted).read_bytes().split(b"\n", 1)
+    assert line == b"icl-race checkpoint 1 " + hashlib.sha256(data).hexdigest().encode()
+    with np.load(io.BytesIO(data)) as archive:
+        assert json.loads(archive["header"].item())["step"] == 60
+
+
+def test_a_first_attempt_has_taken_no_time_yet(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: 7.0)
+    assert Checkpoints(tmp_path, JOB).seconds == 0
+
+
+def test_a_checkpoint_that_goes_by_itself_is_no_fault(tmp_path, monkeypatch):
+    """Another process may sweep the same folder."""
+    checkpoints = Checkpoints(tmp_path, JOB)
+    gone = tmp_path / "000000000001.checkpoint"
+    monkeypatch.setattr(checkpoint.Path, "glob", lambda *_: [gone])
+    assert checkpoints.save(2, {"x": np.zeros(1)})
+    assert checkpoints.saved == 1

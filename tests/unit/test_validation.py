@@ -9,7 +9,7 @@ from checkout import ROOT
 from committed import LAPTOP_FILES as FILES
 from icl.experiment.grid import merge
 from icl.experiment.validation import Sources, check, load_yaml
-from icl.experiment.yaml_files import refuse_unreadable
+from icl.experiment.yaml_files import plain, refuse_unreadable
 from icl.job import ConfigError
 
 
@@ -112,6 +112,82 @@ def test_a_bad_value_is_named(good, sources, key, value, expected):
     message = refused(bad, sources)
     assert expected in message
     assert str(key[-1]) in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        (
+            (*GRID, "n_items"),
+            {"from": 5, "to": 9, "count": 2, "spacing": "cubic"},
+            "experiments.transition.grid[0].n_items.spacing: 'cubic' is not "
+            "allowed; allowed: linear or logarithmic",
+        ),
+        (
+            ("theory", "landscape", "beta_range", 0),
+            "x",
+            "theory.landscape.beta_range[0]: 'x' is not allowed; allowed: a number from -80 to 80",
+        ),
+        (
+            ("claims", "linear_ticl", "criteria", 0, "band", 1),
+            float("inf"),
+            "claims.linear_ticl.criteria[0].band[1]: inf is not allowed; allowed: a finite number",
+        ),
+        (
+            ("claims", "linear_ticl", "statistic"),
+            "linear",
+            "claims.linear_ticl.statistic: 'linear' is not allowed; allowed: ",
+        ),
+        (
+            ("claims", "not_capacity", "criteria", 1, "quantity"),
+            "gian",
+            "claims.not_capacity.criteria[1].quantity: 'gian' is not allowed; "
+            "allowed: accuracy, gain",
+        ),
+        (
+            ("claims", "not_capacity", "options", "resamples"),
+            1000,
+            "claims.not_capacity.options.resamples: unknown key; allowed: ",
+        ),
+    ],
+)
+def test_a_message_names_key_value_and_what_is_allowed(good, sources, key, value, line):
+    bad = copy.deepcopy(good)
+    put(bad, key, value)
+    message = refused(bad, sources)
+    assert message.startswith(f"--config: {line}")  # for no file says so
+    assert len(message.splitlines()) == 1
+
+
+def test_faults_come_in_the_order_of_their_keys(good, sources):
+    good["theory"]["landscape"]["n_grid"] = 0
+    good["defaults"]["optimiser"]["batch_size"] = 0
+    good["defaults"]["model"]["item_dim"] = 0
+    keys = [line.split(": ")[1] for line in refused(good, sources).splitlines()]
+    assert keys == sorted(keys)
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize("kind", ["experiments", "claims", "figures"])
+def test_a_name_misspelt_in_an_overlay_is_guessed(good, sources, kind):
+    name = next(name for name in good[kind] if len(name) > 3)
+    good[kind][f"{name}s"] = {"docs": []}
+    assert f"{kind}.{name}s: is new and has no " in (message := refused(good, sources))
+    assert f"did you mean {name}?" in message
+
+
+def test_what_is_no_mapping_has_no_misspelt_names(good, sources):
+    good["figures"] = ["fig2"]
+    assert "figures: ['fig2'] is not allowed" in refused(good, sources)
+
+
+def test_a_mapping_that_is_missing_is_one_fault(good, sources):
+    del good["defaults"]["optimiser"]
+    for experiment in good["experiments"].values():
+        experiment.pop("optimiser", None)
+        for entry in experiment["grid"]:
+            entry.pop("optimiser", None)
+    assert refused(good, sources).endswith("optimiser: is missing; allowed: a mapping")
 
 
 @pytest.mark.parametrize(
@@ -351,3 +427,46 @@ def test_weights_that_cannot_be_kept_are_refused(good, sources, weights, expecte
 def test_weights_change_no_name(good, sources):
     with_weights = {**good, "weights": {"transition": [0, 600, "end"]}}
     assert check(with_weights, sources) == check(good, sources)
+
+
+def test_no_word_of_a_command_is_read_that_is_no_configuration(tmp_path, monkeypatch):
+    """A target or an option that ends as a file of YAML does, where there is no such file."""
+    monkeypatch.chdir(tmp_path)
+    refuse_unreadable(["all", "none.yaml", "--cores", "2"])
+    Path("text").write_text("[")
+    refuse_unreadable(["text"])
+    Path("broken.yaml").write_text("[")
+    with pytest.raises(SystemExit, match="not valid YAML"):
+        refuse_unreadable(["broken.yaml"])
+
+
+@pytest.mark.parametrize(("word", "hint"), [("claim_long_tail", True), ("mine.yaml", False)])
+def test_a_target_after_the_files_is_told_from_a_missing_file(word, hint):
+    with pytest.raises(SystemExit, match="there is no such file") as caught:
+        refuse_unreadable(["--configfile", word])
+    assert ("give a target before it" in str(caught.value)) == hint
+
+
+def test_without_a_file_the_size_is_the_laptops(tmp_path):
+    assert Sources.of_size([]).paths[-1].name == "laptop.yaml"
+    assert Sources.of_size([], {"preset": "own"}).paths[-1].name == "claims.yaml"
+
+
+def test_files_without_a_preset_are_not_two_presets(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("name: mine")
+    Sources([path]).refuse_two_presets()
+
+
+def test_what_is_no_number_in_one_place_alone_is_another_value(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("preset: laptop\ndefaults: {optimiser: {learning_rate: 1.0}}")
+    config = {"preset": "laptop", "defaults": {"optimiser": {"learning_rate": float("nan")}}}
+    key = ("defaults", "optimiser", "learning_rate")
+    assert Sources([path]).locate(key, config) == "--config"
+
+
+@pytest.mark.parametrize("name", ["a ", " a", "", "a\nb", "a\u202eb"])
+def test_a_name_that_would_not_be_seen_is_quoted(name):
+    assert plain(name) == repr(name)
+    assert plain("a b") == "a b"
