@@ -6,6 +6,7 @@ checked, as it is whenever the Snakefile is parsed, without NumPy or xarray.
 """
 
 import ast
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ class Declaration:
     optional: tuple[str, ...] = ()
 
 
+@functools.cache
 def declared(folder: Path = HERE) -> dict[str, Declaration]:
     """Find the statistics that the modules of a folder declare.
 
