@@ -10,9 +10,11 @@ import synthetic_outcomes
 import torch
 import xarray as xr
 from committed import BEYOND
+from drawing import points, texts
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from icl.engine import training
+from icl.figures import figB6
 from icl.measurements import shifted_starts
 from icl.models.one_layer import network
 
@@ -189,3 +191,26 @@ def test_runs_that_cannot_say_it_leave_the_claim_undecided(spoil, said):
     found = judged({**data, "acquisition": spoil(data["acquisition"])}, "start_causes")
     assert found.verdict == UNDECIDED
     assert said in found.reason
+
+
+def drawn(data):
+    verdicts = {name: judged(data, name) for name in BEYOND if name != "start_decides"}
+    starts, near = data["acquisition"], data["near_threshold"]
+    return figB6.draw({"starts": starts, "thresholds": near}, verdicts)
+
+
+def test_the_figure_shows_slopes_and_thresholds():
+    figure = drawn(made_up())
+    assert points(figure, "D") == len(SHIFTS)  # K* of each strip
+    said = texts(figure)
+    assert all(
+        word in said for word in ("$N$ = 16", "$N$ = 64", "slope $-1$", "a race: \N{MINUS SIGN}1.4")
+    )
+    lowered, as_drawn, raised = (said.index(w) for w in ("lowered", "as drawn", "raised"))
+    assert lowered < as_drawn < raised
+
+
+def test_the_figure_says_what_was_not_measured():
+    data = made_up()
+    spoilt = data["acquisition"].isel(run=slice(1, None))
+    assert "not measured" in texts(drawn({**data, "acquisition": spoilt}))

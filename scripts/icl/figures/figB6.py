@@ -15,22 +15,21 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs, verdict = data["thresholds"], verdicts["start_moves_threshold"]
     shifts = np.unique(runs[SHIFT].values)
-    layout = [["a", f"b{place}", "c"] for place in range(len(shifts))]
-    figure, axes = style.new_mosaic(layout, 2, 2.3)
+    strips = [f"c{place}" for place in range(len(shifts))]
+    width = len(strips)
+    layout = [["a"] * width + ["b"] * width, [name for name in strips for _ in range(2)]]
+    figure, axes = style.new_mosaic(layout, 2, 4.0, height_ratios=[1.7, 1])
     _times(axes["a"], verdicts["start_causes"])
-    strips = [axes[f"b{place}"] for place in range(len(shifts))]
+    _thresholds(axes["b"], verdict)
     rows = verdict.details.get("by_pace", ())
-    for place, (ax, shift) in enumerate(zip(strips, shifts, strict=True)):
+    for place, (name, shift) in enumerate(zip(strips, shifts, strict=True)):
         own = runs.isel(run=np.flatnonzero(runs[SHIFT].values == shift))
-        _finals(ax, own, shift, rows[place] if place < len(rows) else None)
-        ax.set_xlim(runs["n_items"].values.min() / 1.2, runs["n_items"].values.max() * 1.2)
-    strips[-1].tick_params(labelbottom=True)
-    strips[-1].set_xlabel("number of items $K$")
-    strips[len(strips) // 2].set_ylabel("ICL accuracy")
-    _thresholds(axes["c"], verdict)
+        _finals(axes[name], own, shift, rows[place] if place < len(rows) else None)
+        axes[name].set_xlim(runs["n_items"].values.min() / 1.2, runs["n_items"].values.max() * 1.2)
+    axes[strips[0]].set_ylabel("ICL accuracy")
     style.panel(axes["a"], "a", r"$t_{\mathrm{ICL}}$ at $K=\infty$")
-    style.panel(strips[0], "b", "near $K^*$")
-    style.panel(axes["c"], "c", "a race, not a capacity")
+    style.panel(axes["b"], "b", "a race, not a capacity")
+    style.panel(axes[strips[0]], "c", axes[strips[0]].get_title(loc="left"))
     style.mark_gap(figure, annotations.gap(data.values(), 2))
     return figure
 
@@ -46,7 +45,7 @@ def _times(ax: Axes, verdict: Verdict) -> None:
         return
     for row in rows:
         beta0, log_t = np.asarray(row["beta0"]), np.asarray(row["log_t_icl"])
-        ax.plot(beta0.T, np.exp(log_t.T), "-", lw=0.4, alpha=0.35, color=style.ICL)
+        ax.plot(beta0.T, np.exp(log_t.T), "-", lw=0.3, alpha=0.3, color=style.ICL)
         x, y = beta0.mean(axis=0), log_t.mean(axis=0)
         ax.plot(x, np.exp(y), "o", ms=3.5, color=style.ICL)
         ax.plot(x, np.exp(y.mean() - (x - x.mean())), "--", lw=1, color=style.PREDICTION)
@@ -63,11 +62,10 @@ def _finals(ax: Axes, runs: xr.Dataset, shift: float, row: dict | None) -> None:
         ax.plot(row["interval"], [0.75, 0.75], "|-", color=style.FIT, lw=1.4, ms=5)
         ax.plot(row["threshold"], 0.75, "D", ms=3.5, color=style.FIT)
     ax.set_xscale("log")
-    style.plain_log(ax.xaxis)
-    ax.tick_params(labelbottom=False)
+    ax.set_xlabel("number of items $K$")
     panels.accuracy_strip(ax)
-    words = "as it starts" if shift == 0 else "lowered" if shift < 0 else "raised"
-    style.corner(ax, rf"$\beta$ {words}" if shift else words, 0.02, 0.92)
+    words = "as drawn" if shift == 0 else "lowered" if shift < 0 else "raised"
+    ax.set_title(rf"$\beta$ {words}", loc="left")
 
 
 def _thresholds(ax: Axes, moved: Verdict) -> None:
@@ -95,5 +93,7 @@ def _thresholds(ax: Axes, moved: Verdict) -> None:
         f"dashed, a race: {text.digits_text(race['exponent'])}",
         "dotted, a capacity: 0",
     ]
-    style.corner(ax, "\n".join(words), 0.98, 0.95)
+    style.corner(ax, "\n".join(words), 0.03, 0.04)
+    ax.set_ylim(y.min() / 3, y.max() * 1.6)
     style.plain_log(ax.xaxis)
+    style.plain_log(ax.yaxis)
