@@ -23,7 +23,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
             ax.set_xlabel("")
         verdict = verdicts[f"{variant}_sharp"]
         threshold, fit = verdict.estimate("threshold"), verdict.details.get("fit")
-        if panels.fitted(ax, fit, (threshold.low, threshold.high), ""):
+        if fit and panels.fitted(ax, fit, (threshold.low, threshold.high), ""):
             # Above its diamond, for the interval may be as wide as the panel.
             height = (fit["floor"] + fit["ceiling"]) / 2
             at = (10 ** fit["midpoint"], height)
