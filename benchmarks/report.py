@@ -95,20 +95,13 @@ def jobs_table(found: dict) -> str:
     return "\n".join(lines)
 
 
-def growth_table(found: dict) -> str:
-    """Lay the growth out as a Markdown table, in microseconds per replicate-step."""
-    lines = ["| | microseconds per replicate-step |", "|---|---|"]
-    for base, panels in found["growth"]["bases"].items():
-        for variable, panel in panels.items():
-            pairs = zip(panel["values"], panel["seconds"], strict=True)
-            cells = "; ".join(f"{value:,}: {1e6 * seconds:,.0f}" for value, seconds in pairs)
-            lines.append(f"| {base}, {VARIABLES[variable].replace('$', '')} | {cells} |")
+def growth_text(found: dict) -> str:
+    """Say how much of a step grows with N; the figure shows how it grows with all."""
     shares = [
         f"{_share_of_context(SIZES[base], panels):.0%} at {base}"
         for base, panels in found["growth"]["bases"].items()
     ]
-    lines += ["", f"By the least and the greatest N, {', '.join(shares)} of a step grows with N."]
-    return "\n".join(lines)
+    return f"By the least and the greatest N, {', '.join(shares)} of a step grows with N."
 
 
 def _share_of_context(size: Size, panels: dict) -> float:
@@ -153,7 +146,7 @@ def blocks(found: dict) -> dict[str, str]:
         "targets": targets(found),
         "peers": peers(found),
         "jobs": jobs_table(found),
-        "growth": growth_table(found),
+        "growth": growth_text(found),
     }
 
 

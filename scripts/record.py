@@ -6,12 +6,11 @@ What the record has already is not added again.
 """
 
 import argparse
-import subprocess
 from datetime import date
 from pathlib import Path
 
 from icl.pages import ledger
-from icl.store import files
+from icl.store import files, provenance
 from icl.verdicts import Verdict
 
 
@@ -20,8 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="a claims.json")
     verdicts = [Verdict.from_json(entry) for entry in files.read_json(parser.parse_args().file)]
-    command = ["git", "rev-parse", "--short=7", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    commit = str(provenance.gather()["git_revision"])[:7]  # "unknown" in a folder without git
     record = ledger.read(ledger.PATH.read_text(encoding="utf-8"))
     whole = ledger.added(record, ledger.rows(verdicts, date.today().isoformat(), commit))
     files.write_text(ledger.written(whole), ledger.PATH)

@@ -29,34 +29,13 @@ WORDS = {
     "extended": "in part; six are the minimal model's",
 }
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not run": "·"}
-# A claim in a few words, in the order of the paper's argument; its statement in full is in
-# config/study_claims.yaml.
-TITLES = {
-    "transition": "IWL gives way to ICL as K grows",
-    "sharp_transition": "sharply, over the K that t_ICL's spread predicts",
-    "abrupt_acquisition": "ICL stays on a plateau, then rises at once",
-    "transience": "it fades under weight decay, and not without",
-    "minimal_model": "two numbers for attention show all three",
-    "memorisation_exponent": "the time to memorise K items grows as K^nu",
-    "not_capacity": "the MLP can hold the items at which ICL wins",
-    "kinetics_not_capacity": "a faster MLP, no larger, needs more items for ICL",
-    "rate_exponent": "as many more as equation 12 says",
-    "seed_invariance": "memorisation hardly varies over seeds",
-    "threshold_exponent": "K* grows with N as N^(1/nu)",
-    "threshold_constant": "with equation 12's constant",
-    "linear_ticl": "t_ICL is linear in N",
-    "long_tail": "t_ICL has a long tail over seeds, from beta0",
-    "bimodality": "near K* a seed acquires ICL early or never",
-    "loss_relation": "after acquisition one loss follows the other",
-    "iwl_slowdown": "ICL slows memorisation down, by e^-w",
-    "balanced_failure": "on D' ICL needs far more items than on D",
-    "balanced_saddle": "there the sign of beta0 decides",
-    "exponential_beta0": "t_ICL falls as e^-beta0, far below 0 as e^(-2 beta0)",
-    "lambert_tracking": "under decay of w alone, w follows W(c3/lambda)",
-    "independence": "memorisation ignores ICL until ICL is acquired",
-    "order_parameters": "one number, beta, does the work of K^T Q",
-}
 Verdicts = dict[str, dict[str, Any]]
+
+
+def titles() -> dict[str, str]:
+    """Read every claim's title, in the order of config/study_claims.yaml."""
+    settings = yaml.safe_load((ROOT / "config/study_claims.yaml").read_text(encoding="utf-8"))
+    return {name: claim["title"] for name, claim in settings["claims"].items()}
 
 
 def verdicts(size: str) -> Verdicts:
@@ -75,7 +54,7 @@ def outcome(verdict: dict[str, Any] | None) -> str:
 def outcomes() -> dict[str, dict[str, str]]:
     """Collect the outcomes of every scale, by claim."""
     return {
-        size: {name: outcome(found.get(name)) for name in TITLES}
+        size: {name: outcome(found.get(name)) for name in titles()}
         for size in SCALES
         for found in [verdicts(size)]
     }
@@ -95,7 +74,7 @@ def matrix() -> str:
     """Tabulate the outcome of every claim at every scale, as Markdown."""
     study, laptop, found = verdicts("study"), verdicts("laptop"), outcomes()
     lines = [f"| claim | | paper | {' | '.join(SCALES.values())} |", "|---|---|---|---|---|---|"]
-    for name, title in TITLES.items():
+    for name, title in titles().items():
         cells = [MARKS[found[size][name]] for size in SCALES]
         if laptop.get(name, {}).get("tries", 1) > 1:
             cells[1] += f" ({laptop[name]['tries']})"

@@ -73,6 +73,6 @@ def test_the_document_shows_the_results():
         report.targets(found),
         report.peers(found),
         report.jobs_table(found),
-        report.growth_table(found),
+        report.growth_text(found),
     ):
         assert text in document

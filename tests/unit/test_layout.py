@@ -1,29 +1,14 @@
 """What is written on figures: legible, whole, and nothing over anything else."""
 
+import drawing
+import figure_b1
 import gallery
 import layout
 import pytest
-import synthetic
-from committed import CONFIG
-from icl import claims
 from icl.figures import figB1, style
-from icl.verdicts import Verdict
 from matplotlib.text import Text
 
 MISSING = ("N64_K1600_seeds0-3_ab12", "N32_Kinf_seeds0-3_ab12", "N16_K1000_seeds0-7_ab12")
-
-
-def of_regime():
-    """Data and verdicts of Figure B.1: the first variant, and two others."""
-    runs = [synthetic.transition(threshold=threshold) for threshold in (2200, 1200, 1e9)]
-    jobs = runs[1].attrs["jobs"].replace('"item_dim": 63', '"item_dim": 31')
-    data = {"base": runs[0], "low_dimension": runs[1].assign_attrs(jobs=jobs), "long_run": runs[2]}
-    claim = CONFIG["claims"]["sharp_transition"]
-    found = {
-        f"{name}_sharp": claims.evaluate(claim, "sharp_transition", {"transition": one}, "regime")
-        for name, one in data.items()
-    }
-    return data, {name: Verdict.from_json(one.to_json()) for name, one in found.items()}
 
 
 @pytest.mark.parametrize(("size", "name"), gallery.EVERY)
@@ -48,11 +33,18 @@ def test_so_they_are_where_nothing_could_be_computed(name):
 
 @pytest.mark.parametrize("page", style.PAGES)
 def test_the_regime_studys_figure(page, monkeypatch):
+    """Drawn from what the gallery's verdicts hold, as the gallery's picture is."""
     monkeypatch.setattr(style, "PAGE", page)
-    figure = figB1.draw(*of_regime())
+    data, verdicts, _ = figure_b1.sources()
+    figure = figB1.draw(data, verdicts)
     assert layout.faults(figure, style.POINTS) == []
-    heads = [ax.get_title("left") for ax in figure.axes[:3]]
-    assert heads == ["base", "low dimension\nD = 31", "long run\nlonger runs"]
+    heads = [ax.get_title("left").replace("\n", " ") for ax in figure.axes if ax.axison]
+    assert heads[:2] == [
+        "the laptop's architecture and rate at N = 32",
+        "the target attends to itself too",
+    ]
+    assert len(heads) == len(data) == 10
+    assert drawing.points(figure, "o") == sum(runs.sizes["run"] for runs in data.values()) == 400
 
 
 FAULTY = {

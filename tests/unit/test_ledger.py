@@ -1,6 +1,9 @@
 """docs/record.csv holds every verdict that was ever shown."""
 
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
 from checkout import ROOT
@@ -28,3 +31,14 @@ def test_what_is_written_is_read_and_added_once():
     assert ledger.added(first, RECORD) == [*first, *rest]
     other = {**RECORD[0], "data": "other"}
     assert ledger.added(RECORD, [other, other])[-1] == other
+
+
+def test_a_run_is_recorded_in_a_folder_without_git(tmp_path):
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / ledger.PATH).write_text(ledger.written(RECORD[:1]))
+    claims = ROOT / "docs/gallery/beyond/claims.json"
+    subprocess.run([sys.executable, "scripts/record.py", claims], cwd=tmp_path, check=True)
+    record = ledger.read((tmp_path / ledger.PATH).read_text(encoding="utf-8"))
+    assert len(record) > 1
+    assert {row["commit"] for row in record[1:]} == {"unknown"}

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 
+import gallery
+import layout
 import numpy as np
 import pytest
 import synthetic
@@ -14,7 +17,7 @@ from committed import CLAIMS, STUDY
 from drawing import points, texts
 from icl import claims
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
-from icl.figures import figB3, figB4
+from icl.figures import figB3, figB4, style
 from icl.measurements import acquisition, kinetics, losses
 from icl.measurements.base import alike, resampled
 from icl.measurements.phenomena import threshold_ratio
@@ -586,12 +589,11 @@ def test_the_verdict_is_of_all_seeds():
 # Figure B.3. -------------------------------------------------------------------------------------
 
 
-def test_every_quantity_has_its_panel_with_both_halves():
+def test_every_quantity_has_its_row_with_both_halves():
     data = halves(0.0, 0.2)
     figure = figB3.draw({}, {"balanced_saddle": data})
-    (ax, *rest) = [ax for ax in figure.axes if ax.axison]
-    assert not rest
-    assert "balanced_saddle on_predicted_side" in texts(figure)
+    (ax,) = figure.axes
+    assert "balanced saddle | on predicted side" in texts(figure)
     assert points(figure, "o") == 3
     colours = [line.get_color() for line in ax.get_lines() if line.get_marker() == "o"]
     assert colours == [figB3.COLOURS[v] for v in (NOT_REPRODUCED, REPRODUCED, NOT_REPRODUCED)]
@@ -604,10 +606,31 @@ def test_what_is_not_known_or_has_no_end_is_drawn():
     criteria = [replace(first, estimate=e, verdict=UNDECIDED) for e in (open_, unknown)]
     verdict_ = replace(found, criteria=criteria, halves=[])
     figure = figB3.draw({}, {"balanced_saddle": verdict_})
-    assert "not computable" in texts(figure)
-    shown = [ax for ax in figure.axes if ax.axison]
-    assert len(shown) == 2
-    assert all(np.isfinite(ax.get_xlim()).all() for ax in shown)
+    assert "| none" in texts(figure)
+    (ax,) = figure.axes
+    drawn = np.array([line.get_xdata()[[0, -1]] for line in ax.get_lines()])
+    assert ((drawn >= 0) & (drawn <= figure.get_figwidth())).all()
+
+
+def test_a_row_is_named_by_what_it_measures_where_that_is_short():
+    found = halves(0.0, 0.0)
+    descriptions = ["K* on D", "slope, of what", "slope, of what else", "a long one " * 9]
+    criteria = [replace(found.criteria[0], description=each) for each in descriptions]
+    named = figB3.quantities(replace(found, criteria=criteria), 2.0)
+    assert named == ["K* on D", *["on predicted side"] * 3]
+    first = figB3.quantities(replace(found, criteria=criteria[:2]), 2.0)
+    assert first == ["K* on D", "slope …"]
+
+
+@pytest.mark.parametrize("size", ["study", "extended"])
+@pytest.mark.parametrize("page", style.PAGES)
+def test_the_rows_fit_on_a_page(size, page):
+    figure = gallery.draw(size, "figB3", page)
+    assert figure.get_figheight() <= 7.5
+    assert layout.faults(figure, style.POINTS) == []
+    written = texts(figure)
+    assert "_" not in re.sub("t_ICL|I_K|lambda_w", "", written)
+    assert ("≥ 0.95" in written) == (page == "column")
 
 
 def test_what_one_number_decides_is_drawn_with_what_is_missing():

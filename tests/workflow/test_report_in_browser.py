@@ -155,6 +155,44 @@ def test_on_a_phone_the_menu_opens_when_asked(report):
         )
 
 
+def test_on_a_phone_escape_closes_the_menu(report):
+    with opened(report, 390, 844) as page:
+        page.get_by_role("link", name="Open the menu").press("Enter")
+        page.get_by_role("link", name="Workflow").wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_text("Workflow").wait_for(state="hidden")
+        focused = "document.activeElement.querySelector('[aria-label]')?.getAttribute('aria-label')"
+        page.wait_for_function(f"{focused} === 'Open the menu'")
+
+
+STOPS = """() => [...document.querySelectorAll(
+    'a[href], button, input, select, textarea, summary, [tabindex="0"]'
+)].filter((element) => element.checkVisibility({checkVisibilityCSS: true}))"""
+STOP = f"""() => {{
+    const element = document.activeElement, look = getComputedStyle(element);
+    const {{top, bottom, left, right}} = element.getBoundingClientRect();
+    return {{
+        place: ({STOPS})().indexOf(element),
+        seen: bottom > 0 && top < innerHeight && right > 0 && left < innerWidth,
+        marked: look.outlineStyle !== "none" || look.boxShadow !== "none",
+    }};
+}}"""
+
+
+@pytest.mark.parametrize("width", [390, 1366])
+def test_tab_leads_through_the_page_once_in_its_order(report, width):
+    """And what has the focus is in sight and marked."""
+    with opened(report, width, 800) as page:
+        if width < 800:
+            page.get_by_text("Workflow").wait_for(state="hidden")
+        count = len(page.evaluate(f"({STOPS})().map((element) => element.tagName)"))
+        for expected in range(count):
+            page.keyboard.press("Tab")
+            assert page.evaluate(STOP) == {"place": expected, "seen": True, "marked": True}
+        page.keyboard.press("Tab")  # and out again
+        assert page.evaluate("document.activeElement === document.body")
+
+
 def test_the_keyboard_alone_suffices(report):
     with opened(report, 1366, 768) as page:
         reached = set()

@@ -42,6 +42,14 @@
     if (event.target.closest?.('#app a[href="#"]')) event.preventDefault(); // it would scroll to the top
   });
 
+  // On a phone, where the menu lies over the page, Escape closes it, and the focus stays at its button.
+  const button = (name) => document.querySelector(`#app [aria-label="${name}"]`)?.closest("a");
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !narrow.matches || document.querySelector("#app nav.w-0")) return;
+    button("Close the menu")?.click();
+    setTimeout(() => button("Open the menu")?.focus());
+  });
+
   // What Snakemake's elements lack, whenever it has drawn some.
   function dress() {
     const give = (selector, attribute, value) =>
