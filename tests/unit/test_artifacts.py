@@ -376,7 +376,8 @@ def test_a_writer_that_lives_is_asked_and_not_disturbed(tmp_path, monkeypatch):
             part.write_text("")
             files.sweep(tmp_path)
             assert part.exists()
-            assert writer.poll() is None
+            with pytest.raises(subprocess.TimeoutExpired):
+                writer.wait(0.3)
         finally:
             writer.kill()
 
