@@ -86,7 +86,7 @@ def evaluate(
         trained = [dataset for dataset in data.values() if "run" in dataset.dims]
         runs = sum(dataset.sizes["run"] for dataset in trained)
         diverged = sum(map(count_diverged, trained))
-        measured = Measurement({}, runs, 0, diverged, error.details)
+        measured = Measurement({}, runs, error.details, diverged=diverged)
         reasons.append(str(error))
     judged = []
     for criterion in criteria:

@@ -5,17 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    Estimate,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    count_diverged,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import Estimate, Measurement, NotComputableError, statistic
 from icl.statistics import curves
 
 LABEL_BLOCK = ("value_label_pp", "value_label_pm", "value_label_mp", "value_label_mm")
@@ -25,10 +16,10 @@ def _acquiring(
     dataset: xr.Dataset, options: dict[str, Any], recorded: str, what: str
 ) -> tuple[xr.Dataset, curves.Passage]:
     """Return the runs and when each acquires ICL; refuse too few, or runs that lack a record."""
-    runs = undiverged(sorted_runs(dataset))
+    runs = base.usable(dataset)
     if recorded not in runs:
         raise NotComputableError(f"the runs do not record {what}")
-    passage = acquisition_time(runs, options)
+    passage = base.acquisition_time(runs, options)
     reached = passage.reached
     if len(np.unique(runs["seed"].values[reached])) < options["least_replicates"]:
         raise NotComputableError(
@@ -84,7 +75,7 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         },
         replicates=len(acquired),
         censored=runs.sizes["run"] - len(acquired),
-        diverged=count_diverged(data["order_parameters"]),
+        diverged=base.count_diverged(data["order_parameters"]),
         details={
             "seed": seeds[acquired],
             "r2_acquired": after("score_r2"),
@@ -131,6 +122,6 @@ def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         estimates={name: intervals.mean(values, options) for name, values in measured.items()},
         replicates=len(acquired),
         censored=runs.sizes["run"] - len(acquired),
-        diverged=count_diverged(data["order_parameters"]),
+        diverged=base.count_diverged(data["order_parameters"]),
         details={"seed": seeds[acquired], **measured},
     )

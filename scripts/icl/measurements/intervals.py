@@ -5,7 +5,7 @@ beyond its sample. So a mean has Student's interval and a deviation the chi-squa
 median is bootstrapped. tests/unit/coverage_kinetics.py measures how often each holds the truth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from icl.measurements.base import UNKNOWN, Estimate, estimate
-from icl.statistics import curves
+from icl.statistics import curves, hypotheses
 
 
 def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimate:
@@ -61,6 +61,17 @@ def explained(x: np.ndarray, y: np.ndarray, options: dict[str, Any]) -> Estimate
     ends = np.array(r.confidence_interval(options["confidence"]))
     low = 0.0 if ends[0] < 0 < ends[1] else (ends**2).min()
     return Estimate(float(r.statistic**2), float(low), float((ends**2).max()))
+
+
+def proportion(successes: int, number: int, options: dict[str, Any]) -> Estimate:
+    """Estimate a proportion, with its exact interval."""
+    ends = hypotheses.proportion_interval(successes, number, options["confidence"])
+    return Estimate(successes / number, *ends)
+
+
+def rescaled(e: Estimate, scale: Callable[[np.ndarray], np.ndarray]) -> Estimate:
+    """Take an estimate and its interval to another scale, as by `np.exp`; it must increase."""
+    return Estimate(*scale(np.array([e.value, e.low, e.high])).tolist())
 
 
 def reciprocal(e: Estimate) -> Estimate:

@@ -6,18 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    UNKNOWN,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    count_diverged,
-    require_unstopped,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import UNKNOWN, Measurement, NotComputableError, statistic
 from icl.statistics import curves
 from icl.theory import transience
 
@@ -42,7 +32,7 @@ def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
     the first confirmed one below `faded_below` after that. A loss below `small_loss` is small.
     """
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
-    acquired = acquisition_time(runs, options)
+    acquired = base.acquisition_time(runs, options)
     index = np.arange(accuracy.shape[1])
     after = (index >= acquired.index[:, None]) & acquired.reached[:, None]
     shortfall = np.where(after, 1 - accuracy, np.nan)
@@ -81,9 +71,9 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
 
     Source: equation 16; Figure 6 d.
     """
-    everything = sorted_runs(data["loss"])
-    require_unstopped(everything, "which ends a run before its ICL can fade")
-    runs = undiverged(everything)
+    everything = base.sorted_runs(data["loss"])
+    base.require_unstopped(everything, "which ends a run before its ICL can fade")
+    runs = base.undiverged(everything)
     found = branches(runs, options)
     if not found.after.any():
         raise NotComputableError("no run acquired ICL: equation 16 is about what follows")
@@ -127,7 +117,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         estimates=estimates,
         replicates=runs.sizes["run"],
         censored=int((~found.t_acquired.reached).sum()),
-        diverged=count_diverged(everything),
+        diverged=base.count_diverged(everything),
         details={
             **details,
             "acquired_runs": int(found.t_acquired.reached.sum()),
