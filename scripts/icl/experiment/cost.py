@@ -58,22 +58,15 @@ class Card:
 
 @dataclass(frozen=True)
 class Cost:
-    """The estimated cost of a job.
+    """The estimated cost of a job."""
 
-    Attributes:
-        operations: floating-point operations of training, or what takes as long (evaluations and
-            compilation come on top).
-        memory_mb: peak memory in megabytes, the interpreter and its libraries included.
-        minutes: wall time to ask a scheduler for, far above what one core should need.
-        gpu_minutes: the same on a GPU.
-        gpu_seconds: what the GPU that was measured should need (`Card`).
-    """
-
-    operations: float
-    memory_mb: int
-    minutes: int
-    gpu_minutes: int
-    gpu_seconds: float
+    operations: (
+        float  # of training, in floating point, or what takes as long; evaluations come on top
+    )
+    memory_mb: int  # peak memory in megabytes, the interpreter and its libraries included
+    minutes: int  # wall time to ask a scheduler for, far above what one core should need
+    gpu_minutes: int  # the same on a GPU
+    gpu_seconds: float  # what the GPU that was measured should need (`Card`)
 
     def memory(self, attempt: int, device: str | None) -> int:
         """Return the host's memory to ask a scheduler for, in megabytes: more at each attempt."""

@@ -15,14 +15,10 @@ PLUGINS = {("engine", "netcdf4"): "netCDF4"}
 
 @dataclass
 class Reach:
-    """The modules that a script reaches.
+    """The modules that a script reaches."""
 
-    Attributes:
-        library: dotted names of the library's modules.
-        third_party: top-level names of all else that is not the standard library -> who imports it.
-    """
-
-    library: set[str] = field(default_factory=set)
+    library: set[str] = field(default_factory=set)  # dotted names of the library's modules
+    # Top-level names of all else that is not the standard library -> who imports it.
     third_party: dict[str, str] = field(default_factory=dict)
 
 

@@ -24,30 +24,17 @@ BYTES_PER_NUMBER = 10
 
 @dataclass(frozen=True)
 class Row:
-    """An experiment's cost; a run that stops early takes less.
-
-    Attributes:
-        experiment: its name.
-        jobs: training jobs.
-        replicate_steps: SGD steps of all replicates.
-        operations: floating-point operations, or what takes as long.
-        memory_mb: peak memory of its largest job.
-        disk_mb: of its artifacts and of the file they are collected in.
-        core_hours: on one core of this machine, at the rate measured for its smallest and largest
-            job.
-        gpu_hours: that the GPU that was measured should need (`cost.Card`).
-        asked_hours: that a scheduler is asked for, with a GPU a job.
-    """
+    """An experiment's cost; a run that stops early takes less."""
 
     experiment: str
     jobs: int
-    replicate_steps: float
-    operations: float
-    memory_mb: float
-    disk_mb: float
-    core_hours: float
-    gpu_hours: float
-    asked_hours: float
+    replicate_steps: float  # SGD steps of all replicates
+    operations: float  # floating-point operations, or what takes as long
+    memory_mb: float  # peak memory of its largest job
+    disk_mb: float  # of its artifacts and of the file they are collected in
+    core_hours: float  # on this machine, at the rate measured for its smallest and largest job
+    gpu_hours: float  # that the GPU that was measured should need (`cost.Card`)
+    asked_hours: float  # that a scheduler is asked for, with a GPU a job
 
 
 def rows(experiments: Mapping[str, Iterable[Job]]) -> list[Row]:

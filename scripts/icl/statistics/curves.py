@@ -15,17 +15,11 @@ from scipy import optimize, special, stats
 
 @dataclass(frozen=True)
 class Passage:
-    """The time at which each run first passed a level.
+    """The time at which each run first passed a level."""
 
-    Attributes:
-        time: (R,) its clock there, or, where it never did, at its last evaluation.
-        reached: (R,) whether it did; where not, the time is censored.
-        index: (R,) the evaluation of that time.
-    """
-
-    time: np.ndarray
-    reached: np.ndarray
-    index: np.ndarray
+    time: np.ndarray  # (R,) its clock there, or, where it never did, at its last evaluation
+    reached: np.ndarray  # (R,) whether it did; where not, the time is censored
+    index: np.ndarray  # (R,) the evaluation of that time
 
 
 def first_passage(values: np.ndarray, clock: np.ndarray, level: float) -> Passage:

@@ -83,21 +83,13 @@ def between_groups(values: np.ndarray, level: float = 0.95) -> tuple[float, floa
 
 @dataclass(frozen=True)
 class Trend:
-    """The dependence of log time on a covariate: its slope with Wald's interval, and the rest.
+    """The dependence of log time on a covariate: its slope with Wald's interval, and the rest."""
 
-    Attributes:
-        slope: of log time on the covariate.
-        low: lower end.
-        high: upper end.
-        intercept: log time where the covariate is 0.
-        spread: standard deviation of log time around the line.
-    """
-
-    slope: float
+    slope: float  # of log time on the covariate
     low: float
     high: float
-    intercept: float
-    spread: float
+    intercept: float  # log time where the covariate is 0
+    spread: float  # standard deviation of log time around the line
 
 
 def accelerated_times(

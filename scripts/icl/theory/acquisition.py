@@ -106,18 +106,12 @@ class AcquisitionTimeDistribution:
     The time falls monotonically with beta0, so quantiles of the one are quantiles of the other. It
     is log-normal only as far as d log t_ICL / d beta0 is constant, and that goes from -1 near the
     origin to -2 far below.
-
-    Attributes:
-        beta0_mean: Mean of beta0 (dimensionless).
-        beta0_sd: Standard deviation of beta0 (dimensionless).
-        beta0: Points of the curve, increasing, shape (P,).
-        log_time: log t_ICL there (log theory time), decreasing, shape (P,).
     """
 
-    beta0_mean: float
-    beta0_sd: float
-    beta0: NDArray[np.float64]
-    log_time: NDArray[np.float64]
+    beta0_mean: float  # mean of beta0 (dimensionless)
+    beta0_sd: float  # standard deviation of beta0 (dimensionless)
+    beta0: NDArray[np.float64]  # points of the curve, increasing, (P,)
+    log_time: NDArray[np.float64]  # log t_ICL there (log theory time), decreasing, (P,)
 
     def time_of(self, beta0: ArrayLike) -> NDArray[np.float64]:
         """Return t_ICL at a beta0.

@@ -27,20 +27,12 @@ class FlowError(RuntimeError):
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A path of the gradient flow.
+    """A path of the gradient flow."""
 
-    Attributes:
-        time: Theory time, shape (T,).
-        beta: Query-key strength (dimensionless), shape (T,).
-        w: Value strength (logit), shape (T,).
-        acquisition_time: Theory time at which ICL is acquired; infinity if it is not within the
-            path.
-    """
-
-    time: NDArray[np.float64]
-    beta: NDArray[np.float64]
-    w: NDArray[np.float64]
-    acquisition_time: float
+    time: NDArray[np.float64]  # theory time, (T,)
+    beta: NDArray[np.float64]  # query-key strength (dimensionless), (T,)
+    w: NDArray[np.float64]  # value strength (logit), (T,)
+    acquisition_time: float  # theory time; infinity if ICL is not acquired within the path
 
     @property
     def acquired(self) -> bool:

@@ -29,18 +29,12 @@ class MemorisingMlp:
     others around 0. The mean grows as dm/dt = (1 + m)^q <sigma(-logit)>/tau, as the margin of a
     homogeneous network of L layers does, with q = 2 - 2/L. Without attention the memorisable share
     then has 2 integral <sigma(-phi)> dt = 2 tau/(q - 1).
-
-    Attributes:
-        i_infinity: 2 tau/(q - 1), which is I_K(inf) if all can be memorised (theory time).
-        memorisable: Share of the items that can be memorised, in (0, 1].
-        growth_exponent: q, above 1: 2 is the limit of many layers, 4/3 three of them.
-        logit_spread: Standard deviation of phi^+ over items (logit), above 0.
     """
 
-    i_infinity: float
-    memorisable: float = 1.0
-    growth_exponent: float = 2.0
-    logit_spread: float = 0.5
+    i_infinity: float  # 2 tau/(q - 1), which is I_K(inf) if all can be memorised (theory time)
+    memorisable: float = 1.0  # share of the items that can be memorised, in (0, 1]
+    growth_exponent: float = 2.0  # q, above 1: 2 is the limit of many layers, 4/3 three of them
+    logit_spread: float = 0.5  # standard deviation of phi^+ over items (logit), above 0
 
     def __post_init__(self):
         positive("i_infinity", self.i_infinity)
@@ -72,25 +66,15 @@ class MemorisingMlp:
 
 @dataclass(frozen=True)
 class Race:
-    """The race at given times; every array has shape (T,).
+    """The race at given times; every array has shape (T,)."""
 
-    Attributes:
-        time: Theory time.
-        beta: Query-key strength (dimensionless).
-        w: Value strength (logit).
-        c1: Mean of sigma(-phi^+).
-        c3: Mean of exp(-phi^+).
-        icl_accuracy: On novel items.
-        iwl_accuracy: On training items without a copy in the context.
-    """
-
-    time: NDArray[np.float64]
-    beta: NDArray[np.float64]
-    w: NDArray[np.float64]
-    c1: NDArray[np.float64]
-    c3: NDArray[np.float64]
-    icl_accuracy: NDArray[np.float64]
-    iwl_accuracy: NDArray[np.float64]
+    time: NDArray[np.float64]  # theory time
+    beta: NDArray[np.float64]  # query-key strength (dimensionless)
+    w: NDArray[np.float64]  # value strength (logit)
+    c1: NDArray[np.float64]  # mean of sigma(-phi^+)
+    c3: NDArray[np.float64]  # mean of exp(-phi^+)
+    icl_accuracy: NDArray[np.float64]  # on novel items
+    iwl_accuracy: NDArray[np.float64]  # on training items without a copy in the context
 
 
 def race(
