@@ -42,12 +42,7 @@ __all__ = [
 
 
 def judge(estimate: Estimate, band: Band) -> str:
-    """Judge one estimate by its band.
-
-    Args:
-        estimate: NaN ends cannot be decided.
-        band: lowest and highest allowed value, None where there is no limit.
-    """
+    """Judge one estimate by its band; NaN ends cannot be decided."""
     lowest = -math.inf if band[0] is None else band[0]
     highest = math.inf if band[1] is None else band[1]
     if any(math.isnan(x) for x in (estimate.value, estimate.low, estimate.high)):

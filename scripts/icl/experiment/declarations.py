@@ -27,12 +27,7 @@ class Declaration:
 
 
 def declared(folder: Path = HERE) -> dict[str, Declaration]:
-    """Find the statistics that the modules of a folder declare.
-
-    Returns declarations by name.
-
-    Args:
-        folder: the measurements' own, or a test's.
+    """Find the statistics that the modules of a folder declare, by name.
 
     Raises:
         ConfigError: naming the file, where a declaration cannot be read or a name is taken.

@@ -19,9 +19,7 @@ def against_length(
 ) -> None:
     """Draw every seed's t_ICL against N, the medians, the straight line and the power law.
 
-    Args:
-        details: `by_length`, `line` and `power_law` of linear_ticl, or nothing.
-        options: of linear_ticl.
+    Both are of linear_ticl: `details` may be empty.
     """
     passage = acquisition_time(runs, options)
     lengths = runs["context_length"].values
@@ -104,11 +102,8 @@ def histogram(
 ) -> None:
     """Draw the histogram of t_ICL, a tick for every seed, and two fits scaled to counts.
 
-    Args:
-        times: (R,) of acquisition or of censoring.
-        reached: (R,) whether it was acquired.
-        fit: of long_tail at this N, or None.
-        top: of the axis of time, if not by these times.
+    Times not reached are those of censoring. `fit` is that of long_tail at this N; `top` ends the
+    axis.
     """
     events = times[reached]
     top = top or np.nanmax(times) * 1.1 or 1.0

@@ -232,9 +232,6 @@ def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
     """Find the smallest N of a transition and its K* there, the midpoint of a logistic in log10 K.
 
     K* is NaN if the mean final ICL accuracy does not cross half height within the grid.
-
-    Raises:
-        NotComputableError: if there are too few values of K.
     """
     runs = base.usable(dataset)
     runs = base.where(runs, np.isfinite(runs["n_items"]))

@@ -63,10 +63,8 @@ def predicted_race(
 ) -> Race:
     """Predict when seeds acquire ICL at one N and K, by I_K(t) = t_ICL(K = infinity) (eq. 10).
 
-    I_K is that of the MLP alone at the nearest K that was run; its first seed predicts.
-
-    Args:
-        budget: the theory time at which the curves end.
+    I_K is that of the MLP alone at the nearest K that was run; its first seed predicts. The curves
+    end at the theory time `budget`.
     """
     alone = base.undiverged(memorisation)
     values = np.unique(alone["n_items"].values)

@@ -29,14 +29,7 @@ def page(
     verdicts: Iterable[Verdict],
     size: str,
 ) -> str:
-    """Write the explorer.
-
-    Args:
-        parts: the text of workflow/report/explorer.{html,css,js}, by suffix.
-        datasets: experiment -> collected dataset.
-        verdicts: what was judged on them.
-        size: the preset or its name.
-    """
+    """Write the explorer; `parts` are workflow/report/explorer.{html,css,js}, by suffix."""
     verdicts = list(verdicts)
     points = curves.points_per_curve(datasets.values())
     content = {

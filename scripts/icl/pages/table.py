@@ -14,11 +14,7 @@ _WITHIN = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided"}
 
 
 def markdown(verdicts: list[Verdict], about: str = "") -> str:
-    """Write the verdicts for readers: a table, then a paragraph for each claim.
-
-    Args:
-        about: what to know of their size.
-    """
+    """Write the verdicts for readers: a table, then a paragraph for each claim."""
     presets = ", ".join(sorted({verdict.preset for verdict in verdicts}))
     lines = [
         f"# Claims, measured at size {presets}",

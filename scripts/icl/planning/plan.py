@@ -38,11 +38,7 @@ class Row:
 
 
 def rows(experiments: Mapping[str, Iterable[Job]]) -> list[Row]:
-    """Plan every experiment; measures this machine's rate for each, which takes seconds.
-
-    Args:
-        experiments: name -> jobs.
-    """
+    """Plan every experiment; measures this machine's rate for each, which takes seconds."""
     named = tqdm(experiments.items(), "measuring", leave=False, disable=not sys.stderr.isatty())
     return [_row(name, list(jobs)) for name, jobs in named]
 
@@ -112,13 +108,7 @@ def seconds_per_replicate_step(job: Job) -> float:
 
 
 def table(size: str, planned: list[Row], cores: int) -> str:
-    """Lay a plan out for a terminal.
-
-    Args:
-        size: the preset.
-        planned: of `rows`.
-        cores: that jobs will share.
-    """
+    """Lay a plan out for a terminal; jobs will share the cores."""
     head = ("experiment", "jobs", "replicate-steps", "operations", "memory", "disk")
     lines: list[tuple[str, ...]] = [(*head, "core hours", "GPU hours", "asked")]
     for row in [*planned, _total(planned)]:

@@ -26,10 +26,7 @@ def first_passage(values: np.ndarray, clock: np.ndarray, level: float) -> Passag
     """Find the first evaluation above a level that the next evaluation confirms.
 
     One evaluation alone may be noise. So a run whose last evaluation is its first above the level
-    is censored there.
-
-    Args:
-        clock: (R, T) steps or theory time, NaN-padded.
+    is censored there. Values and clock, steps or theory time, are (R, T), NaN-padded.
     """
     observed = np.isfinite(values) & np.isfinite(clock)
     above = observed & (values > level)
@@ -76,12 +73,9 @@ def _kaplan_meier_median(times: np.ndarray, reached: np.ndarray) -> float:
 
 
 def stratified_resamples(strata: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """Draw bootstrap samples of the runs, with replacement within each stratum.
+    """Draw bootstrap samples of the runs, with replacement within each stratum, a label (R,).
 
     Returns (B, R) indices of runs; position r holds a run of the stratum of run r.
-
-    Args:
-        strata: (R,) a label for each run; every resample has as many runs of each as the data.
     """
     generator = np.random.default_rng(seed)
     drawn = np.empty((resamples, len(strata)), dtype=np.int64)

@@ -93,11 +93,9 @@ class TrendFit:
 
 
 def fit_trend(x: np.ndarray, y: np.ndarray) -> TrendFit:
-    """Fit a straight line, a power law and a quadratic in the logarithms.
+    """Fit a straight line, a power law and a quadratic in the logarithms of x (G,) and y (B, G).
 
-    Args:
-        x: (G,) at least three different values.
-        y: (B, G).
+    There must be three different values of x or more.
     """
     usable = np.isfinite(y).all(axis=1) & (y > 0).all(axis=1)
     rows = np.where(usable[:, None], y, 1.0 + x)  # any that fits; replaced by NaN below

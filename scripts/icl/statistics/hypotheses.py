@@ -40,15 +40,12 @@ def difference_interval(
 def log_rank(
     durations: np.ndarray, observed: np.ndarray, exposed: np.ndarray
 ) -> tuple[float, float]:
-    """Log-rank test that the exposed and the others have one survival.
+    """Test by log-rank that the exposed and the others have one survival.
+
+    Durations (R,) are until the event or, where none was observed, until censoring.
 
     Returns the two-sided p, and the sign of the difference: 1 if the exposed have the event
     earlier, -1 if later, 0 if neither group has one (p is then 1).
-
-    Args:
-        durations: (R,) until the event or until censoring.
-        observed: (R,) whether the event came.
-        exposed: (R,) the group.
     """
     from lifelines.statistics import logrank_test  # heavy, and no figure needs it
 
@@ -98,11 +95,7 @@ def accelerated_times(
     """Fit log time as linear in a covariate with normal noise, censored times by their survival.
 
     Returns the fit, None where it has no answer: events at fewer than two values of the covariate.
-
-    Args:
-        durations: (R,) positive, until the event or until censoring.
-        observed: (R,) whether the event came.
-        covariate: (R,).
+    Durations (R,) are positive, until the event or, where none was observed, until censoring.
     """
     from lifelines import LogNormalAFTFitter
     from lifelines.exceptions import ConvergenceError

@@ -25,9 +25,9 @@ def t_icl_near_origin(
     Gamma(1/2, w0^2/2) is sqrt(pi) erfc(|w0|/sqrt 2); without the modulus it holds for w0 of either
     sign, as w then first climbs back to 0.
 
-    Returns I_K(tau_K) (theory time): t_ICL itself while c1 = 1/2. Its relative error at w0 = 0 is
-    (1 - pi/4) sqrt(2/pi) c2 e^-beta0 to first order. Warns `OutOfRangeWarning` where beta0 < -1/2,
-    |w0| > 1/2 or e^beta0 > N/2. Source: equations 10, 11 and 35 at w0 = 0, 34 otherwise.
+    This is I_K(tau_K), which is t_ICL itself while c1 = 1/2. Its relative error at w0 = 0 is (1 -
+    pi/4) sqrt(2/pi) c2 e^-beta0 to first order. Warns where beta0 < -1/2, |w0| > 1/2 or e^beta0 >
+    N/2. Source: equations 10, 11 and 35 at w0 = 0, 34 otherwise.
     """
     n = context_length_of(context_length)
     beta0, w0 = finite("beta0", beta0), finite("w0", w0)
@@ -46,10 +46,10 @@ def t_icl_along_nullcline(
 ) -> NDArray[np.float64]:
     """Return the time to acquire ICL from a very negative beta0, where w follows its nullcline.
 
-    Returns I_K(tau_K) (theory time): t_ICL itself while c1 = 1/2. It is c2 N e^(-2 beta0), which at
-    c2 = 1/2 is half of what section 3.5 prints: the integral of e^(-2 beta) from beta0 is e^(-2
-    beta0)/2. Warns `OutOfRangeWarning` where beta0 > -2. Source: equation 37, with its missing
-    factor 1/2; I'_K = I_K/(2 c2) for constant c2.
+    This is I_K(tau_K), which is t_ICL itself while c1 = 1/2. It is c2 N e^(-2 beta0), which at c2 =
+    1/2 is half of what section 3.5 prints: the integral of e^(-2 beta) from beta0 is e^(-2
+    beta0)/2. Warns where beta0 > -2. Source: equation 37, with its missing factor 1/2; I'_K =
+    I_K/(2 c2) for constant c2.
     """
     n = context_length_of(context_length)
     beta0 = finite("beta0", beta0)
@@ -72,16 +72,9 @@ def t_icl_integrated(
 ) -> NDArray[np.float64]:
     """Return the time to acquire ICL by integrating the flow at c1 = 1/2.
 
-    Returns t_ICL (theory time), the shape of beta0. Source: equations 31 and 32, or 5; figure A.1.
-
-    Args:
-        flow: "early" for equations 31 and 32, until they diverge; "loss" for the flow of equation 5
-            with no MLP, until the accuracy is reached.
-        accuracy: The ICL accuracy that counts as acquired; only for the flow of the loss.
-
-    Raises:
-        FlowError: If the integrator fails, or the flow of the loss takes far longer than the early
-            flow does.
+    `flow` is "early" for equations 31 and 32, until they diverge, or "loss" for the flow of
+    equation 5 with no MLP, until this accuracy is reached. Raises `FlowError` where the latter
+    takes far longer than the former. Source: figure A.1.
     """
     n = context_length_of(context_length)
     beta0 = finite("beta0", beta0)
@@ -114,10 +107,7 @@ class AcquisitionTimeDistribution:
     log_time: NDArray[np.float64]  # log t_ICL there (log theory time), decreasing, (P,)
 
     def time_of(self, beta0: ArrayLike) -> NDArray[np.float64]:
-        """Return t_ICL at a beta0.
-
-        Returns t_ICL (theory time).
-        """
+        """Return t_ICL at a beta0."""
         beta0 = finite("beta0", beta0)
         slack = 1e-9 * self.beta0_sd
         if np.any((beta0 < self.beta0[0] - slack) | (beta0 > self.beta0[-1] + slack)):
@@ -125,23 +115,14 @@ class AcquisitionTimeDistribution:
         return np.exp(PchipInterpolator(self.beta0, self.log_time)(beta0))
 
     def quantile(self, probability: ArrayLike) -> NDArray[np.float64]:
-        """Return the quantiles of t_ICL.
-
-        Returns t_ICL (theory time).
-
-        Args:
-            probability: In [1e-9, 1 - 1e-9], any shape.
-        """
+        """Return the quantiles of t_ICL at probabilities in [1e-9, 1 - 1e-9]."""
         p = finite("probability", probability)
         if np.any((p < 1e-9) | (p > 1 - 1e-9)):
             raise ValueError("probability must lie in [1e-9, 1 - 1e-9]")
         return self.time_of(norm.isf(p, self.beta0_mean, self.beta0_sd))
 
     def log_normal_tangent(self) -> tuple[float, float]:
-        """Return the log-normal that has the same median and the slope of the curve there.
-
-        Returns mean and standard deviation of log t_ICL (log theory time).
-        """
+        """Return mean and deviation of the log-normal with the median and the slope of the curve there."""
         curve = PchipInterpolator(self.beta0, self.log_time)
         slope = float(curve.derivative()(self.beta0_mean))
         return float(curve(self.beta0_mean)), abs(slope) * self.beta0_sd
@@ -157,13 +138,8 @@ def acquisition_time_distribution(
 ) -> AcquisitionTimeDistribution:
     """Return the distribution of t_ICL for normal beta0 and w0 = 0, through the integrated flow.
 
-    Returns the distribution. Warns `OutOfRangeWarning` if e^beta0 exceeds N/2 within six standard
-    deviations for the early flow. Source: section 3.5 (beyond the paper, which shows a histogram).
-
-    Args:
-        beta0_mean: Mean of beta0 (dimensionless).
-        beta0_sd: Standard deviation of beta0 (dimensionless), above 0.
-        flow: "early" for equations 31 and 32, "loss" for the flow of equation 5.
+    Warns if e^beta0 exceeds N/2 within six standard deviations for the early flow. Source: section
+    3.5 (beyond the paper, which shows a histogram).
     """
     mean, sd = float(finite("beta0_mean", beta0_mean)), float(positive("beta0_sd", beta0_sd))
     n = context_length_of(context_length)

@@ -48,12 +48,10 @@ class MemorisingMlp:
         return self.i_infinity * (self.growth_exponent - 1) / 2
 
     def logits(self, mean: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the logits of all items and their weights, as quadrature nodes.
+        """Return phi^+ of all items and their weights, as quadrature nodes.
 
-        Returns phi^+ and weights, both (16,) or, if all can be memorised, (8,).
-
-        Args:
-            mean: m, the mean logit of the memorisable items (logit).
+        The mean logit m is that of the memorisable items. Both are (16,) or, if all can be
+        memorised, (8,).
         """
         noise, weight = NOISE * self.logit_spread, NOISE_WEIGHT
         if self.memorisable == 1:
@@ -86,16 +84,9 @@ def race(
     w0: float = 0.0,
     weight_decay: float = 0.0,
 ) -> Race:
-    """Integrate beta, w and the MLP on the one loss they share.
+    """Integrate beta, w and the MLP on the one loss they share, and tell them at these times.
 
-    Returns the race at those times. Source: gradient flow of equation 20 with the penalty of 43;
-    the MLP's law is ours.
-
-    Args:
-        mlp: The law of growth of the MLP.
-
-    Raises:
-        FlowError: If the integrator fails.
+    Source: gradient flow of equation 20 with the penalty of 43; the MLP's law is ours.
     """
     n = context_length_of(context_length)
     time = finite("time", time)
