@@ -98,7 +98,7 @@ def _drawn_from(name: str, dataset: xr.Dataset) -> str:
 
 def theory_setting(dataset: xr.Dataset) -> str:
     """Name the parameters that a theory dataset was evaluated at, and no other attribute."""
-    known = datasets.PARAMETERS.get(dataset.attrs["theory"], ())
+    known = datasets.PARAMETERS.get(dataset.attrs["theory"], "").split()
     theirs = sorted(set(dataset.attrs) & set(known))
     return ", ".join(f"{name} {_plainly(dataset.attrs[name])}" for name in theirs)
 
