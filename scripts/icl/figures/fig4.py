@@ -41,12 +41,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     along.set_xlabel("time (rate × step)")
     along.set_ylabel("loss on $D$ (nat)")
     along.legend(loc="lower left", handlelength=2)
-    for axes, subject, letter in (
-        (top, "flow on $D$", "a"),
-        (balanced, "flow on $D'$", "b"),
-        (along, "loss along a", "c"),
-    ):
-        style.panel(axes, letter, subject)
+    style.head((top, balanced, along), ("flow on $D$", "flow on $D'$", "loss along a"))
     return figure
 
 

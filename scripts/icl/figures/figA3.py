@@ -20,11 +20,9 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     _ends(axes[1], runs)
     axes[1].set_yscale("log")
     style.plain_log(axes[1].yaxis)
-    for ax, letter, subject in zip(
-        axes, "ab", ("$c_1$, the error", "its integral $I_K(t)$"), strict=True
-    ):
+    for ax in axes:
         ax.set_xlabel("time (rate × step)")
-        style.panel(ax, letter, subject)
+    style.head(axes, ("$c_1$, the error", "its integral $I_K(t)$"))
     figA2.legend(figure, runs)
     style.mark_gap(figure, annotations.gap(data["memorisation"], 2))
     return figure

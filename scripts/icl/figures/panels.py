@@ -1,6 +1,6 @@
 """Panels that several figures have: finals against K, curves in training, fading."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -203,13 +203,18 @@ def fractions(
     `value` and `interval` are the keys of both in a row.
     """
     look = {"fmt": "o-", "ms": 4, "lw": 1, "elinewidth": 0.8, "capsize": 2, **look}
-    y, ends = np.array([row[value] for row in rows]), [row[interval] for row in rows]
+    y, ends = columns(rows, value, interval)
     with_intervals(ax, np.asarray(x), y, ends, **look)
     ax.set_ylim(-0.05, 1.05)
 
 
+def columns(rows: Iterable[Mapping[str, Any]], *keys: str) -> list[np.ndarray]:
+    """Return what rows have under each key, as arrays."""
+    return [np.array([row[key] for row in rows]) for key in keys]
+
+
 def with_intervals(
-    ax: Axes, x: np.ndarray, y: np.ndarray, ends: Sequence[Sequence[float]], **look: Any
+    ax: Axes, x: np.ndarray, y: np.ndarray, ends: np.ndarray | Sequence, **look: Any
 ) -> None:
     """Draw values with their intervals; an end that is not known is left out."""
     known = np.where(np.isfinite(ends), ends, y[:, None])

@@ -4,7 +4,7 @@ Figures are built without pyplot's global list, so that any number can be drawn 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,12 @@ def panel(ax: Axes, letter: str, subject: str = "") -> None:
     ax.set_title(f"$\\mathbf{{{letter}}}$  {subject}".rstrip())
 
 
+def head(axes: Iterable[Axes], subjects: Iterable[str]) -> None:
+    """Head panels with the letters from a on, and their subjects."""
+    for ax, letter, subject in zip(axes, "abcdef", subjects, strict=False):
+        panel(ax, letter, subject)
+
+
 def label(
     ax: Axes,
     text: str,
@@ -175,6 +181,14 @@ def legend_above(figure: Figure, handles: Sequence[Artist], title: str = "") -> 
     """Put a legend of all panels in one row above them, its title first."""
     first = [Line2D([], [], ls="", label=title)] if title else []
     figure.legend(handles=[*first, *handles], loc="outside upper center", ncols=10)
+
+
+def name_colours(figure: Figure, names: Iterable[str], colours: Iterable[str], title: str) -> None:
+    """Say above all panels what each colour means."""
+    named = zip(names, colours, strict=True)
+    legend_above(
+        figure, [Line2D([], [], color=colour, label=name) for name, colour in named], title
+    )
 
 
 def sequence_colours(n: int) -> list[str]:

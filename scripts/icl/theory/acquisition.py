@@ -122,7 +122,7 @@ class AcquisitionTimeDistribution:
         return self.time_of(norm.isf(p, self.beta0_mean, self.beta0_sd))
 
     def log_normal_tangent(self) -> tuple[float, float]:
-        """Return mean and deviation of log t_ICL by the log-normal that is tangent at the median."""
+        """Return mean and deviation of log t_ICL by the log-normal tangent at the median."""
         curve = PchipInterpolator(self.beta0, self.log_time)
         slope = float(curve.derivative()(self.beta0_mean))
         return float(curve(self.beta0_mean)), abs(slope) * self.beta0_sd
