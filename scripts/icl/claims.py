@@ -28,18 +28,6 @@ from icl.verdicts import (
     Verdict,
 )
 
-__all__ = [
-    "NOT_REPRODUCED",
-    "REPRODUCED",
-    "UNDECIDED",
-    "Estimate",
-    "Measurement",
-    "combine",
-    "evaluate",
-    "judge",
-    "with_halves",
-]
-
 
 def judge(estimate: Estimate, band: Band) -> str:
     """Judge one estimate by its band; NaN ends cannot be decided."""

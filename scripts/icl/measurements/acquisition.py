@@ -328,14 +328,15 @@ def tail_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
             rivals[name].append(base.bootstrapped(advantage, options))
             row[name] = advantage[0]
     least = {name: intervals.least(found, options["confidence"]) for name, found in rivals.items()}
-    slope, explained, beta0 = _slope_on_beta0(times, data["initial_beta"], options)
     largest = times.members[-1]
+    beta0 = beta0_of(times.runs["seed"].values[largest], data["initial_beta"])
+    log_t = np.log(times.passage.time[largest])
     skewness = curves.skewness(times.passage.time[times.order[:, largest]])
     return Measurement(
         estimates={
             **least,
-            "beta0_slope": slope,
-            "beta0_r2": explained,
+            "beta0_slope": intervals.slope(beta0, log_t, options),
+            "beta0_r2": intervals.explained(beta0, log_t, options),
             "skewness": base.bootstrapped(skewness, options),
         },
         replicates=times.runs.sizes["run"],
@@ -343,7 +344,7 @@ def tail_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         details={
             "by_length": times.by_length,
             "beta0": beta0,
-            "log_t_icl": np.log(times.passage.time[largest]),
+            "log_t_icl": log_t,
             "threshold": options["threshold"],
         },
         notes=times.notes,
@@ -365,14 +366,3 @@ def beta0_of(seeds: np.ndarray, initial: xr.Dataset) -> np.ndarray:
     if missing := sorted(set(seeds.tolist()) - set(of_seed)):
         raise NotComputableError(f"beta0 of seeds {missing} is not known")
     return np.array([of_seed[seed] for seed in seeds.tolist()])
-
-
-def _slope_on_beta0(
-    times: _Times, initial: xr.Dataset, options: dict[str, Any]
-) -> tuple[Estimate, Estimate, np.ndarray]:
-    """Regress log t_ICL at the largest N on beta0: slope, R^2, and beta0 (R,) of those runs."""
-    largest = times.members[-1]
-    beta0 = beta0_of(times.runs["seed"].values[largest], initial)
-    log_t = np.log(times.passage.time[largest])
-    explained = intervals.explained(beta0, log_t, options)
-    return intervals.slope(beta0, log_t, options), explained, beta0

@@ -85,26 +85,19 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     for name, (small, other, law) in laws.items():
         mask = getattr(found, name)
         counted = np.flatnonzero(mask.sum(axis=1) >= options["least_evaluations"])
-        ratios = np.array(
-            [
-                np.median(runs[other].values[r, mask[r]] / law(runs[small].values[r, mask[r]]))
-                for r in counted
-            ]
-        )
-        seeds = runs["seed"].values[counted]
-        enough = len(np.unique(seeds)) >= options["least_replicates"]
-        estimates[f"ratio_{name}"] = intervals.median(ratios, seeds, options) if enough else UNKNOWN
         pairs = [(runs[small].values[r, mask[r]], runs[other].values[r, mask[r]]) for r in counted]
+        ratios = np.array([np.median(y / law(x)) for x, y in pairs])
         wide = [i for i, (x, _) in enumerate(pairs) if np.ptp(np.log10(x)) >= DECADES]
         slopes = np.array([_slope(law(pairs[i][0]), pairs[i][1]) for i in wide])
-        several = len(np.unique(seeds[wide])) >= options["least_replicates"]
-        estimates[f"slope_{name}"] = (
-            intervals.median(slopes, seeds[wide], options) if several else UNKNOWN
-        )
-        if not enough:
+        seeds = runs["seed"].values[counted]
+        n_seeds, least = len(np.unique(seeds)), options["least_replicates"]
+        measured = {f"ratio_{name}": (ratios, seeds), f"slope_{name}": (slopes, seeds[wide])}
+        for quantity, (values, own) in measured.items():
+            enough = len(np.unique(own)) >= least
+            estimates[quantity] = intervals.median(values, own, options) if enough else UNKNOWN
+        if n_seeds < least:
             notes.append(
-                f"the branch where ICL is {name} has runs of {len(np.unique(seeds))} seeds, "
-                f"{options['least_replicates']} are needed"
+                f"the branch where ICL is {name} has runs of {n_seeds} seeds, {least} are needed"
             )
         details[name] = {
             "seed": seeds,

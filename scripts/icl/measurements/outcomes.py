@@ -14,21 +14,15 @@ from icl.statistics import curves, hypotheses
 from icl.theory.memorisation import MemorisationRecord
 
 
-def acquired_share(runs: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, ...]:
-    """Count at each K the runs, and those that ended above `acquired_above`: three arrays (G,).
+def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tabulate the fraction that acquires at each K, with its exact interval.
 
     Source: section 4, "the fraction of seeds whose final ICL performance exceeds 75 %".
     """
-    finals = base.final(runs, "icl_accuracy")
-    values, index = np.unique(runs["n_items"].values, return_inverse=True)
-    counts = np.bincount(index, minlength=len(values))
-    acquired = np.bincount(index[finals > options["acquired_above"]], minlength=len(values))
-    return values, counts, acquired
-
-
-def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Tabulate the fraction that acquires at each K, with its exact interval."""
-    values, counts, acquired = acquired_share(base.usable(dataset), options)
+    runs = base.usable(dataset)
+    acquires = base.final(runs, "icl_accuracy") > options["acquired_above"]
+    values, index, counts = np.unique(runs["n_items"], return_inverse=True, return_counts=True)
+    acquired = np.bincount(index[acquires], minlength=len(values))
     return [
         {
             "n_items": value,
@@ -87,7 +81,7 @@ def predicted_race(
         total=float(np.mean(totals)),
         seeds=own.sizes["run"],
         t_icl=t_icl,
-        predicted=records[0].acquisition_time(t_icl, beyond="inf"),
+        predicted=records[0].acquisition_time(t_icl),
     )
 
 

@@ -267,14 +267,12 @@ def _log_ratios(
     for row in measured:
         if (other := at.get(row["context_length"])) is None:
             continue
-        logs = []
-        for each, known in (
-            (other, np.isfinite(other["interval"][0])),
-            (row, np.isfinite(row["interval"]).all()),
-        ):
-            with np.errstate(invalid="ignore", divide="ignore"):
-                ends = np.log10(each["interval"]) if known else []
-            logs.append(Estimate(np.log10(each["threshold"]), *ends) if len(ends) else UNKNOWN)
+        known = np.isfinite([other["interval"][0], *row["interval"]])
+        stars = [Estimate(each["threshold"], *each["interval"]) for each in (other, row)]
+        logs = [
+            intervals.rescaled(star, np.log10) if is_known else UNKNOWN
+            for star, is_known in zip(stars, (known[0], known[1:].all()), strict=True)
+        ]
         if np.isfinite(other["beyond"]):
             bound = np.log10(other["beyond"])
             logs[0] = Estimate(bound, bound, np.inf)

@@ -68,17 +68,16 @@ def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     seen = np.log(alone.values), np.log(alone.runs["i_recorded"].values[alone.index])
     pair = int(np.clip(np.searchsorted(seen[0], fit.midpoint[0] * np.log(10)), 1, len(seen[0]) - 1))
     local = np.diff(seen[1])[:, pair - 1] / np.diff(seen[0])[pair - 1]
-    found = {}
-    for name, exponents in (("ratio", alone.trend.exponent), ("ratio_local", local)):
-        whose = base.resampled(
-            np.zeros(len(exponents)), np.arange(len(exponents)), options, base.Draw.MLP_ALONE
-        )
-        predicted_sd = log_sd / (exponents[whose].mean(axis=1) * np.log(10))
-        found[name] = (
-            predicted_sd,
-            fit.width / _as_fitted(np.log10(values), counts, fit, predicted_sd, options),
-        )
-    predicted_sd, ratio = found["ratio"]
+    seeds = len(local)
+    whose = base.resampled(np.zeros(seeds), np.arange(seeds), options, base.Draw.MLP_ALONE)
+    predicted_sd, local_sd = (
+        log_sd / (exponents[whose].mean(axis=1) * np.log(10))
+        for exponents in (alone.trend.exponent, local)
+    )
+    ratio, ratio_local = (
+        fit.width / _as_fitted(np.log10(values), counts, fit, sd, options)
+        for sd in (predicted_sd, local_sd)
+    )
     return Measurement(
         estimates={
             "width": base.bootstrapped(fit.width, options, "decades of K"),
@@ -86,7 +85,7 @@ def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
                 TEN_TO_NINETY * predicted_sd, options, "decades of K"
             ),
             "ratio": base.bootstrapped(ratio, options),
-            "ratio_local": base.bootstrapped(found["ratio_local"][1], options),
+            "ratio_local": base.bootstrapped(ratio_local, options),
             "log_sd": base.bootstrapped(log_sd, options),
             "nu": intervals.mean(alone.trend.exponent, options),
             "nu_local": intervals.mean(local, options),

@@ -150,17 +150,9 @@ def table(size: str, planned: list[Row], cores: int) -> str:
 
 
 def _total(planned: list[Row]) -> Row:
-    return Row(
-        "all",
-        sum(row.jobs for row in planned),
-        sum(row.replicate_steps for row in planned),
-        sum(row.operations for row in planned),
-        max(row.memory_mb for row in planned),
-        sum(row.disk_mb for row in planned),
-        sum(row.core_hours for row in planned),
-        sum(row.gpu_hours for row in planned),
-        sum(row.asked_hours for row in planned),
-    )
+    rows = [vars(row) for row in planned]
+    sums = {name: sum(row[name] for row in rows) for name in rows[0] if name != "experiment"}
+    return Row("all", **{**sums, "memory_mb": max(row["memory_mb"] for row in rows)})
 
 
 def _short(value: float) -> str:

@@ -129,22 +129,17 @@ class AcquisitionTimeDistribution:
 
 
 def acquisition_time_distribution(
-    beta0_mean: float,
-    beta0_sd: float,
-    context_length: int,
-    *,
-    c2: float = 0.5,
-    flow: str = "early",
+    beta0_mean: float, beta0_sd: float, context_length: int
 ) -> AcquisitionTimeDistribution:
     """Return the distribution of t_ICL for normal beta0 and w0 = 0, through the integrated flow.
 
-    Warns if e^beta0 exceeds N/2 within six standard deviations for the early flow. Source: section
+    Warns if e^beta0 exceeds N/2 within six standard deviations. Source: section
     3.5 (beyond the paper, which shows a histogram).
     """
     mean, sd = float(finite("beta0_mean", beta0_mean)), float(positive("beta0_sd", beta0_sd))
     n = context_length_of(context_length)
     highest = mean + CURVE_REACH * sd
-    warn_if(flow == "early" and highest > np.log(n / 2), "the early flow needs e^beta0 << N")
+    warn_if(highest > np.log(n / 2), "the early flow needs e^beta0 << N")
     beta0 = np.linspace(mean - CURVE_REACH * sd, highest, CURVE_POINTS)
-    time = t_icl_integrated(beta0, n, c2=c2, flow=flow)
+    time = t_icl_integrated(beta0, n)
     return AcquisitionTimeDistribution(mean, sd, beta0, np.log(positive("t_icl", time)))
