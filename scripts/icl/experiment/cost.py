@@ -39,9 +39,8 @@ class Card:
     def seconds(self, job: Job, weights: int, redrawn: float) -> float:
         """Estimate the time of a job that no rule stops.
 
-        Args:
-            weights: that a replicate applies to a sequence.
-            redrawn: normal numbers that a replicate draws at a step.
+        A replicate applies so many weights to a sequence, and draws so many normal numbers at a
+        step.
         """
         batch, replicates = job.optimiser.batch_size, len(job.seeds)
         read = 2 * batch * job.context_length * (job.model.item_dim + 2)

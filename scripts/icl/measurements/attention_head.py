@@ -1,7 +1,6 @@
 """Test that one number, beta, describes the one-layer transformer's attention (eq. 2)."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ LABEL_BLOCK = ("value_label_pp", "value_label_pm", "value_label_mp", "value_labe
 
 
 def _acquiring(
-    dataset: xr.Dataset, options: dict[str, Any], recorded: str, what: str
-) -> tuple[xr.Dataset, np.ndarray, Callable[..., np.ndarray]]:
-    """Return the runs, which of them acquire ICL, and what takes a metric's mean from then on.
+    dataset: xr.Dataset, options: dict[str, Any], recorded: str, what: str, typical: Callable
+) -> tuple[xr.Dataset, np.ndarray, Callable[[str], np.ndarray]]:
+    """Return the runs, which of them acquire ICL, and what takes a typical value from then on.
 
     Too few that do, or runs that lack a record, are refused.
     """
@@ -32,7 +31,7 @@ def _acquiring(
         )
     acquired = np.flatnonzero(reached)
 
-    def after(name: str, typical: Callable[[np.ndarray], float] = np.nanmean) -> np.ndarray:
+    def after(name: str) -> np.ndarray:
         values = runs[name].values
         return np.array([typical(values[r, passage.index[r] :]) for r in acquired])
 
@@ -61,8 +60,10 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     Source: section 3.2, equation 2.
     """
     what = "order parameters"
-    runs, acquired, over = _acquiring(data["order_parameters"], options, "score_r2", what)
-    after, seeds = partial(over, typical=np.nanmedian), runs["seed"].values
+    runs, acquired, after = _acquiring(
+        data["order_parameters"], options, "score_r2", what, np.nanmedian
+    )
+    seeds = runs["seed"].values
 
     def median(values: np.ndarray) -> Estimate:
         return intervals.median(values, seeds[acquired], options)
@@ -114,7 +115,9 @@ def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     Source: section 3.2, equation 2.
     """
     what = "what each part of the attention does"
-    runs, acquired, after = _acquiring(data["order_parameters"], options, "icl_of_beta", what)
+    runs, acquired, after = _acquiring(
+        data["order_parameters"], options, "icl_of_beta", what, np.nanmean
+    )
     parts = ("icl_of_beta", "icl_of_label", "icl_without_beta", "icl_of_both", "icl_of_w")
     names = {name: name for name in parts} | {"icl": "icl_accuracy", "r2_acquired": "score_r2"}
     measured = {quantity: after(name) for quantity, name in names.items()}

@@ -135,8 +135,7 @@ def sorted_runs(dataset: xr.Dataset) -> xr.Dataset:
 def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
     """Join the runs of those roles that `data` has; evaluations are padded with NaN.
 
-    Raises:
-        NotComputableError: if a seed has two runs of one setting, which are one replicate.
+    A seed with two runs of one setting, which are one replicate, is refused.
     """
     given = [data[role] for role in roles if role in data]
     if len(given) == 1:
@@ -207,6 +206,12 @@ def require_unstopped(dataset: xr.Dataset, because: str) -> None:
         raise NotComputableError(f"{ended} runs were ended by a stop rule, {because}")
 
 
+def unstopped(dataset: xr.Dataset, because: str) -> xr.Dataset:
+    """Return the usable runs, once `require_unstopped` finds all fit to be judged."""
+    require_unstopped(dataset, because)
+    return usable(dataset)
+
+
 def require_same_outcomes(
     dataset: xr.Dataset, because: str, data: Mapping[str, xr.Dataset], options: Mapping[str, Any]
 ) -> list[str]:
@@ -215,9 +220,6 @@ def require_same_outcomes(
     The others play the role `unstopped`: they are near K* and have no stop rule. If the rule would
     have ended one of them as acquired, its last ICL accuracy must be above `acquired_above`; if as
     memorised, it must not. Returns notes for the reader, none if no rule ended a run.
-
-    Raises:
-        NotComputableError: if there are too few others, or one ended otherwise.
     """
     ended = int(stopped(dataset).sum())
     if not ended:

@@ -24,10 +24,7 @@ class Fading:
 
 
 def fading(
-    dataset: xr.Dataset,
-    options: dict[str, Any],
-    decayed: str = "attention",
-    for_good: bool = False,
+    dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attention", for_good: bool = False
 ) -> Fading:
     """Time the fading of ICL: the first accuracy at or below `lost` after one at or above `had`.
 

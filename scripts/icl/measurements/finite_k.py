@@ -89,9 +89,6 @@ def predicted_fractions(
 
     Returns `by_items`, the measured and the predicted fraction at each K with exact intervals, and
     `agreement`, the share of runs whose own outcome was predicted.
-
-    Raises:
-        NotComputableError: if the data share no N or no seed.
     """
     runs = base.usable(transition)
     lengths = np.unique(runs["context_length"].values)

@@ -36,9 +36,7 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
 
     Source: section 3.6; equation 12.
     """
-    everything = base.sorted_runs(data["mlp_rates"])
-    base.require_unstopped(everything, "which makes a transition sharp by itself")
-    runs = base.undiverged(everything)
+    runs = base.unstopped(data["mlp_rates"], "which makes a transition sharp by itself")
     ratio = rate_ratio(runs)
     order = np.lexsort((runs["seed"], runs["n_items"], ratio))
     runs = runs.assign_coords({RATIO: ratio}).isel(run=order)
@@ -54,7 +52,7 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     return Measurement(
         estimates=compared,
         replicates=int(sum(row["replicates"] for row in found.rows)),
-        diverged=base.count_diverged(everything) + base.count_diverged(data["memorisation"]),
+        diverged=base.count_diverged(data["mlp_rates"]) + base.count_diverged(data["memorisation"]),
         details={
             "by_rate": found.rows,
             "power_law": {

@@ -71,9 +71,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
 
     Source: equation 16; Figure 6 d.
     """
-    everything = base.sorted_runs(data["loss"])
-    base.require_unstopped(everything, "which ends a run before its ICL can fade")
-    runs = base.undiverged(everything)
+    runs = base.unstopped(data["loss"], "which ends a run before its ICL can fade")
     found = branches(runs, options)
     if not found.after.any():
         raise NotComputableError("no run acquired ICL: equation 16 is about what follows")
@@ -110,7 +108,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         estimates=estimates,
         replicates=runs.sizes["run"],
         censored=int((~found.t_acquired.reached).sum()),
-        diverged=base.count_diverged(everything),
+        diverged=base.count_diverged(data["loss"]),
         details={
             **details,
             "acquired_runs": int(found.t_acquired.reached.sum()),

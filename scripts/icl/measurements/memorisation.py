@@ -35,13 +35,7 @@ class Growth:
 
 
 def growth(dataset: xr.Dataset, least_seeds: int) -> Growth:
-    """Fit I_K(inf) on K for each seed that has a run at every K.
-
-    I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
-
-    Raises:
-        NotComputableError: if fewer than three K or fewer than `least_seeds` seeds are left.
-    """
+    """Fit I_K(inf) on K for each seed that has a run at every K."""
     runs = memorising_runs(dataset)
     n_items, seeds = runs["n_items"].values, runs["seed"].values
     values = np.unique(n_items)
@@ -70,9 +64,7 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     starts from the same weights at every K, and averaged; Student's interval over seeds then covers
     whatever a seed's runs share. A power law has no curvature: the coefficient of the quadratic and
     the local exponents between neighbouring K show whether the range of K decides the exponent.
-
-    I_K at the end of the record stands for I_K(inf); `exponent_with_tail` is the slope with each
-    record's bound on its tail added.
+    `exponent_with_tail` is the slope with each record's bound on its tail added.
 
     Source: Figure 5; section 3.6.
     """
@@ -123,11 +115,7 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     )
 
 
-@statistic(
-    roles="memorisation",
-    quantities="variation",
-    options="c1 confidence least_replicates",
-)
+@statistic(roles="memorisation", quantities="variation", options="c1 confidence least_replicates")
 def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how much I_K(inf) differs over seeds, at the K where it differs most.
 

@@ -21,9 +21,6 @@ def pairs(data: dict[str, xr.Dataset]) -> Iterator[tuple[xr.Dataset, xr.Dataset]
     """Pair each run of the role `minimal` with the run of its MLP alone on the same targets.
 
     Both runs keep only the evaluations at which they have a value.
-
-    Raises:
-        NotComputableError: if a run has no such partner.
     """
     whole = base.usable(data["minimal"])
     alone = base.usable(data["alone"])
@@ -251,8 +248,7 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     Source: equation 15; section 3.7.
     """
-    everything = base.sorted_runs(data["minimal"])
-    runs = base.undiverged(everything)
+    runs = base.usable(data["minimal"])
     decayed = (runs["w_decay"] > 0) & np.isfinite(runs["n_items"])
     alone = decayed & (runs["beta_decay"] == 0) & (runs["mlp_decay"] < runs["w_decay"])
     runs = base.where(runs, alone)
@@ -310,7 +306,7 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         },
         replicates=len(details),
         censored=runs.sizes["run"] - len(details),
-        diverged=base.count_diverged(everything),
+        diverged=base.count_diverged(data["minimal"]),
         details={"by_run": details, "faded": faded},
         notes=notes,
     )

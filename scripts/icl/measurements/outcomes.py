@@ -105,9 +105,7 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
 
     Source: Figure 6 c.
     """
-    everything = base.sorted_runs(data["bimodality"])
-    base.require_unstopped(everything, "which makes finals bimodal by itself")
-    runs = base.undiverged(everything)
+    runs = base.unstopped(data["bimodality"], "which makes finals bimodal by itself")
     rows = share_rows(runs, options)
     row = min(rows, key=lambda row: abs(row["fraction"] - 0.5))
     lowest, highest = options["near_threshold"]
@@ -142,7 +140,7 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
         },
         replicates=len(finals),
         censored=int((~passage.reached).sum()),
-        diverged=base.count_diverged(everything),
+        diverged=base.count_diverged(data["bimodality"]),
         details={
             "context_length": int(runs["context_length"][0]),
             "n_items": row["n_items"],
@@ -344,9 +342,7 @@ def balanced_saddle(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
 
     Source: equation 9; section 3.4.
     """
-    everything = base.sorted_runs(data["minimal_balanced"])
-    base.require_unstopped(everything, "before its side could be seen")
-    runs = base.undiverged(everything)
+    runs = base.unstopped(data["minimal_balanced"], "before its side could be seen")
     if "beta" not in runs:
         raise NotComputableError("beta was not recorded: evaluation.order_parameters is false")
     beta0, w0 = runs["beta"].values[:, 0], runs["w"].values[:, 0]
@@ -360,7 +356,7 @@ def balanced_saddle(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
             "on_predicted_side": intervals.proportion(int(right.sum()), len(right), options)
         },
         replicates=len(right),
-        diverged=base.count_diverged(everything),
+        diverged=base.count_diverged(data["minimal_balanced"]),
         details={
             "seed": runs["seed"].values,
             "beta0": beta0,

@@ -12,9 +12,7 @@ from icl.theory.acquisition import t_icl_integrated
 
 
 @statistic(
-    roles="initial_conditions",
-    quantities="slope_near_origin slope_along_nullcline",
-    options="",
+    roles="initial_conditions", quantities="slope_near_origin slope_along_nullcline", options=""
 )
 def exponential_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how fast log t_ICL falls with beta0, near the origin and far below it.
@@ -58,8 +56,7 @@ def exponential_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -
     Source: Figure A.1 a; equations 5 and 35.
     """
     of_theory = exponential_beta0({"initial_conditions": data["initial_conditions"]}, options)
-    everything = base.sorted_runs(data["minimal_beta0"])
-    runs = base.infinite_only(base.undiverged(everything))
+    runs = base.infinite_only(base.usable(data["minimal_beta0"]))
     if "beta" not in runs:
         raise NotComputableError("beta was not recorded: evaluation.order_parameters is false")
     length = base.only_length(runs)
@@ -87,6 +84,6 @@ def exponential_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -
             "flow_slope": of_flow,
         },
         replicates=len(beta0),
-        diverged=base.count_diverged(everything),
+        diverged=base.count_diverged(data["minimal_beta0"]),
         details={**of_theory.details, "beta0": beta0, "log_t_icl": log_t, "log_flow": expected},
     )

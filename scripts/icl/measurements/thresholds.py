@@ -123,10 +123,7 @@ def _within_gaps(
 
 
 def memorised(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return K (G,) and log I_K(inf) (1 + B, G), mean over seeds.
-
-    I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
-    """
+    """Return K (G,) and log I_K(inf) (1 + B, G), mean over seeds."""
     runs = memorising_runs(dataset)
     n_items = runs["n_items"].values
     values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)

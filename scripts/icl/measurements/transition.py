@@ -119,12 +119,10 @@ def mean_responses(
 def fit_finals(
     n_items: np.ndarray, finals: np.ndarray, order: np.ndarray, options: dict[str, Any]
 ) -> fits.LogisticFit:
-    """Fit the logistic in log10 K to final ICL accuracies at one N, resample by resample.
+    """Fit the logistic in log10 K to final ICL accuracies (R,) at one N, resample by resample.
 
-    Args:
-        n_items: (R,) K of each run, ascending.
-        finals: (R,) last ICL accuracies.
-        order: (B, R) the runs of each resample; each place holds a run with the K of its own run.
+    K of the runs ascends. `order` (B, R) has the runs of each resample; each place holds a run with
+    the K of its own run.
     """
     values, counts, means = mean_responses(n_items, finals, order, options)
     return fits.fit_logistic(

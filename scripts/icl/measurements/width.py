@@ -39,9 +39,7 @@ def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     Source: Figure 2 b; section 4.
     """
-    everything = base.sorted_runs(data["transition"])
-    base.require_unstopped(everything, "which makes a transition sharp by itself")
-    runs = base.undiverged(everything)
+    runs = base.unstopped(data["transition"], "which makes a transition sharp by itself")
     length = base.only_length(runs)
     n_items, finals = runs["n_items"].values, base.final(runs, "icl_accuracy")
     order = base.resampled(n_items, runs["seed"].values, options)
@@ -91,7 +89,7 @@ def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
             "nu_local": intervals.mean(local, options),
         },
         replicates=runs.sizes["run"],
-        diverged=base.count_diverged(everything),
+        diverged=base.count_diverged(data["transition"]),
         details={
             "context_length": length,
             "n_items": values,

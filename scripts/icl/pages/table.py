@@ -70,9 +70,9 @@ def _paragraphs(verdict: Verdict) -> list[str]:
     for criterion in verdict.criteria:
         failed = verdict.estimate(criterion.quantity).failed
         note = f"; {failed} of {options['resamples']} resamples failed" if failed else ""
-        found, band = text.measured_text(criterion.estimate), text.band_text(criterion.band)
+        measured, band = text.measured_text(criterion.estimate), text.band_text(criterion.band)
         what = f"- **{criterion.quantity}**: {criterion.description}"
-        lines.append(f"{what}. {found}; band: {band}{note}.")
+        lines.append(f"{what}. {measured}; band: {band}{note}.")
     for seeds, half in zip(("even", "odd"), verdict.halves, strict=False):
         alone = "; ".join(
             f"{criterion.quantity} {text.measured_text(criterion.estimate)}"

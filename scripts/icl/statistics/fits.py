@@ -35,11 +35,7 @@ def logistic(
 
 
 def fit_logistic(
-    x: np.ndarray,
-    y: np.ndarray,
-    weights: np.ndarray,
-    floor: float,
-    ceiling: tuple[float, float],
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray, floor: float, ceiling: tuple[float, float]
 ) -> LogisticFit:
     """Fit a rising logistic by least squares, globally: the best of a fine grid of curves.
 

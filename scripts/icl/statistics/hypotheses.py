@@ -117,11 +117,7 @@ def accelerated_times(
     row = fitter.summary.loc[("mu_", "x")]
     slope, low, high = (
         row[name] / scale
-        for name in (
-            "coef",
-            f"coef lower {100 * level:g}%",
-            f"coef upper {100 * level:g}%",
-        )
+        for name in ("coef", f"coef lower {100 * level:g}%", f"coef upper {100 * level:g}%")
     )
     intercept = fitter.params_[("mu_", "Intercept")] + np.log(unit) - slope * centre
     spread = float(np.exp(fitter.params_[("sigma_", "Intercept")]))

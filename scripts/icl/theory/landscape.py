@@ -105,10 +105,7 @@ def loss_gradient(
     else:
         raise ValueError(f"unknown form of the loss: {form}")
     mlp = distribution(logits, weights)
-    return (
-        average(_slope_beta, beta, w, n, nodes, mlp),
-        average(_slope_w, beta, w, n, nodes, mlp),
-    )
+    return (average(_slope_beta, beta, w, n, nodes, mlp), average(_slope_w, beta, w, n, nodes, mlp))
 
 
 def attention_shares(beta: NDArray, n: int) -> tuple[NDArray, NDArray]:
