@@ -53,9 +53,7 @@ def _contours(ax: Axes, landscape: xr.Dataset, loss: xr.DataArray) -> ContourSet
     filled = ax.contourf(beta, w, loss, levels, cmap="cividis", extend="max")
     filled.set_edgecolor("face")
     ax.contour(beta, w, loss, [np.log(2)], colors="white", linewidths=0.8, linestyles="--")
-    ax.set_xlim(*beta.values[[0, -1]])
-    ax.set_ylim(*w.values[[0, -1]])
-    ax.set_xlabel("query-key strength $\\beta$")
+    ax.set(xlim=beta.values[[0, -1]], ylim=w.values[[0, -1]], xlabel="query-key strength $\\beta$")
     return filled
 
 

@@ -118,9 +118,7 @@ def _fractions(ax: Axes, verdict: Verdict) -> None:
 def _prediction(ax: Axes, verdict: Verdict) -> None:
     """Draw the fraction of minimal models that acquires, measured and predicted seed by seed."""
     found = verdict.details.get("prediction")
-    ax.set_ylabel(FRACTION)
-    ax.set_xlabel("number of items $K$")
-    ax.set_ylim(-0.05, 1.05)
+    ax.set(ylabel=FRACTION, xlabel="number of items $K$", ylim=(-0.05, 1.05))
     if found is None:
         style.corner(ax, "nothing predicted", 0.03, 0.95)
         return

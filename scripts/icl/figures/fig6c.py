@@ -44,8 +44,7 @@ def draw_panel(ax: Axes, beside: Axes, data: dict[str, xr.Dataset], verdict: Ver
     beside.hist(base.final(runs, "icl_accuracy"), bins=BINS, color=style.ICL, alpha=0.5, lw=0)
     beside.set_xlim(BINS[0], BINS[-1])
     beside.set_xticks([0.5, 1])
-    beside.set_xlabel("last ICL")
-    beside.set_ylabel("seeds")
+    beside.set(xlabel="last ICL", ylabel="seeds")
     beside.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 

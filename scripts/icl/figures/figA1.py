@@ -56,6 +56,5 @@ def _draw_histogram(ax, initial: xr.Dataset, n: int) -> None:
     beyond = (sample > edges[-1]).mean()
     ax.set_xlim(0, edges[-1])
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("$t_{\\rm ICL}/N$")
-    ax.set_ylabel("density over seeds")
+    ax.set(xlabel="$t_{\\rm ICL}/N$", ylabel="density over seeds")
     ax.legend(loc="upper right", title=f"{beyond:.1%} lie beyond")

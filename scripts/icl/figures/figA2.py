@@ -19,8 +19,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     figure, axes = style.new_figure(2, 2.5, 1, 3)
     for ax, (name, scale) in zip(axes, SCALES.items(), strict=True):
         curves(ax, runs, name)
-        ax.set_yscale(scale)
-        ax.set_xlabel("time (rate × step)")
+        ax.set(yscale=scale, xlabel="time (rate × step)")
     style.head(axes, (r"$c_1$, the error", r"$c_2$", r"$c_3$"))
     axes[1].set_ylim(0.4, 1.05)
     legend(figure, runs)

@@ -38,6 +38,5 @@ def _ends(ax: Axes, runs: xr.Dataset) -> None:
     limits = ax.get_xlim()
     time = np.geomspace(*limits, 50)
     ax.plot(time, time, color=style.NEUTRAL, lw=0.8, ls="--")
-    ax.set_xlim(limits)
-    ax.set_ylim(np.nanmin(runs["i_k"].values[:, 1]), 2 * ends.max())
+    ax.set(xlim=limits, ylim=(np.nanmin(runs["i_k"].values[:, 1]), 2 * ends.max()))
     style.corner(ax, "dashed:\nnever learns", 0.97, 0.04, style.NEUTRAL)

@@ -33,13 +33,11 @@ def against_length(
         ax.plot(x[reached], passage.time[own][reached], "o", ms=2.6, mew=0, alpha=0.6, c=style.ICL)
         late = passage.time[own][~reached]
         ax.plot(x[~reached], late, "^", ms=3.2, mew=0.7, mfc="w", c=style.GAP)
-    ax.set_xlim(0, values[-1] * 1.08)
-    ax.set_ylim(0, np.nanmax(passage.time) * 1.05)
+    ax.set(xlim=(0, values[-1] * 1.08), ylim=(0, np.nanmax(passage.time) * 1.05))
     _medians_and_fits(ax, details)
     for length, _ in annotations.missing(runs):
         ax.axvline(length, color=style.GAP, lw=3, alpha=0.25, zorder=0)
-    ax.set_xlabel("context length $N$")
-    ax.set_ylabel(T_ICL)
+    ax.set(xlabel="context length $N$", ylabel=T_ICL)
     if len(ax.get_legend_handles_labels()[0]):
         ax.legend(loc="upper left")
     unfinished = int((~passage.reached).sum())
