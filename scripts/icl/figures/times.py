@@ -40,8 +40,7 @@ def against_length(
     ax.set(xlabel="context length $N$", ylabel=T_ICL)
     if len(ax.get_legend_handles_labels()[0]):
         ax.legend(loc="upper left")
-    unfinished = int((~passage.reached).sum())
-    if unfinished:
+    if unfinished := passage.censored:
         late = np.flatnonzero(~passage.reached)[-1]
         here = (lengths[late], passage.time[late])
         style.label(ax, f"{unfinished} censored", here, style.GAP, (-8, 0), ha="right")

@@ -27,10 +27,6 @@ class _Times:
     notes: list[str]  # on the spacing of evaluations
     diverged: int
 
-    @property
-    def censored(self) -> int:
-        return int((~self.passage.reached).sum())
-
 
 def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
     infinite = base.sorted_runs(base.infinite_only(dataset))
@@ -51,9 +47,7 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
     members = [np.flatnonzero(length_of_run == length) for length in lengths]
     by_length, notes = [], []
     for length, own in zip(lengths, members, strict=True):
-        medians = curves.censored_median(
-            passage.time[order[:, own]], passage.reached[order[:, own]]
-        )
+        medians = passage.median(order[:, own])
         median, apart = float(medians[0]), base.spacing(runs["theory_time"].values[own])
         low, high = curves.interval(medians[1:], options["confidence"])
         by_length.append(
@@ -146,11 +140,8 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
     lengths = times.lengths.astype(float)
 
     def fit(*drawn: np.ndarray) -> fits.TrendFit:
-        medians = [
-            curves.censored_median(times.passage.time[own], times.passage.reached[own])
-            for own in drawn
-        ]
-        return fits.fit_trend(lengths, np.stack(medians, axis=-1))
+        medians = np.stack([times.passage.median(own) for own in drawn], axis=-1)
+        return fits.fit_trend(lengths, medians)
 
     point = fit(*(own[None] for own in times.members))
     drawn = fit(*(times.order[1:, own] for own in times.members))
@@ -192,7 +183,7 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
     return Measurement(
         estimates=estimates,
         replicates=times.runs.sizes["run"],
-        censored=times.censored,
+        censored=times.passage.censored,
         diverged=times.diverged,
         details={
             "by_length": times.by_length,
@@ -266,7 +257,7 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
     return Measurement(
         estimates={"skewness": base.bootstrapped(tail, options), "aic_advantage": least},
         replicates=times.runs.sizes["run"],
-        censored=times.censored,
+        censored=times.passage.censored,
         diverged=times.diverged,
         details={
             "by_length": times.by_length,
@@ -311,9 +302,9 @@ def tail_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     times = _times(data["acquisition"], options)
     for own, row in zip(times.members, times.by_length, strict=True):
         row |= _shape(times.passage.time[own][None], times.passage.reached[own][None])
-    if times.censored:
+    if times.passage.censored:
         raise NotComputableError(
-            f"{times.censored} runs never acquire ICL: their tail is open",
+            f"{times.passage.censored} runs never acquire ICL: their tail is open",
             by_length=times.by_length,
         )
     rivals: dict[str, list[Estimate]] = {"aic_advantage": [], **{n: [] for n in _RIVALS}}

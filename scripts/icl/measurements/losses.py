@@ -107,7 +107,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     return Measurement(
         estimates=estimates,
         replicates=runs.sizes["run"],
-        censored=int((~found.t_acquired.reached).sum()),
+        censored=found.t_acquired.censored,
         diverged=base.count_diverged(data["loss"]),
         details={
             **details,

@@ -139,7 +139,7 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
             "fraction_acquired": Estimate(row["fraction"], *row["interval"]),
         },
         replicates=len(finals),
-        censored=int((~passage.reached).sum()),
+        censored=passage.censored,
         diverged=base.count_diverged(data["bimodality"]),
         details={
             "context_length": int(runs["context_length"][0]),

@@ -35,7 +35,7 @@ def start_or_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     runs, table = _by_start(runs, options)
     passage = base.acquisition_time(runs, options)
     if not passage.reached.all():
-        raise NotComputableError(f"{(~passage.reached).sum()} runs never acquire ICL")
+        raise NotComputableError(f"{passage.censored} runs never acquire ICL")
     log_t = np.log(passage.time)[table]
     found = {"fate_share": UNKNOWN, "beta0_share": UNKNOWN, "beta0_slope": UNKNOWN}
     start_share = Estimate(*hypotheses.between_groups(log_t, options["confidence"]))

@@ -139,8 +139,8 @@ def infinite_medians(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.n
     passage = base.acquisition_time(runs, options)
     order = base.resampled(length, runs["seed"].values, options, base.Draw.INFINITE_K)
     members = [order[:, length == value] for value in np.unique(length)]
-    medians = [curves.censored_median(passage.time[own], passage.reached[own]) for own in members]
-    return np.unique(length).astype(float), np.stack(medians, axis=1)
+    medians = np.stack([passage.median(own) for own in members], axis=1)
+    return np.unique(length).astype(float), medians
 
 
 def predicted_thresholds(

@@ -174,7 +174,7 @@ def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     n_items = runs["n_items"].values[timed]
     order = base.resampled(n_items, runs["seed"].values[timed], options)
     medians = curves.censored_median(rise[order], np.ones(order.shape, dtype=bool))
-    typical = curves.censored_median(acquired.time[timed], acquired.reached[timed])
+    typical = acquired.median(timed)
     return Measurement(
         estimates={"rise": base.bootstrapped(medians, options, "of t_ICL")},
         replicates=len(timed),

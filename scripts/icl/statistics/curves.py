@@ -21,6 +21,15 @@ class Passage:
     reached: np.ndarray  # (R,) whether it did; where not, the time is censored
     index: np.ndarray  # (R,) the evaluation of that time
 
+    @property
+    def censored(self) -> int:
+        """The number of runs that never passed it."""
+        return int((~self.reached).sum())
+
+    def median(self, runs: np.ndarray) -> np.ndarray:
+        """Take the Kaplan-Meier median over runs (..., n) of the time."""
+        return censored_median(self.time[runs], self.reached[runs])
+
 
 def first_passage(values: np.ndarray, clock: np.ndarray, level: float) -> Passage:
     """Find the first evaluation above a level that the next evaluation confirms.

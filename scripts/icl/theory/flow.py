@@ -93,7 +93,7 @@ def loss_flow(
     w0: float,
     context_length: int,
     t_max: float,
-    logits: ArrayLike | Callable[[float], ArrayLike] = 0.0,
+    logits: ArrayLike = 0.0,
     *,
     form: str = "gaussian",
     accuracy: float = 0.95,
@@ -114,10 +114,9 @@ def loss_flow(
         raise ValueError("t_max must be positive and weight_decay not negative")
     threshold = acquisition_beta(n, accuracy)
     warn_if(beta0 >= threshold, "beta0 is at the acquisition threshold from the start")
-    logits_of = logits if callable(logits) else lambda _: logits
 
-    def velocity(time, state):
-        d_beta, d_w = loss_gradient(state[0], state[1], n, logits_of(time), form=form)
+    def velocity(_, state):
+        d_beta, d_w = loss_gradient(state[0], state[1], n, logits, form=form)
         return [-float(d_beta), -float(d_w) - weight_decay * state[1]]
 
     def acquired(_, state):
