@@ -16,22 +16,20 @@ from icl.measurements.base import UNKNOWN, Estimate, estimate
 from icl.statistics import curves, hypotheses
 
 
-def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimate:
+def mean(values: np.ndarray, options: dict[str, Any]) -> Estimate:
     """Estimate the mean over independent replicates, with Student's interval.
 
     The interval's ends are NaN if there are fewer than two replicates.
     """
     if len(values) < 2:
-        return Estimate(float(np.mean(values)) if len(values) else np.nan, np.nan, np.nan, unit)
+        return Estimate(float(np.mean(values)) if len(values) else np.nan, np.nan, np.nan)
     if np.ptp(values) == 0:  # no spread, no interval: scipy would warn and give NaN
-        return Estimate(float(values[0]), float(values[0]), float(values[0]), unit)
+        return Estimate(float(values[0]), float(values[0]), float(values[0]))
     ends = stats.ttest_1samp(values, 0.0).confidence_interval(options["confidence"])
-    return Estimate(float(np.mean(values)), float(ends.low), float(ends.high), unit)
+    return Estimate(float(np.mean(values)), float(ends.low), float(ends.high))
 
 
-def median(
-    values: np.ndarray, seeds: np.ndarray, options: dict[str, Any], unit: str = ""
-) -> Estimate:
+def median(values: np.ndarray, seeds: np.ndarray, options: dict[str, Any]) -> Estimate:
     """Estimate the median over runs (R,), with the percentile interval of a bootstrap of seeds.
 
     A seed is drawn with all its runs, for they are one replicate. If seeds have several runs, the
@@ -45,7 +43,7 @@ def median(
     drawn = curves.stratified_resamples(np.zeros(len(table)), options["resamples"], options["seed"])
     medians = np.nanmedian(table[drawn], axis=(1, 2))
     several = len(table) if table.shape[1] > 1 else None
-    return estimate(np.median(values), medians, options, unit, several)
+    return estimate(np.median(values), medians, options, seeds=several)
 
 
 def slope(x: np.ndarray, y: np.ndarray, options: dict[str, Any]) -> Estimate:

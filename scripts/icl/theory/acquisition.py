@@ -64,13 +64,12 @@ def t_icl_along_nullcline(
 def t_icl_integrated(
     beta0: ArrayLike,
     context_length: int,
-    w0: float = 0.0,
     c2: float = 0.5,
     *,
     flow: str = "early",
     accuracy: float = 0.95,
 ) -> NDArray[np.float64]:
-    """Return the time to acquire ICL by integrating the flow at c1 = 1/2.
+    """Return the time to acquire ICL by integrating the flow at c1 = 1/2 from w0 = 0.
 
     `flow` is "early" for equations 31 and 32, until they diverge, or "loss" for the flow of
     equation 5 with no MLP, until this accuracy is reached. Raises `FlowError` where the latter
@@ -82,12 +81,12 @@ def t_icl_integrated(
         raise ValueError(f"unknown flow: {flow}")
     times = []
     for start in beta0.ravel():
-        time = early_flow(start, w0, n, 0.5, c2).acquisition_time
+        time = early_flow(start, 0.0, n, 0.5, c2).acquisition_time
         if flow == "loss":
-            path = loss_flow(start, w0, n, 100 * time, accuracy=accuracy, stop_when_acquired=True)
+            path = loss_flow(start, 0.0, n, 100 * time, accuracy=accuracy, stop_when_acquired=True)
             time = path.acquisition_time
             if not path.acquired:
-                raise FlowError(f"ICL is not acquired from beta0 = {start}, w0 = {w0}")
+                raise FlowError(f"ICL is not acquired from beta0 = {start}, w0 = 0")
         times.append(time)
     return np.reshape(times, beta0.shape)
 

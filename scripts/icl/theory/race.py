@@ -81,10 +81,9 @@ def race(
     time: ArrayLike,
     *,
     beta0: float = 0.0,
-    w0: float = 0.0,
     weight_decay: float = 0.0,
 ) -> Race:
-    """Integrate beta, w and the MLP on the one loss they share, and tell them at these times.
+    """Integrate beta, w from 0 and the MLP on the one loss they share; tell them at these times.
 
     Source: gradient flow of equation 20 with the penalty of 43; the MLP's law is ours.
     """
@@ -105,7 +104,7 @@ def race(
         growth = np.exp(mlp.growth_exponent * np.log1p(mean)) * error / mlp.growth_time
         return [-float(d_beta), -float(d_w) - weight_decay * w, growth]
 
-    solution = integrate(velocity, [float(beta0), float(w0), 0.0], time[-1], times=time)
+    solution = integrate(velocity, [float(beta0), 0.0, 0.0], time[-1], times=time)
     beta, w, mean = solution.y
     parameters = [order_parameters(*mlp.logits(m)) for m in mean]
     share, spread = mlp.memorisable, mlp.logit_spread
