@@ -45,11 +45,6 @@ def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
     return Branches(after & ~gone & icl, gone & iwl, after, acquired, faded)
 
 
-def _slope(predicted: np.ndarray, measured: np.ndarray) -> float:
-    """Return the slope of log measured on log predicted."""
-    return float(np.polyfit(np.log(predicted), np.log(measured), 1)[0])
-
-
 @statistic(
     roles="loss",
     quantities="ratio_acquired ratio_faded slope_acquired slope_faded",
@@ -86,7 +81,8 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         pairs = [(runs[small].values[r, mask[r]], runs[other].values[r, mask[r]]) for r in counted]
         ratios = np.array([np.median(y / law(x)) for x, y in pairs])
         wide = [i for i, (x, _) in enumerate(pairs) if np.ptp(np.log10(x)) >= DECADES]
-        slopes = np.array([_slope(law(pairs[i][0]), pairs[i][1]) for i in wide])
+        logs = (np.log([law(pairs[i][0]), pairs[i][1]]) for i in wide)
+        slopes = np.array([np.polyfit(x, y, 1)[0] for x, y in logs])
         seeds = runs["seed"].values[counted]
         n_seeds, least = len(np.unique(seeds)), options["least_replicates"]
         measured = {f"ratio_{name}": (ratios, seeds), f"slope_{name}": (slopes, seeds[wide])}
