@@ -5,6 +5,15 @@ from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Verdict
 
 _WITHIN = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided"}
 
+ON_TRIES = (
+    "*Try 2* beside a verdict: one complete run of this size did not reproduce the claim, and "
+    "this verdict is of new runs; docs/regime.md says what was changed before them."
+)
+ON_REPEATS = (
+    "*Repeats with 0.62*: of 100 fresh runs of the same design, drawn from the seeds in hand, "
+    "62 have the same verdict."
+)
+
 
 def markdown(verdicts: list[Verdict], about: str = "") -> str:
     """Write the verdicts for readers: a table, then a paragraph for each claim."""
@@ -17,8 +26,7 @@ def markdown(verdicts: list[Verdict], about: str = "") -> str:
         "and were fixed before the runs.",
         "",
         *([text.visible(about), ""] if about else []),
-        *_on_tries(verdicts),
-        *_on_repeats(verdicts),
+        *_remarks(verdicts),
         "| claim | verdict | quantity | measured [interval] | band | within it | paper |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -41,24 +49,10 @@ def markdown(verdicts: list[Verdict], about: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _on_tries(verdicts: list[Verdict]) -> list[str]:
-    if not any(map(text.tries_text, verdicts)):
-        return []
-    return [
-        "*Try 2* beside a verdict: one complete run of this size did not reproduce the claim, and "
-        "this verdict is of new runs; docs/regime.md says what was changed before them.",
-        "",
-    ]
-
-
-def _on_repeats(verdicts: list[Verdict]) -> list[str]:
-    if not any(map(text.repeats_text, verdicts)):
-        return []
-    return [
-        "*Repeats with 0.62*: of 100 fresh runs of the same design, drawn from the seeds in hand, "
-        "62 have the same verdict.",
-        "",
-    ]
+def _remarks(verdicts: list[Verdict]) -> list[str]:
+    """Explain the words beside verdicts, those that there are."""
+    said = [(text.tries_text, ON_TRIES), (text.repeats_text, ON_REPEATS)]
+    return [line for words, on in said if any(map(words, verdicts)) for line in (on, "")]
 
 
 def _paragraphs(verdict: Verdict) -> list[str]:
