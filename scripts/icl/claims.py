@@ -28,26 +28,9 @@ from icl.verdicts import (
     Verdict,
 )
 
-__all__ = [
-    "NOT_REPRODUCED",
-    "REPRODUCED",
-    "UNDECIDED",
-    "Estimate",
-    "Measurement",
-    "combine",
-    "evaluate",
-    "judge",
-    "with_halves",
-]
-
 
 def judge(estimate: Estimate, band: Band) -> str:
-    """Judge one estimate by its band.
-
-    Args:
-        estimate: NaN ends cannot be decided.
-        band: lowest and highest allowed value, None where there is no limit.
-    """
+    """Judge one estimate by its band; NaN ends cannot be decided."""
     lowest = -math.inf if band[0] is None else band[0]
     highest = math.inf if band[1] is None else band[1]
     if any(math.isnan(x) for x in (estimate.value, estimate.low, estimate.high)):
@@ -86,7 +69,7 @@ def evaluate(
         trained = [dataset for dataset in data.values() if "run" in dataset.dims]
         runs = sum(dataset.sizes["run"] for dataset in trained)
         diverged = sum(map(count_diverged, trained))
-        measured = Measurement({}, runs, 0, diverged, error.details)
+        measured = Measurement({}, runs, error.details, diverged=diverged)
         reasons.append(str(error))
     judged = []
     for criterion in criteria:

@@ -205,9 +205,9 @@ def settings_of(job: Job) -> dict[str, float | str]:
     }
 
 
-def items_text(n_items: float, form: str = "") -> str:
-    """Write K as a configuration does: infinity, or a number in a format."""
-    return "infinity" if n_items == inf else format(n_items, form)
+def items_text(n_items: float) -> str:
+    """Write K as a configuration does: a number or infinity."""
+    return "infinity" if n_items == inf else str(n_items)
 
 
 def job_name(identity: dict[str, Any]) -> str:

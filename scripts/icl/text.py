@@ -2,7 +2,6 @@
 
 import math
 import unicodedata
-from collections.abc import Callable
 
 import numpy as np
 
@@ -69,21 +68,9 @@ def band_text(band: Band) -> str:
     low, high = band
     if low is None:
         return f"at most {number_text(high)}"
-    return (
-        f"at least {number_text(low)}"
-        if high is None
-        else f"{number_text(low)} to {number_text(high)}"
-    )
-
-
-def p_text(p: float, written: Callable[[float], str] = number_text) -> str:
-    """Write the p of a test, as a bound where it is very small."""
-    return f"p < {LEAST_P:.4f}" if p < LEAST_P else f"p = {written(p)}"
-
-
-def p_digits_text(p: float) -> str:
-    """Write the p of a test as short as figures have it, or that there is none."""
-    return "p not computable" if math.isnan(p) else p_text(p, lambda p: digits_text(p, 2, 4))
+    if high is None:
+        return f"at least {number_text(low)}"
+    return f"{number_text(low)} to {number_text(high)}"
 
 
 def tries_text(verdict: Verdict) -> str:
@@ -101,7 +88,8 @@ def measured_text(estimate: Estimate) -> str:
     if math.isnan(estimate.value):
         return "not computable"
     if estimate.test:
-        return p_text(estimate.value)
+        p = estimate.value  # given as a bound where it is very small
+        return f"p < {LEAST_P:.4f}" if p < LEAST_P else f"p = {number_text(p)}"
     value, low, high = map(number_text, (estimate.value, estimate.low, estimate.high))
     return f"{value} [{low}, {high}] {estimate.unit}".rstrip()
 

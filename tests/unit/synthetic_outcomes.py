@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import synthetic
 import synthetic_kinetics
-from icl.theory import datasets
+from committed import predicted
 from icl.theory.acquisition import t_icl_integrated
 
 NU = 0.7
@@ -353,7 +353,7 @@ ROLES = {
     "longest": lambda: synthetic.acquisition(lengths=(128,), seeds=16),
     "half_rate": lambda: transience(both=True, experiment="minimal_transience_slow"),
     "initial_beta": lambda: initial_beta(0.5 * np.random.default_rng(1).standard_normal(32)),
-    "initial_conditions": lambda: datasets.initial_conditions({"n_samples": 100}),
+    "initial_conditions": lambda: predicted("initial_conditions", n_samples=100),
     "minimal_beta0": from_beta0,
     "order_parameters": synthetic_kinetics.heads,
     "more_seeds": lambda: further(synthetic.acquisition(lengths=(16, 24), seeds=8)),

@@ -2,7 +2,6 @@ import functools
 import hashlib
 import json
 import re
-from types import SimpleNamespace
 
 import layout
 import matplotlib.pyplot as plt
@@ -294,11 +293,10 @@ def test_figA7_has_k_star_for_each_n():
 
 
 @pytest.mark.parametrize(
-    ("p", "text"), [(0.0, "p < 0.0001"), (0.0123, "p = 0.012"), (np.nan, "not")]
+    ("p", "text"), [(0.0, "p < 0.0001"), (0.0123, "p = 0.0123"), (np.nan, "not")]
 )
 def test_the_p_of_a_test_as_text(p, text):
-    verdict = SimpleNamespace(estimate={"p": Estimate(p, p, p, test=True)}.get)
-    assert text in wording.p_digits_text(verdict.estimate("p").value)
+    assert text in wording.measured_text(Estimate(p, p, p, test=True))
 
 
 @pytest.mark.parametrize(

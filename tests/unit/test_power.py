@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 import synthetic
 import xarray as xr
-from committed import CONFIG
+from committed import CONFIG, predicted
 from icl import claims
 from icl.pages import table
 from icl.planning import power
-from icl.theory import datasets
 from icl.verdicts import Verdict
 
 SYNTHETIC = {"experiment": "initial_conditions", "missing_blocks": "[]", "data_digest": "0"}
@@ -89,7 +88,7 @@ def test_more_seeds_make_it_surer(monkeypatch):
 
 
 def test_theory_repeats_itself():
-    data = {"theory": datasets.initial_conditions({"n_beta0": 21, "n_samples": 10, "n_bins": 10})}
+    data = {"theory": predicted("initial_conditions", n_beta0=21, n_samples=10, n_bins=10)}
     entry = CONFIG["claims"]["exponential_beta0"]
     data = {role: data["theory"].assign_attrs(SYNTHETIC) for role in entry["experiments"]}
     assert power.power(entry, "x", data, "laptop", 2).repeats == 1

@@ -10,10 +10,10 @@ import jinja2
 import pytest
 import synthetic
 from checkout import ROOT
+from committed import predicted
 from docutils.utils import SystemMessage
 from icl import text as wording
 from icl.pages import captions, front, sketch
-from icl.theory import datasets
 from icl.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Estimate
 from made_up import HOSTILE, criterion, verdict
 from PIL import Image
@@ -219,7 +219,7 @@ def test_words_from_files_are_only_words(words):
     """As units, ids and verdicts of an archive's JSON, and as attributes of its theory."""
     judged = criterion(unit=words, quantity=words)
     found = verdict(id=words, verdict=words, criteria=[judged])
-    theory = datasets.landscape({"n_grid": 10, "n_times": 10, "time_max": 1.0}).assign_attrs(
+    theory = predicted("landscape", n_grid=10, n_times=10, time_max=1.0).assign_attrs(
         data_digest=words, missing_blocks="[]", starts=words, **{"evil": words, words: 1}
     )
     figure = {"title": words, "experiments": {"a": "landscape"}, "claims": ["c"]}

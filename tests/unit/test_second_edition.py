@@ -13,7 +13,7 @@ import synthetic
 import synthetic_kinetics as made
 import synthetic_outcomes as made_outcomes
 import xarray as xr
-from committed import CLAIMS, STUDY
+from committed import CLAIMS, STUDY, predicted
 from drawing import points, texts
 from icl import claims
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
@@ -25,7 +25,6 @@ from icl.measurements.thresholds import predicted_thresholds
 from icl.measurements.transition import sharp_transition
 from icl.pages import table
 from icl.statistics import tails
-from icl.theory import datasets
 from icl.verdicts import Verdict
 from scipy import stats
 
@@ -510,7 +509,7 @@ def test_a_decay_at_which_nothing_can_be_measured_is_not_left_out():
     assert any("too few" in note for note in found.notes)
 
 
-INITIAL = datasets.initial_conditions({"n_samples": 100}).assign_attrs(
+INITIAL = predicted("initial_conditions", n_samples=100).assign_attrs(
     experiment="initial_conditions", data_digest="", missing_blocks="[]"
 )
 

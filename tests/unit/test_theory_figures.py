@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from committed import predicted
 from icl.figures import fig1, fig4, figA1
-from icl.theory import datasets
 
 
 def texts(figure):
@@ -18,11 +18,11 @@ def texts(figure):
 
 @pytest.fixture(scope="module")
 def initial_conditions():
-    return datasets.initial_conditions({"n_beta0": 41, "n_samples": 500})
+    return predicted("initial_conditions", n_beta0=41, n_samples=500)
 
 
 def test_figure_1_has_a_column_for_each_mechanism():
-    data = datasets.kinetics({"n_items": [1_000, 1_000_000], "time_max": 2e3, "n_times": 40})
+    data = predicted("kinetics", n_items=[1_000, 1_000_000], time_max=2e3, n_times=40)
     figure = fig1.draw({"kinetics": data}, {})
     figure.canvas.draw()
     assert len(figure.axes) == 6
@@ -36,7 +36,7 @@ def test_figure_1_has_a_column_for_each_mechanism():
 
 
 def test_figure_4_shows_every_path():
-    data = datasets.landscape({"n_grid": 21, "n_times": 60, "starts": [[0.0, 0.0], [-1.0, 0.5]]})
+    data = predicted("landscape", n_grid=21, n_times=60, starts=[[0.0, 0.0], [-1.0, 0.5]])
     figure = fig4.draw({"landscape": data}, {})
     figure.canvas.draw()
     assert {"1", "2"} <= set(texts(figure))

@@ -25,13 +25,9 @@ def train_to(
 ) -> checkpoint.Checkpoints:
     """Train a job and write its artifact; return what kept its checkpoints.
 
-    Args:
-        facts: of `provenance.gather`, from before training: a commit during a long run is not the
-            code that runs.
-        on_progress: see `training.train`.
-        minutes: between checkpoints.
-        weights: files of safetensors to write, each named by the step whose weights it holds:
-            .../1000.safetensors, .../end.safetensors.
+    `facts` are of `provenance.gather`, from before training: a commit during a long run is not the
+    code that runs. `minutes` are between checkpoints. `weights` are files of safetensors to write,
+    each named by the step whose weights it holds: .../1000.safetensors, .../end.safetensors.
 
     Raises:
         Interrupted: if a signal asked the process to end; the next call goes on from there.

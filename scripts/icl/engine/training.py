@@ -284,10 +284,9 @@ def train(
     diverged, with NaN from that evaluation on. With `checkpoints`, the job goes on from the last,
     to the same bits, and raises `Interrupted` if a signal asks the process to end.
 
-    Args:
-        on_progress: called at each evaluation with the steps done and the replicates left.
-        weights_at: steps, and "end" for each replicate's own last, whose weights to record. A
-            checkpoint holds them too, so one that was made with others is refused.
+    At each evaluation `on_progress` is told the steps done and the replicates left. `weights_at`
+    are steps, and "end" for each replicate's own last, whose weights to record; a checkpoint holds
+    them too, so one that was made with others is refused.
     """
     run = Run(job, torch.device(device), weights_at)
     if checkpoints:

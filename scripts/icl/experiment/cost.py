@@ -39,9 +39,8 @@ class Card:
     def seconds(self, job: Job, weights: int, redrawn: float) -> float:
         """Estimate the time of a job that no rule stops.
 
-        Args:
-            weights: that a replicate applies to a sequence.
-            redrawn: normal numbers that a replicate draws at a step.
+        A replicate applies so many weights to a sequence, and draws so many normal numbers at a
+        step.
         """
         batch, replicates = job.optimiser.batch_size, len(job.seeds)
         read = 2 * batch * job.context_length * (job.model.item_dim + 2)
@@ -58,22 +57,15 @@ class Card:
 
 @dataclass(frozen=True)
 class Cost:
-    """The estimated cost of a job.
+    """The estimated cost of a job."""
 
-    Attributes:
-        operations: floating-point operations of training, or what takes as long (evaluations and
-            compilation come on top).
-        memory_mb: peak memory in megabytes, the interpreter and its libraries included.
-        minutes: wall time to ask a scheduler for, far above what one core should need.
-        gpu_minutes: the same on a GPU.
-        gpu_seconds: what the GPU that was measured should need (`Card`).
-    """
-
-    operations: float
-    memory_mb: int
-    minutes: int
-    gpu_minutes: int
-    gpu_seconds: float
+    operations: (
+        float  # of training, in floating point, or what takes as long; evaluations come on top
+    )
+    memory_mb: int  # peak memory in megabytes, the interpreter and its libraries included
+    minutes: int  # wall time to ask a scheduler for, far above what one core should need
+    gpu_minutes: int  # the same on a GPU
+    gpu_seconds: float  # what the GPU that was measured should need (`Card`)
 
     def memory(self, attempt: int, device: str | None) -> int:
         """Return the host's memory to ask a scheduler for, in megabytes: more at each attempt."""

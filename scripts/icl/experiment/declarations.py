@@ -17,34 +17,19 @@ HERE = Path(__file__).parents[1] / "measurements"
 
 @dataclass(frozen=True)
 class Declaration:
-    """A statistic, as its decorator declares it.
+    """A statistic, as its decorator declares it."""
 
-    Attributes:
-        name: of the function, and the `statistic` of a claim.
-        module: dotted, where the function is.
-        roles: the roles of a claim's `experiments`.
-        quantities: what it measures, of which a criterion names one.
-        options: the claim's `options`, all of them needed; each is a key of `schema.Options`.
-        optional: the roles that a claim may leave out, or whose data may be missing: it measures
-            what it can.
-    """
-
-    name: str
-    module: str
-    roles: tuple[str, ...]
-    quantities: tuple[str, ...]
-    options: tuple[str, ...]
-    optional: tuple[str, ...] = ()
+    name: str  # of the function, and the `statistic` of a claim
+    module: str  # dotted, where the function is
+    roles: tuple[str, ...]  # of a claim's `experiments`
+    quantities: tuple[str, ...]  # what it measures, of which a criterion names one
+    options: tuple[str, ...]  # of the claim, all needed; each is a key of `schema.Options`
+    optional: tuple[str, ...] = ()  # roles that may be left out, or whose data may be missing
 
 
 @functools.cache
 def declared(folder: Path = HERE) -> dict[str, Declaration]:
-    """Find the statistics that the modules of a folder declare.
-
-    Returns declarations by name.
-
-    Args:
-        folder: the measurements' own, or a test's.
+    """Find the statistics that the modules of a folder declare, by name.
 
     Raises:
         ConfigError: naming the file, where a declaration cannot be read or a name is taken.

@@ -15,14 +15,10 @@ PLUGINS = {("engine", "netcdf4"): "netCDF4"}
 
 @dataclass
 class Reach:
-    """The modules that a script reaches.
+    """The modules that a script reaches."""
 
-    Attributes:
-        library: dotted names of the library's modules.
-        third_party: top-level names of all else that is not the standard library -> who imports it.
-    """
-
-    library: set[str] = field(default_factory=set)
+    library: set[str] = field(default_factory=set)  # dotted names of the library's modules
+    # Top-level names of all else that is not the standard library -> who imports it.
     third_party: dict[str, str] = field(default_factory=dict)
 
 
@@ -38,12 +34,12 @@ def reach(script: Path, root: Path) -> Reach:
     while todo:
         path, name, package = todo.pop()
         for imported in _imports_of(path, package, root):
-            if not (source(imported, root) or is_namespace(imported, root)):
-                top = imported.split(".")[0]
-                if top not in sys.stdlib_module_names:
-                    found.third_party.setdefault(top, name)
-                continue
             parts = imported.split(".")
+            # A folder without an __init__.py is a package, too.
+            if not (source(imported, root) or root.joinpath(*parts).is_dir()):
+                if parts[0] not in sys.stdlib_module_names:
+                    found.third_party.setdefault(parts[0], name)
+                continue
             for i in range(1, len(parts) + 1):
                 inner = ".".join(parts[:i])
                 path_of = source(inner, root)
@@ -73,11 +69,6 @@ def source(module: str, root: Path) -> Path | None:
     base = root.joinpath(*module.split("."))
     options = (base / "__init__.py", base.with_suffix(".py"))
     return next((path for path in options if path.is_file()), None)
-
-
-def is_namespace(module: str, root: Path) -> bool:
-    """Tell whether a module is a folder under root without an __init__.py."""
-    return root.joinpath(*module.split(".")).is_dir()
 
 
 def imports(tree: ast.Module, package: str, root: Path) -> Iterator[str]:

@@ -70,8 +70,7 @@ Moments = Annotated[
     AfterValidator(_unlike),
 ]
 Accuracy = Annotated[
-    float,
-    Field(ge=0.5, lt=1, description="an accuracy from 0.5, which is chance, to below 1"),
+    float, Field(ge=0.5, lt=1, description="an accuracy from 0.5, which is chance, to below 1")
 ]
 Share = Annotated[float, Field(gt=0, le=1, description="a share above 0, at most 1")]
 Shares = Annotated[
@@ -324,64 +323,51 @@ class Experiment(Settings):
 # --- Theory -------------------------------------------------------------------------------------
 
 
-def context(allowed: str = "an integer from 2 to 10^9", **more: Any) -> Any:
-    return integer(2, BILLION, None, allowed, required=True, **more)
-
-
-def signed() -> Any:
-    return number(-80, 80, required=True)
-
-
-def positive() -> Any:
-    return number(1e-6, 1e12, None, "a number from 10^-6 to 10^12", required=True)
-
-
-def count() -> Any:
-    return integer(10, 100000, None, "an integer from 10 to 10^5", required=True)
-
-
-PAIR = "two numbers from -80 to 80, [low, high]"
-Pair = Annotated[
-    list[Annotated[float, Field(ge=-80, le=80, description="a number from -80 to 80")]],
-    Field(min_length=2, max_length=2, description=PAIR),
-]
+Signed = Annotated[float, Field(ge=-80, le=80, description="a number from -80 to 80")]
+Positive = Annotated[float, Field(ge=1e-6, le=1e12, description="a number from 10^-6 to 10^12")]
+Points = Annotated[int, Field(ge=10, le=100000, description="an integer from 10 to 10^5")]
 AtLeast2 = Annotated[int, Field(ge=2, le=BILLION, description="an integer from 2 to 10^9")]
+PAIR = "two numbers from -80 to 80, [low, high]"
+Pair = Annotated[list[Signed], Field(min_length=2, max_length=2, description=PAIR)]
 
 
 class Kinetics(Keys):
-    context_length: int = context()
-    beta0: float = signed()
+    context_length: AtLeast2
+    beta0: Signed
     weight_decay: float = number(0, 1, required=True)
     n_items: list[AtLeast2] = key("a list of integers from 2 to 10^9", required=True, min_length=1)
-    memorisation_exponent: float = positive()
-    critical_n_items: int = context()
-    logit_spread: float = positive()
-    growth_exponent: float = positive()
-    capacity_i_infinity: float = positive()
-    time_max: float = positive()
-    n_times: int = count()
+    memorisation_exponent: Positive
+    critical_n_items: AtLeast2
+    logit_spread: Positive
+    growth_exponent: Positive
+    capacity_i_infinity: Positive
+    time_max: Positive
+    n_times: Points
 
 
 class Landscape(Keys):
-    context_length: int = context("an even integer from 2 to 10^9", multiple_of=2)  # for D'
+    # Even, for D'
+    context_length: int = integer(
+        2, BILLION, None, "an even integer from 2 to 10^9", required=True, multiple_of=2
+    )
     beta_range: Pair
     w_range: Pair
     n_grid: int = integer(10, 2000, required=True)
     starts: list[Pair] = key("a list of pairs [beta0, w0]", required=True, min_length=1)
-    time_max: float = positive()
-    n_times: int = count()
+    time_max: Positive
+    n_times: Points
 
 
 class InitialConditions(Keys):
-    context_length: int = context()
+    context_length: AtLeast2
     beta0_range: Pair
-    n_beta0: int = count()
+    n_beta0: Points
     near_origin_fit: Pair
     nullcline_fit: Pair
-    beta0_mean: float = signed()
-    beta0_sd: float = positive()
-    n_samples: int = count()
-    n_bins: int = count()
+    beta0_mean: Signed
+    beta0_sd: Positive
+    n_samples: Points
+    n_bins: Points
     seed: int = integer(0, BILLION, None, "an integer from 0 to 10^9", required=True)
 
 

@@ -10,9 +10,5 @@ from types import ModuleType
 
 
 def load(figure: str) -> ModuleType:
-    """Import the module that draws a figure.
-
-    Raises:
-        ModuleNotFoundError: if there is no such figure.
-    """
+    """Import the module that draws a figure."""
     return import_module(f"icl.figures.{figure}")

@@ -50,8 +50,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         _outcomes(axes[2, column], chosen, colours)
         style.panel(axes[0, column], "ab"[column], SUBJECTS.get(str(mechanism), str(mechanism)))
         axes[-1, column].set_xlabel("time (rate × step)")
-    axes[0, 0].set_xscale("log")
-    axes[0, 0].set_xlim(*kinetics.time.values[[0, -1]])
+    axes[0, 0].set(xscale="log", xlim=kinetics.time.values[[0, -1]])
     t_icl = float(kinetics.t_icl)
     words = f"$t_{{\\rm ICL}}$ = {t_icl:.0f}"
     style.label(axes[1, 0], words, (t_icl, 0.78), style.NEUTRAL, (4, 0))

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import NullFormatter
 
@@ -62,7 +61,9 @@ def _transience(
         middle = np.median(accuracy[own], axis=0)
         ax.plot(clock[own][0, 1:], middle[1:], color=style.FIT, lw=1.3)
         ax.set_title(name)
-        _finish(ax)
+        ax.set_xscale("log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        panels.accuracy_strip(ax)
     for ax in axes.flat[len(decays) :]:
         ax.axis("off")
     for ax in axes.flat[max(len(decays) - COLUMNS, 0) : len(decays)]:
@@ -71,9 +72,3 @@ def _transience(
     panels.head_strips(list(axes.flat), "c", "decay of $w$")
     for ax in axes[:, 0]:
         ax.set_ylabel("ICL accuracy" if rows < 3 else "ICL")
-
-
-def _finish(ax: Axes) -> None:
-    ax.set_xscale("log")
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    panels.accuracy_strip(ax)

@@ -41,12 +41,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     along.set_xlabel("time (rate × step)")
     along.set_ylabel("loss on $D$ (nat)")
     along.legend(loc="lower left", handlelength=2)
-    for axes, subject, letter in (
-        (top, "flow on $D$", "a"),
-        (balanced, "flow on $D'$", "b"),
-        (along, "loss along a", "c"),
-    ):
-        style.panel(axes, letter, subject)
+    style.head((top, balanced, along), ("flow on $D$", "flow on $D'$", "loss along a"))
     return figure
 
 
@@ -58,9 +53,7 @@ def _contours(ax: Axes, landscape: xr.Dataset, loss: xr.DataArray) -> ContourSet
     filled = ax.contourf(beta, w, loss, levels, cmap="cividis", extend="max")
     filled.set_edgecolor("face")
     ax.contour(beta, w, loss, [np.log(2)], colors="white", linewidths=0.8, linestyles="--")
-    ax.set_xlim(*beta.values[[0, -1]])
-    ax.set_ylim(*w.values[[0, -1]])
-    ax.set_xlabel("query-key strength $\\beta$")
+    ax.set(xlim=beta.values[[0, -1]], ylim=w.values[[0, -1]], xlabel="query-key strength $\\beta$")
     return filled
 
 

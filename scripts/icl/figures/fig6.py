@@ -27,9 +27,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     linear, main = verdicts["linear_ticl"], data["transition"]
     infinite = joined(data, "acquisition", "longest")
     times.against_length(axes["b"], infinite, linear.details, linear.options)
-    fig6c.draw_panel(
-        axes["c"], axes["h"], {**data, "acquisition": infinite}, verdicts["bimodality"]
-    )
+    infinite_too = {**data, "acquisition": infinite}
+    fig6c.draw_panel(axes["c"], axes["h"], infinite_too, verdicts["bimodality"])
     fig6d.draw_panel(axes["d"], data, verdicts)
     _fractions(axes["e"], verdicts["balanced_failure"])
     _prediction(axes["f"], verdicts["minimal_model"])
@@ -81,8 +80,8 @@ def _thresholds(ax: Axes, verdict: Verdict) -> None:
 
 def _points(ax: Axes, rows: list[dict[str, Any]], marker: str, colour: str) -> None:
     """Draw K* at each N with its interval."""
-    x, y = (np.array([row[key] for row in rows]) for key in ("context_length", "threshold"))
-    ends, fill = [row["interval"] for row in rows], colour if marker == "o" else "w"
+    x, y, ends = panels.columns(rows, "context_length", "threshold", "interval")
+    fill = colour if marker == "o" else "w"
     look = {"ms": 4, "capsize": 2.5, "lw": 1, "color": colour, "mfc": fill, "zorder": 4}
     panels.with_intervals(ax, x, y, ends, fmt=marker, **look)
 
@@ -95,7 +94,7 @@ def _fractions(ax: Axes, verdict: Verdict) -> None:
         rows = verdict.details.get(name, ())
         if not rows:
             continue
-        x = np.array([row["n_items"] for row in rows])
+        (x,) = panels.columns(rows, "n_items")
         look = {"fmt": f"{marker}-", "color": colour}
         panels.fractions(ax, x * 1.02**side, rows, "fraction", "interval", **look)
         here = (x[0] * 1.02**side, rows[0]["fraction"])
@@ -119,14 +118,12 @@ def _fractions(ax: Axes, verdict: Verdict) -> None:
 def _prediction(ax: Axes, verdict: Verdict) -> None:
     """Draw the fraction of minimal models that acquires, measured and predicted seed by seed."""
     found = verdict.details.get("prediction")
-    ax.set_ylabel(FRACTION)
-    ax.set_xlabel("number of items $K$")
-    ax.set_ylim(-0.05, 1.05)
+    ax.set(ylabel=FRACTION, xlabel="number of items $K$", ylim=(-0.05, 1.05))
     if found is None:
         style.corner(ax, "nothing predicted", 0.03, 0.95)
         return
     rows = found["by_items"]
-    x, y = (np.array([row[key] for row in rows]) for key in ("n_items", "predicted"))
+    x, y = panels.columns(rows, "n_items", "predicted")
     panels.fractions(ax, x, rows, "measured", "measured_interval", color=style.ICL)
     ax.plot(x, y, "s--", ms=4, mfc="w", lw=1, color=style.PREDICTION)
     panels.items_axis(ax, x)

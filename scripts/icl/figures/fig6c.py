@@ -7,8 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from icl import text
 from icl.figures import panels, style
-from icl.measurements import outcomes
-from icl.measurements.base import acquisition_time, final, undiverged
+from icl.measurements import base, outcomes
 from icl.verdicts import Verdict
 
 BINS = np.linspace(0.4, 1, 13).tolist()
@@ -21,14 +20,14 @@ def draw_panel(ax: Axes, beside: Axes, data: dict[str, xr.Dataset], verdict: Ver
     I_K(t) of the MLP alone reaches its t_ICL at K = infinity, and never if I_K(infinity) is less.
     """
     details, options = verdict.details, verdict.options
-    runs = undiverged(data["bimodality"])
+    runs = base.undiverged(data["bimodality"])
     n_items = details.get("n_items") or float(np.median(runs["n_items"].values))
-    runs = runs.isel(run=np.flatnonzero(runs["n_items"] == n_items))
+    runs = base.where(runs, runs["n_items"] == n_items)
     budget = float(np.nanmax(runs["theory_time"].values))
     length = int(runs["context_length"][0])
     alone, infinite = data["memorisation"], data["acquisition"]
     race = outcomes.predicted_race(alone, infinite, n_items, length, budget, options)
-    passage = acquisition_time(runs, options)
+    passage = base.acquisition_time(runs, options)
     _steps(ax, passage.time[passage.reached], len(passage.time), budget, style.ICL, "-")
     words = f"{passage.reached.sum()} of {len(passage.time)} seeds,\nthe rest never"
     style.corner(ax, words, 0.03, 0.98, style.ICL)
@@ -42,11 +41,10 @@ def draw_panel(ax: Axes, beside: Axes, data: dict[str, xr.Dataset], verdict: Ver
     ax.set_ylabel("share that has acquired ICL")
     where = f"$K$ = {text.count_text(n_items)}, $N$ = {length}"
     style.panel(ax, "c", f"early or never, {where}")
-    beside.hist(final(runs, "icl_accuracy"), bins=BINS, color=style.ICL, alpha=0.5, lw=0)
+    beside.hist(base.final(runs, "icl_accuracy"), bins=BINS, color=style.ICL, alpha=0.5, lw=0)
     beside.set_xlim(BINS[0], BINS[-1])
     beside.set_xticks([0.5, 1])
-    beside.set_xlabel("last ICL")
-    beside.set_ylabel("seeds")
+    beside.set(xlabel="last ICL", ylabel="seeds")
     beside.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 

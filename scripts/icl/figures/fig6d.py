@@ -29,10 +29,7 @@ def draw_panel(axes: Axes, data: dict[str, xr.Dataset], verdicts: dict[str, Verd
         x, y = (_thinned(loss[mask & (icl > 0) & (iwl > 0)]) for loss in (icl, iwl))
         axes.plot(x, y, "o", ms=size, mew=0, alpha=0.6, color=colour)
     _law(axes, options["small_loss"])
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("ICL loss (nat)")
-    axes.set_ylabel("IWL loss (nat)")
+    axes.set(xscale="log", yscale="log", xlabel="ICL loss (nat)", ylabel="IWL loss (nat)")
 
 
 def _thinned(values: np.ndarray) -> np.ndarray:
@@ -55,8 +52,7 @@ def _law(axes: Axes, small: float) -> None:
     other = transience.other_loss_of_signed_logit(whole)
     for x, y in ((whole, other), (other, whole)):
         axes.plot(x, y, color=style.ALTERNATIVE_FIT, lw=0.9, ls="--")
-    axes.set_xlim(low, 40)
-    axes.set_ylim(low, 40)
+    axes.set(xlim=(low, 40), ylim=(low, 40))
     style.label(axes, "equation 16", (low, acquired[0]), offset=(4, 9))
     here = (loss[40], acquired[40])
     style.label(axes, "ICL acquired", here, style.ICL, (0, -12), va="top")

@@ -58,8 +58,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     for ax in axes[1:]:
         ax.set_ylim(-0.05, 1.05)
     subjects = (r"$I_K(\infty)$ against $t_{\mathrm{ICL}}$", "the outcome", "outcome and ratio")
-    for ax, letter, subject in zip(axes, "abc", subjects, strict=True):
-        style.panel(ax, letter, subject)
+    style.head(axes, subjects)
     style.mark_gap(figure, annotations.gap(data.values(), 2))
     return figure
 

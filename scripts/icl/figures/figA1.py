@@ -15,8 +15,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     figure, (curve, histogram) = style.new_figure(2, 2.6, 1, 2)
     _draw_curve(curve, initial, n)
     _draw_histogram(histogram, initial, n)
-    style.panel(curve, "a", "against the initial $\\beta$")
-    style.panel(histogram, "b", "over seeds")
+    style.head((curve, histogram), ("against the initial $\\beta$", "over seeds"))
     return figure
 
 
@@ -24,14 +23,7 @@ def _draw_curve(ax, initial: xr.Dataset, n: int) -> None:
     beta0, t_icl = initial.beta0.values, initial.t_icl.values / n
     near, far = (initial[f"t_icl_{name}"].values / n for name in initial.regime.values)
     ax.semilogy(beta0, near, "--", color=style.FIT, label="eq. 35")
-    ax.semilogy(
-        beta0,
-        far,
-        ":",
-        color=style.ALTERNATIVE_FIT,
-        linewidth=1.6,
-        label="eq. 37, halved",
-    )
+    ax.semilogy(beta0, far, ":", color=style.ALTERNATIVE_FIT, linewidth=1.6, label="eq. 37, halved")
     ax.semilogy(beta0, t_icl, color=style.ICL, linewidth=2, zorder=0, label="integrated")
     for fit in range(initial.sizes["regime"]):
         low, high = initial.fit_range.values[fit]
@@ -59,14 +51,10 @@ def _draw_histogram(ax, initial: xr.Dataset, n: int) -> None:
     density = np.exp(-(((np.log(time) - mean) / sd) ** 2) / 2) / (time * sd * np.sqrt(2 * np.pi))
     ax.plot(time, density, color=style.FIT, label="log-normal")
     sample = initial.t_icl_sample.values / n
-    for value, name, line in (
-        (np.median(sample), "median", "-"),
-        (sample.mean(), "mean", "--"),
-    ):
+    for value, name, line in ((np.median(sample), "median", "-"), (sample.mean(), "mean", "--")):
         ax.axvline(value, color=style.GAP, linewidth=1, linestyle=line, label=f"{name} {value:.2f}")
     beyond = (sample > edges[-1]).mean()
     ax.set_xlim(0, edges[-1])
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("$t_{\\rm ICL}/N$")
-    ax.set_ylabel("density over seeds")
+    ax.set(xlabel="$t_{\\rm ICL}/N$", ylabel="density over seeds")
     ax.legend(loc="upper right", title=f"{beyond:.1%} lie beyond")

@@ -4,29 +4,23 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from icl import text
 from icl.figures import annotations, style
 from icl.measurements.memorisation import memorising_runs
 from icl.verdicts import Verdict
 
-PANELS = (
-    ("c1", r"$c_1$, the error", "log"),
-    ("c2", r"$c_2$", "linear"),
-    ("c3", r"$c_3$", "log"),
-)
+SCALES = {"c1": "log", "c2": "linear", "c3": "log"}
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     runs = memorising_runs(data["memorisation"])
     figure, axes = style.new_figure(2, 2.5, 1, 3)
-    for ax, (name, label, scale), letter in zip(axes, PANELS, "abc", strict=True):
+    for ax, (name, scale) in zip(axes, SCALES.items(), strict=True):
         curves(ax, runs, name)
-        ax.set_yscale(scale)
-        ax.set_xlabel("time (rate × step)")
-        style.panel(ax, letter, label)
+        ax.set(yscale=scale, xlabel="time (rate × step)")
+    style.head(axes, (r"$c_1$, the error", r"$c_2$", r"$c_3$"))
     axes[1].set_ylim(0.4, 1.05)
     legend(figure, runs)
     style.mark_gap(figure, annotations.gap(data["memorisation"], 2))
@@ -48,6 +42,4 @@ def legend(figure: Figure, runs: xr.Dataset) -> None:
     """Name the colour of each K, above the panels."""
     values = np.unique(runs["n_items"].values)
     colours = style.sequence_colours(len(values))
-    named = zip(colours, map(text.count_text, values), strict=True)
-    handles = [Line2D([], [], color=colour, label=label) for colour, label in named]
-    style.legend_above(figure, handles, "$K$ =")
+    style.name_colours(figure, map(text.count_text, values), colours, "$K$ =")

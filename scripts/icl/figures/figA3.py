@@ -20,11 +20,9 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     _ends(axes[1], runs)
     axes[1].set_yscale("log")
     style.plain_log(axes[1].yaxis)
-    for ax, letter, subject in zip(
-        axes, "ab", ("$c_1$, the error", "its integral $I_K(t)$"), strict=True
-    ):
+    for ax in axes:
         ax.set_xlabel("time (rate × step)")
-        style.panel(ax, letter, subject)
+    style.head(axes, ("$c_1$, the error", "its integral $I_K(t)$"))
     figA2.legend(figure, runs)
     style.mark_gap(figure, annotations.gap(data["memorisation"], 2))
     return figure
@@ -40,6 +38,5 @@ def _ends(ax: Axes, runs: xr.Dataset) -> None:
     limits = ax.get_xlim()
     time = np.geomspace(*limits, 50)
     ax.plot(time, time, color=style.NEUTRAL, lw=0.8, ls="--")
-    ax.set_xlim(limits)
-    ax.set_ylim(np.nanmin(runs["i_k"].values[:, 1]), 2 * ends.max())
+    ax.set(xlim=limits, ylim=(np.nanmin(runs["i_k"].values[:, 1]), 2 * ends.max()))
     style.corner(ax, "dashed:\nnever learns", 0.97, 0.04, style.NEUTRAL)

@@ -52,8 +52,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         style.label(
             ax, rf"$\lambda^{{{slope:.2f}}}$".replace("-", "−"), (span[-1], time[-1]), offset=(6, 0)
         )
-    ax.set_xscale("log")
-    ax.set_yscale("log" if found.faded.any() else "linear")
+    ax.set(xscale="log", yscale="log" if found.faded.any() else "linear")
     decades = 10.0 ** np.arange(np.ceil(np.log10(positive.min()) - 1e-9), 1)
     ticks = positive if few else decades[decades <= 1.5 * positive.max()]
     names = (f"{tick:g}" if few else text.power_text(tick) for tick in ticks)
@@ -66,7 +65,6 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     )
     ax.yaxis.set_major_formatter(lambda time, _: text.count_text(time))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel(r"weight decay of the attention $\lambda$")
-    ax.set_ylabel("time of fading")
+    ax.set(xlabel=r"weight decay of the attention $\lambda$", ylabel="time of fading")
     style.mark_gap(figure, annotations.gap(data["transience"], 1))
     return figure

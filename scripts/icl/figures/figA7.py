@@ -6,14 +6,13 @@ from matplotlib.figure import Figure
 
 from icl import text
 from icl.figures import annotations, panels, style
-from icl.measurements import outcomes
-from icl.measurements.base import joined
+from icl.measurements import base, outcomes
 from icl.verdicts import Verdict
 
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    runs = joined(data, "thresholds", "transition")
+    runs = base.joined(data, "thresholds", "transition")
     verdict = verdicts["threshold_exponent"]
     lengths = runs["context_length"].values
     values = np.unique(lengths)
@@ -22,10 +21,10 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     figure, axes, shown = style.new_grid(len(values), columns, 1.55, 0.4, sharey=True)
     fits = {row["context_length"]: row for row in verdict.details.get("by_length", ())}
     for ax, length in zip(shown, values, strict=True):
-        own = runs.isel(run=np.flatnonzero(lengths == length))
+        own = base.where(runs, lengths == length)
         if of_fractions:
             rows = outcomes.share_rows(own, verdict.options)
-            x = np.array([row["n_items"] for row in rows])
+            (x,) = panels.columns(rows, "n_items")
             panels.items_axis(ax, x)
             look = {"fmt": "o", "color": style.ICL}
             panels.fractions(ax, x, rows, "fraction", "interval", **look)

@@ -1,6 +1,6 @@
 """Panels that several figures have: finals against K, curves in training, fading."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,8 +102,7 @@ def fitted(
 ) -> bool:
     """Draw a fitted logistic and K* at its midpoint with its interval; tell whether there is one.
 
-    Args:
-        name: of K*, written beside it.
+    `name` is written beside K*.
     """
     if fit is None or np.isnan(fit["midpoint"]):
         return False
@@ -131,11 +130,9 @@ def strips(
 ) -> None:
     """Draw ICL accuracy in training, a line for every run, in a strip for each value of a setting.
 
-    Args:
-        strip: axes, from the top; of more than there are values, the first are switched off.
-        of: (R,) the setting of each run. Of more values than strips, some are shown: `spread`.
-        name: writes a value, for the head of its strip.
-        levels: to mark.
+    `of` (R,) is the setting of each run; of more values than strips, some are shown (`spread`), and
+    of more strips than values, the first are switched off. `name` writes a value; `levels` are
+    marked.
     """
     shown = spread(np.unique(of), len(strip))
     clock, accuracy = runs["theory_time"].values, runs["icl_accuracy"].values
@@ -203,19 +200,21 @@ def fractions(
 ) -> None:
     """Draw fractions of seeds with their intervals, joined by a line.
 
-    Args:
-        x: of each row.
-        value: key of a row's fraction.
-        interval: key of its interval.
+    `value` and `interval` are the keys of both in a row.
     """
     look = {"fmt": "o-", "ms": 4, "lw": 1, "elinewidth": 0.8, "capsize": 2, **look}
-    y, ends = np.array([row[value] for row in rows]), [row[interval] for row in rows]
+    y, ends = columns(rows, value, interval)
     with_intervals(ax, np.asarray(x), y, ends, **look)
     ax.set_ylim(-0.05, 1.05)
 
 
+def columns(rows: Iterable[Mapping[str, Any]], *keys: str) -> list[np.ndarray]:
+    """Return what rows have under each key, as arrays."""
+    return [np.array([row[key] for row in rows]) for key in keys]
+
+
 def with_intervals(
-    ax: Axes, x: np.ndarray, y: np.ndarray, ends: Sequence[Sequence[float]], **look: Any
+    ax: Axes, x: np.ndarray, y: np.ndarray, ends: np.ndarray | Sequence, **look: Any
 ) -> None:
     """Draw values with their intervals; an end that is not known is left out."""
     known = np.where(np.isfinite(ends), ends, y[:, None])

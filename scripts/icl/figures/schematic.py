@@ -18,9 +18,7 @@ def draw(ax: Axes, runs: xr.Dataset) -> None:
     """Draw a dataset of K items, a sequence of N tokens with its target, and the two answers."""
     model = json.loads(runs.attrs["jobs"])[0]["model"]
     ax.set_axis_off()
-    ax.set_xlim(0, 54)
-    ax.set_ylim(-1, 15)
-    ax.set_aspect("equal")
+    ax.set(xlim=(0, 54), ylim=(-1, 15), aspect="equal")
     items = np.random.default_rng(4).random((6, CELLS))  # patterns to tell items apart
     labels = [1, -1, -1, 1, 1, -1]
     text: dict[str, Any] = {"fontsize": style.POINTS, "va": "center"}

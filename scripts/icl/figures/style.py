@@ -4,7 +4,7 @@ Figures are built without pyplot's global list, so that any number can be drawn 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,11 +103,8 @@ def new_grid(
 ) -> tuple[Figure, Any, list[Axes]]:
     """Make a figure two columns wide with so many panels, and switch the axes beyond them off.
 
-    Returns the figure, all axes (rows, columns), and those of the panels in reading order.
-
-    Args:
-        panel_inches: height of a panel.
-        room_inches: height of the rest.
+    Returns the figure, all axes (rows, columns), and those of the panels in reading order. Beside
+    the panels, `room_inches` are left.
     """
     rows = -(-panels // columns)
     height = panel_inches * rows + room_inches
@@ -120,11 +117,7 @@ def new_grid(
 def new_mosaic(
     layout: Sequence[Sequence[str]], width_columns: int, height_inches: float, **mosaic: Any
 ) -> tuple[Figure, dict[str, Axes]]:
-    """Make a themed figure whose panels have names and may span rows or columns.
-
-    Args:
-        layout: names of panels, as `Figure.subplot_mosaic` takes them, with `mosaic`.
-    """
+    """Make a themed figure whose panels have names and may span rows or columns."""
     apply()
     figure = Figure(figsize=(PAGES[PAGE][width_columns], height_inches), layout="constrained")
     return figure, figure.subplot_mosaic([list(row) for row in layout], **mosaic)
@@ -150,6 +143,12 @@ def panel(ax: Axes, letter: str, subject: str = "") -> None:
     ax.set_title(f"$\\mathbf{{{letter}}}$  {subject}".rstrip())
 
 
+def head(axes: Iterable[Axes], subjects: Iterable[str]) -> None:
+    """Head panels with the letters from a on, and their subjects."""
+    for ax, letter, subject in zip(axes, "abcdef", subjects, strict=False):
+        panel(ax, letter, subject)
+
+
 def label(
     ax: Axes,
     text: str,
@@ -160,10 +159,7 @@ def label(
 ) -> None:
     """Write beside what is drawn what it is, on a little paper of its own.
 
-    Args:
-        xy: in data, or in what `xycoords` says.
-        offset: from there, points.
-        **look: what `Axes.annotate` takes.
+    `xy` is in data, or in what `xycoords` says, the offset from there in points.
     """
     look = {"ha": "left", "va": "center", "linespacing": 1.15, "bbox": _PAPER, **look}
     ax.annotate(text, xy, offset, textcoords="offset points", color=colour, **look)
@@ -187,6 +183,14 @@ def legend_above(figure: Figure, handles: Sequence[Artist], title: str = "") -> 
     figure.legend(handles=[*first, *handles], loc="outside upper center", ncols=10)
 
 
+def name_colours(figure: Figure, names: Iterable[str], colours: Iterable[str], title: str) -> None:
+    """Say above all panels what each colour means."""
+    named = zip(names, colours, strict=True)
+    legend_above(
+        figure, [Line2D([], [], color=colour, label=name) for name, colour in named], title
+    )
+
+
 def sequence_colours(n: int) -> list[str]:
     """Colours for n ordered values (of K, of N), dark to light, told apart in grey too.
 
@@ -198,8 +202,7 @@ def sequence_colours(n: int) -> list[str]:
 def plain_log(axis: Axis) -> None:
     """Label a logarithmic axis in plain numbers: 1, 2, 5 of each decade, or decades if many.
 
-    Args:
-        axis: its limits must be set already.
+    Its limits must be set already.
     """
     low, high = axis.get_view_interval()
     few = high < 500 * low
@@ -222,9 +225,8 @@ def save(
 ) -> None:
     """Write a figure as PDF and PNG; equal figures give equal bytes (no date is written).
 
-    Args:
-        metadata: text to embed; Title, Author, Subject and Keywords go into both files, other keys
-            into the PNG alone (PDF knows no others).
+    Of the metadata Title, Author, Subject and Keywords go into both files, other keys into the PNG
+    alone (PDF knows no others).
     """
     text = {
         key: value if isinstance(value, str) else ", ".join(value)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from icl.figures import annotations, style
+from icl.figures import annotations, panels, style
 from icl.measurements.base import acquisition_time
 
 T_ICL = r"$t_{\mathrm{ICL}}$ (rate × step)"
@@ -19,9 +19,7 @@ def against_length(
 ) -> None:
     """Draw every seed's t_ICL against N, the medians, the straight line and the power law.
 
-    Args:
-        details: `by_length`, `line` and `power_law` of linear_ticl, or nothing.
-        options: of linear_ticl.
+    Both are of linear_ticl: `details` may be empty.
     """
     passage = acquisition_time(runs, options)
     lengths = runs["context_length"].values
@@ -33,20 +31,16 @@ def against_length(
         x = value + _spread_evenly(len(own), spread)
         reached = passage.reached[own]
         ax.plot(x[reached], passage.time[own][reached], "o", ms=2.6, mew=0, alpha=0.6, c=style.ICL)
-        ax.plot(
-            x[~reached], passage.time[own][~reached], "^", ms=3.2, mew=0.7, mfc="w", c=style.GAP
-        )
-    ax.set_xlim(0, values[-1] * 1.08)
-    ax.set_ylim(0, np.nanmax(passage.time) * 1.05)
+        late = passage.time[own][~reached]
+        ax.plot(x[~reached], late, "^", ms=3.2, mew=0.7, mfc="w", c=style.GAP)
+    ax.set(xlim=(0, values[-1] * 1.08), ylim=(0, np.nanmax(passage.time) * 1.05))
     _medians_and_fits(ax, details)
     for length, _ in annotations.missing(runs):
         ax.axvline(length, color=style.GAP, lw=3, alpha=0.25, zorder=0)
-    ax.set_xlabel("context length $N$")
-    ax.set_ylabel(T_ICL)
+    ax.set(xlabel="context length $N$", ylabel=T_ICL)
     if len(ax.get_legend_handles_labels()[0]):
         ax.legend(loc="upper left")
-    unfinished = int((~passage.reached).sum())
-    if unfinished:
+    if unfinished := passage.censored:
         late = np.flatnonzero(~passage.reached)[-1]
         here = (lengths[late], passage.time[late])
         style.label(ax, f"{unfinished} censored", here, style.GAP, (-8, 0), ha="right")
@@ -62,37 +56,20 @@ def _medians_and_fits(ax: Axes, details: dict[str, Any]) -> None:
     rows = details.get("by_length")
     if rows is None:
         return
-    median = np.array([row["median"] for row in rows])
-    ends = np.array([row["interval"] for row in rows])
+    lengths, median, ends = panels.columns(rows, "context_length", "median", "interval")
     shown = np.isfinite(median)
     top = ax.get_ylim()[1]
     error = np.abs(np.clip(ends, 0, top) - np.clip(median, 0, top)[:, None]).T
-    lengths = np.array([row["context_length"] for row in rows], dtype=float)
-    ax.errorbar(
-        lengths[shown],
-        median[shown],
-        yerr=error[:, shown],
-        fmt="D",
-        ms=3.6,
-        capsize=2.5,
-        lw=1,
-        color=style.FIT,
-        zorder=4,
-    )
+    look: dict[str, Any] = {"fmt": "D", "ms": 3.6, "capsize": 2.5, "lw": 1, "zorder": 4}
+    ax.errorbar(lengths[shown], median[shown], error[:, shown], color=style.FIT, **look)
     slope, intercept = details["line"]["slope"], details["line"]["intercept"]
     exponent, log_prefactor = (details["power_law"][key] for key in ("exponent", "log_prefactor"))
     if not np.isfinite(slope):
         return
     x = np.linspace(ax.get_xlim()[0] + 1e-9, ax.get_xlim()[1], 200)
     ax.plot(x, slope * x + intercept, color=style.FIT, lw=1, label="straight line")
-    ax.plot(
-        x,
-        np.exp(log_prefactor) * x**exponent,
-        color=style.ALTERNATIVE_FIT,
-        lw=1,
-        ls="--",
-        label=f"$N^{{{exponent:.2f}}}$",
-    )
+    power, label = np.exp(log_prefactor) * x**exponent, f"$N^{{{exponent:.2f}}}$"
+    ax.plot(x, power, color=style.ALTERNATIVE_FIT, lw=1, ls="--", label=label)
 
 
 def histogram(
@@ -104,11 +81,8 @@ def histogram(
 ) -> None:
     """Draw the histogram of t_ICL, a tick for every seed, and two fits scaled to counts.
 
-    Args:
-        times: (R,) of acquisition or of censoring.
-        reached: (R,) whether it was acquired.
-        fit: of long_tail at this N, or None.
-        top: of the axis of time, if not by these times.
+    Times not reached are those of censoring. `fit` is that of long_tail at this N; `top` ends the
+    axis.
     """
     events = times[reached]
     top = top or np.nanmax(times) * 1.1 or 1.0

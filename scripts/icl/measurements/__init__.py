@@ -5,7 +5,10 @@ each role, the collected dataset of the experiment that plays it) and the claim'
 returns a `Measurement`. Modules are imported only when one of their statistics is asked for.
 
 Shapes: R runs, T evaluations, G values of N or K, S seeds, B bootstrap resamples. An array with
-1 + B rows holds the data in its first row and the resamples in the others.
+1 + B rows holds the data in its first row and the resamples in the others. I_K at the end of a
+record, `i_recorded`, stands for I_K(inf); `i_tail_bound` says what may be missing.
+
+Runs that do not allow a measurement raise `NotComputableError`, whose message a verdict quotes.
 """
 
 from collections.abc import Callable

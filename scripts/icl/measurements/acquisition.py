@@ -7,26 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    UNKNOWN,
-    Estimate,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    count_diverged,
-    estimate,
-    infinite_only,
-    joined,
-    require_replicates,
-    resampled,
-    resolution_note,
-    sorted_runs,
-    spacing,
-    statistic,
-    stopped,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
 from icl.statistics import curves, fits, tails
 
 LARGE_N = 64  # from here on a local exponent is one of large N
@@ -45,34 +27,28 @@ class _Times:
     notes: list[str]  # on the spacing of evaluations
     diverged: int
 
-    @property
-    def censored(self) -> int:
-        return int((~self.passage.reached).sum())
-
 
 def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
-    infinite = sorted_runs(infinite_only(dataset))
+    infinite = base.sorted_runs(base.infinite_only(dataset))
     if not infinite.sizes["run"]:
         raise NotComputableError("no run has K = infinity")
-    runs = undiverged(infinite)  # a diverged run is no slow run
+    runs = base.undiverged(infinite)  # a diverged run is no slow run
     length_of_run = runs["context_length"].values
     lengths = np.unique(length_of_run)
-    require_replicates(length_of_run, options["least_replicates"], "N")
-    passage = acquisition_time(runs, options)
-    if too_early := int((stopped(runs) & ~passage.reached).sum()):
+    base.require_replicates(length_of_run, options["least_replicates"], "N")
+    passage = base.acquisition_time(runs, options)
+    if too_early := int((base.stopped(runs) & ~passage.reached).sum()):
         raise NotComputableError(
             f"{too_early} runs were stopped before t_ICL as it is "
             "defined here: their stop rule is looser than the threshold and its confirmation"
         )
     groups = _lengths_of_seed(infinite, runs)
-    order = resampled(length_of_run, runs["seed"].values, options, groups=groups)
+    order = base.resampled(length_of_run, runs["seed"].values, options, groups=groups)
     members = [np.flatnonzero(length_of_run == length) for length in lengths]
     by_length, notes = [], []
     for length, own in zip(lengths, members, strict=True):
-        medians = curves.censored_median(
-            passage.time[order[:, own]], passage.reached[order[:, own]]
-        )
-        median, apart = float(medians[0]), spacing(runs["theory_time"].values[own])
+        medians = passage.median(order[:, own])
+        median, apart = float(medians[0]), base.spacing(runs["theory_time"].values[own])
         low, high = curves.interval(medians[1:], options["confidence"])
         by_length.append(
             {
@@ -87,9 +63,9 @@ def _times(dataset: xr.Dataset, options: dict[str, Any]) -> _Times:
                 "acquired": passage.reached[own],
             }
         )
-        notes += resolution_note(apart, median, options["finest_spacing"], f"N = {length}")
+        notes += base.resolution_note(apart, median, options["finest_spacing"], f"N = {length}")
     return _Times(
-        runs, lengths, members, passage, order, by_length, notes, count_diverged(infinite)
+        runs, lengths, members, passage, order, by_length, notes, base.count_diverged(infinite)
     )
 
 
@@ -135,7 +111,7 @@ def linear_ticl(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
         if role not in data:
             continue
         try:
-            own = joined(data, "acquisition", "longest") if not prefix else data[role]
+            own = base.joined(data, "acquisition", "longest") if not prefix else data[role]
             found = _trend(own, options)
         except NotComputableError as error:
             if role == "acquisition":
@@ -164,30 +140,24 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
     lengths = times.lengths.astype(float)
 
     def fit(*drawn: np.ndarray) -> fits.TrendFit:
-        medians = [
-            curves.censored_median(times.passage.time[own], times.passage.reached[own])
-            for own in drawn
-        ]
-        return fits.fit_trend(lengths, np.stack(medians, axis=-1))
+        medians = np.stack([times.passage.median(own) for own in drawn], axis=-1)
+        return fits.fit_trend(lengths, medians)
 
     point = fit(*(own[None] for own in times.members))
     drawn = fit(*(times.order[1:, own] for own in times.members))
     seeds = [times.runs["seed"].values[own] for own in times.members]
     paired = all(np.array_equal(seeds[0], other) for other in seeds)
     # A shared seed moves all N at once, and BCa intervals from few seeds are too narrow then.
-    expanded = ("exponent", "curvature") if paired else ()
+    few = dict.fromkeys(("exponent", "curvature"), len(seeds[0])) if paired else {}
     estimates = {
-        name: estimate(
-            getattr(point, name)[0],
-            getattr(drawn, name),
-            options,
-            seeds=len(seeds[0]) if name in expanded else None,
+        name: base.estimate(
+            getattr(point, name)[0], getattr(drawn, name), options, seeds=few.get(name)
         )
         for name in ("exponent", "r_squared", "curvature", "slope", "intercept")
     }
     for name in ("exponent", "r_squared", "curvature"):
         found = estimates[name]
-        if name not in expanded and not found.failed and np.isfinite(found.value):
+        if name not in few and not found.failed and np.isfinite(found.value):
             ends = curves.bca_interval(
                 times.members,
                 lambda *drawn, name=name: getattr(fit(*drawn), name),
@@ -213,7 +183,7 @@ def _trend(dataset: xr.Dataset, options: dict[str, Any]) -> Measurement:
     return Measurement(
         estimates=estimates,
         replicates=times.runs.sizes["run"],
-        censored=times.censored,
+        censored=times.passage.censored,
         diverged=times.diverged,
         details={
             "by_length": times.by_length,
@@ -264,7 +234,7 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
 
     Source: Figure A.4.
     """
-    times = _times(joined(data, "acquisition", "more_seeds"), options)
+    times = _times(base.joined(data, "acquisition", "more_seeds"), options)
     passage, order = times.passage, times.order
     relative = np.empty(order.shape)
     advantages = []
@@ -273,7 +243,7 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
         median = curves.censored_median(t, reached)
         relative[:, own] = t / np.where(np.isfinite(median), median, np.nan)[:, None]
         advantage = curves.aic_advantage(t, reached)
-        advantages.append(estimate(advantage[0], advantage[1:], options))
+        advantages.append(base.bootstrapped(advantage, options))
         row["aic_advantage"] = advantage[0]
         row["aic_advantage_interval"] = [advantages[-1].low, advantages[-1].high]
         row |= _shape(t[:1], reached[:1])
@@ -285,9 +255,9 @@ def long_tail(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measureme
         failed=sum(a.failed for a in advantages),
     )
     return Measurement(
-        estimates={"skewness": estimate(tail[0], tail[1:], options), "aic_advantage": least},
+        estimates={"skewness": base.bootstrapped(tail, options), "aic_advantage": least},
         replicates=times.runs.sizes["run"],
-        censored=times.censored,
+        censored=times.passage.censored,
         diverged=times.diverged,
         details={
             "by_length": times.by_length,
@@ -332,9 +302,9 @@ def tail_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     times = _times(data["acquisition"], options)
     for own, row in zip(times.members, times.by_length, strict=True):
         row |= _shape(times.passage.time[own][None], times.passage.reached[own][None])
-    if times.censored:
+    if times.passage.censored:
         raise NotComputableError(
-            f"{times.censored} runs never acquire ICL: their tail is open",
+            f"{times.passage.censored} runs never acquire ICL: their tail is open",
             by_length=times.by_length,
         )
     rivals: dict[str, list[Estimate]] = {"aic_advantage": [], **{n: [] for n in _RIVALS}}
@@ -346,26 +316,26 @@ def tail_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         advantages = {"aic_advantage": tails.normal_aic(t) - log_normal}
         advantages |= {name: law(t) - log_normal for name, law in _RIVALS.items()}
         for name, advantage in advantages.items():
-            rivals[name].append(estimate(advantage[0], advantage[1:], options))
+            rivals[name].append(base.bootstrapped(advantage, options))
             row[name] = advantage[0]
     least = {name: intervals.least(found, options["confidence"]) for name, found in rivals.items()}
-    slope, explained, beta0 = _slope_on_beta0(times, data["initial_beta"], options)
     largest = times.members[-1]
+    beta0 = beta0_of(times.runs["seed"].values[largest], data["initial_beta"])
+    log_t = np.log(times.passage.time[largest])
     skewness = curves.skewness(times.passage.time[times.order[:, largest]])
     return Measurement(
         estimates={
             **least,
-            "beta0_slope": slope,
-            "beta0_r2": explained,
-            "skewness": estimate(skewness[0], skewness[1:], options),
+            "beta0_slope": intervals.slope(beta0, log_t, options),
+            "beta0_r2": intervals.explained(beta0, log_t, options),
+            "skewness": base.bootstrapped(skewness, options),
         },
         replicates=times.runs.sizes["run"],
-        censored=0,
         diverged=times.diverged,
         details={
             "by_length": times.by_length,
             "beta0": beta0,
-            "log_t_icl": np.log(times.passage.time[largest]),
+            "log_t_icl": log_t,
             "threshold": options["threshold"],
         },
         notes=times.notes,
@@ -387,14 +357,3 @@ def beta0_of(seeds: np.ndarray, initial: xr.Dataset) -> np.ndarray:
     if missing := sorted(set(seeds.tolist()) - set(of_seed)):
         raise NotComputableError(f"beta0 of seeds {missing} is not known")
     return np.array([of_seed[seed] for seed in seeds.tolist()])
-
-
-def _slope_on_beta0(
-    times: _Times, initial: xr.Dataset, options: dict[str, Any]
-) -> tuple[Estimate, Estimate, np.ndarray]:
-    """Regress log t_ICL at the largest N on beta0: slope, R^2, and beta0 (R,) of those runs."""
-    largest = times.members[-1]
-    beta0 = beta0_of(times.runs["seed"].values[largest], initial)
-    log_t = np.log(times.passage.time[largest])
-    explained = intervals.explained(beta0, log_t, options)
-    return intervals.slope(beta0, log_t, options), explained, beta0

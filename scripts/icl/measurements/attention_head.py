@@ -1,41 +1,41 @@
 """Test that one number, beta, describes the one-layer transformer's attention (eq. 2)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    Estimate,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    count_diverged,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
-from icl.statistics import curves
+from icl.measurements import base, intervals
+from icl.measurements.base import Estimate, Measurement, NotComputableError, statistic
 
 LABEL_BLOCK = ("value_label_pp", "value_label_pm", "value_label_mp", "value_label_mm")
 
 
 def _acquiring(
-    dataset: xr.Dataset, options: dict[str, Any], recorded: str, what: str
-) -> tuple[xr.Dataset, curves.Passage]:
-    """Return the runs and when each acquires ICL; refuse too few, or runs that lack a record."""
-    runs = undiverged(sorted_runs(dataset))
+    dataset: xr.Dataset, options: dict[str, Any], recorded: str, what: str, typical: Callable
+) -> tuple[xr.Dataset, np.ndarray, Callable[[str], np.ndarray]]:
+    """Return the runs, which of them acquire ICL, and what takes a typical value from then on.
+
+    Too few that do, or runs that lack a record, are refused.
+    """
+    runs = base.usable(dataset)
     if recorded not in runs:
         raise NotComputableError(f"the runs do not record {what}")
-    passage = acquisition_time(runs, options)
+    passage = base.acquisition_time(runs, options)
     reached = passage.reached
     if len(np.unique(runs["seed"].values[reached])) < options["least_replicates"]:
         raise NotComputableError(
             f"{reached.sum()} of {len(reached)} runs acquire ICL; "
             f"{options['least_replicates']} seeds are needed"
         )
-    return runs, passage
+    acquired = np.flatnonzero(reached)
+
+    def after(name: str) -> np.ndarray:
+        values = runs[name].values
+        return np.array([typical(values[r, passage.index[r] :]) for r in acquired])
+
+    return runs, acquired, after
 
 
 @statistic(
@@ -59,12 +59,11 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     Source: section 3.2, equation 2.
     """
-    runs, passage = _acquiring(data["order_parameters"], options, "score_r2", "order parameters")
-    acquired, seeds = np.flatnonzero(passage.reached), runs["seed"].values
-
-    def after(name: str) -> np.ndarray:
-        values = runs[name].values
-        return np.array([np.nanmedian(values[r, passage.index[r] :]) for r in acquired])
+    what = "order parameters"
+    runs, acquired, after = _acquiring(
+        data["order_parameters"], options, "score_r2", what, np.nanmedian
+    )
+    seeds = runs["seed"].values
 
     def median(values: np.ndarray) -> Estimate:
         return intervals.median(values, seeds[acquired], options)
@@ -84,7 +83,7 @@ def order_parameters(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         },
         replicates=len(acquired),
         censored=runs.sizes["run"] - len(acquired),
-        diverged=count_diverged(data["order_parameters"]),
+        diverged=base.count_diverged(data["order_parameters"]),
         details={
             "seed": seeds[acquired],
             "r2_acquired": after("score_r2"),
@@ -115,15 +114,10 @@ def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
 
     Source: section 3.2, equation 2.
     """
-    runs, passage = _acquiring(
-        data["order_parameters"], options, "icl_of_beta", "what each part of the attention does"
+    what = "what each part of the attention does"
+    runs, acquired, after = _acquiring(
+        data["order_parameters"], options, "icl_of_beta", what, np.nanmean
     )
-    acquired, seeds = np.flatnonzero(passage.reached), runs["seed"].values
-
-    def after(name: str) -> np.ndarray:
-        values = runs[name].values
-        return np.array([np.nanmean(values[r, passage.index[r] :]) for r in acquired])
-
     parts = ("icl_of_beta", "icl_of_label", "icl_without_beta", "icl_of_both", "icl_of_w")
     names = {name: name for name in parts} | {"icl": "icl_accuracy", "r2_acquired": "score_r2"}
     measured = {quantity: after(name) for quantity, name in names.items()}
@@ -131,6 +125,6 @@ def parts_of_attention(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
         estimates={name: intervals.mean(values, options) for name, values in measured.items()},
         replicates=len(acquired),
         censored=runs.sizes["run"] - len(acquired),
-        diverged=count_diverged(data["order_parameters"]),
-        details={"seed": seeds[acquired], **measured},
+        diverged=base.count_diverged(data["order_parameters"]),
+        details={"seed": runs["seed"].values[acquired], **measured},
     )

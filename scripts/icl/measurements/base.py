@@ -47,9 +47,9 @@ class Measurement:
 
     estimates: dict[str, Estimate]  # by quantity
     replicates: int  # runs that were judged
-    censored: int  # those of them that never reached what was timed
-    diverged: int
     details: dict[str, Any]  # plain data for figures and readers
+    censored: int = 0  # those of the runs that never reached what was timed
+    diverged: int = 0
     notes: list[str] = field(default_factory=list)  # what to know before trusting the numbers
 
 
@@ -109,6 +109,13 @@ def estimate(
     return Estimate(float(value), low, high, unit, int(np.isnan(resampled).sum()))
 
 
+def bootstrapped(
+    drawn: np.ndarray, options: dict[str, Any], unit: str = "", seeds: int | None = None
+) -> Estimate:
+    """Estimate what was computed of the data and of each resample, (1 + B,), as `estimate` does."""
+    return estimate(drawn[0], drawn[1:], options, unit, seeds)
+
+
 def design_keys(dataset: xr.Dataset) -> list[str]:
     """Name N, K and the settings that the runs have; older files lack the newest."""
     return ["context_length", "n_items", *(name for name in SETTINGS if name in dataset.coords)]
@@ -128,8 +135,7 @@ def sorted_runs(dataset: xr.Dataset) -> xr.Dataset:
 def joined(data: Mapping[str, xr.Dataset], *roles: str) -> xr.Dataset:
     """Join the runs of those roles that `data` has; evaluations are padded with NaN.
 
-    Raises:
-        NotComputableError: if a seed has two runs of one setting, which are one replicate.
+    A seed with two runs of one setting, which are one replicate, is refused.
     """
     given = [data[role] for role in roles if role in data]
     if len(given) == 1:
@@ -160,12 +166,22 @@ def count_diverged(dataset: xr.Dataset) -> int:
 
 def undiverged(dataset: xr.Dataset) -> xr.Dataset:
     """Leave out the runs that diverged, which are counted and named elsewhere."""
-    return dataset.isel(run=np.flatnonzero(dataset["stop_reason"] != StopReason.DIVERGED))
+    return where(dataset, dataset["stop_reason"] != StopReason.DIVERGED)
+
+
+def usable(dataset: xr.Dataset) -> xr.Dataset:
+    """Order runs and leave out those that diverged."""
+    return undiverged(sorted_runs(dataset))
+
+
+def where(dataset: xr.Dataset, chosen: np.ndarray | xr.DataArray) -> xr.Dataset:
+    """Select the runs that a mask (R,) names."""
+    return dataset.isel(run=np.flatnonzero(chosen))
 
 
 def infinite_only(dataset: xr.Dataset) -> xr.Dataset:
     """Select the runs at K = infinity."""
-    return dataset.isel(run=np.flatnonzero(np.isinf(dataset["n_items"])))
+    return where(dataset, np.isinf(dataset["n_items"]))
 
 
 def acquisition_time(runs: xr.Dataset, options: Mapping[str, Any]) -> curves.Passage:
@@ -190,6 +206,12 @@ def require_unstopped(dataset: xr.Dataset, because: str) -> None:
         raise NotComputableError(f"{ended} runs were ended by a stop rule, {because}")
 
 
+def unstopped(dataset: xr.Dataset, because: str) -> xr.Dataset:
+    """Return the usable runs, once `require_unstopped` finds all fit to be judged."""
+    require_unstopped(dataset, because)
+    return usable(dataset)
+
+
 def require_same_outcomes(
     dataset: xr.Dataset, because: str, data: Mapping[str, xr.Dataset], options: Mapping[str, Any]
 ) -> list[str]:
@@ -198,9 +220,6 @@ def require_same_outcomes(
     The others play the role `unstopped`: they are near K* and have no stop rule. If the rule would
     have ended one of them as acquired, its last ICL accuracy must be above `acquired_above`; if as
     memorised, it must not. Returns notes for the reader, none if no rule ended a run.
-
-    Raises:
-        NotComputableError: if there are too few others, or one ended otherwise.
     """
     ended = int(stopped(dataset).sum())
     if not ended:
@@ -245,6 +264,20 @@ def _would_end(dataset: xr.Dataset, rule: Mapping[str, Any]) -> np.ndarray:
         earliest = np.where(ends, held.argmax(axis=1), earliest)
         reasons[ends] = reason
     return reasons
+
+
+def only_length(runs: xr.Dataset) -> int:
+    """Return the N of runs; raise `NotComputableError` if they have several, or none."""
+    lengths = np.unique(runs["context_length"]).tolist()
+    if len(lengths) != 1:
+        raise NotComputableError(f"it is defined at one N, and the data have {lengths}")
+    return lengths[0]
+
+
+def require_number(number: int, options: Mapping[str, Any], what: str) -> None:
+    """Raise `NotComputableError` if there are fewer of something than `least_replicates`."""
+    if number < options["least_replicates"]:
+        raise NotComputableError(f"{number} {what}; {options['least_replicates']} are needed")
 
 
 def require_replicates(groups: np.ndarray, least: int, name: str) -> None:

@@ -6,19 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    UNKNOWN,
-    Estimate,
-    Measurement,
-    NotComputableError,
-    count_diverged,
-    final,
-    require_unstopped,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
 from icl.statistics import curves, hypotheses
 
 
@@ -35,10 +24,7 @@ class Fading:
 
 
 def fading(
-    dataset: xr.Dataset,
-    options: dict[str, Any],
-    decayed: str = "attention",
-    for_good: bool = False,
+    dataset: xr.Dataset, options: dict[str, Any], decayed: str = "attention", for_good: bool = False
 ) -> Fading:
     """Time the fading of ICL: the first accuracy at or below `lost` after one at or above `had`.
 
@@ -49,12 +35,12 @@ def fading(
             "w" those whose beta has none.
         for_good: count only a fading after which accuracy stays below `had` to the end.
     """
-    runs = undiverged(sorted_runs(dataset))
+    runs = base.usable(dataset)
     on_w, on_beta = runs["w_decay"].values, runs["beta_decay"].values
     none = options["negligible_decay"]
     chosen = (on_beta == on_w) if decayed == "attention" else (on_beta <= none)
     chosen |= (on_w <= none) & (on_beta <= none)
-    runs = runs.isel(run=np.flatnonzero(chosen))
+    runs = base.where(runs, chosen)
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
     # `first_passage` wants values above its level; here the level itself counts.
     had = curves.first_passage(accuracy, clock, np.nextafter(options["had"], 0))
@@ -102,8 +88,8 @@ def transience(
 
     Source: Figures 2 e and A.6.
     """
-    runs = sorted_runs(data["transience"])
-    require_unstopped(runs, "which ends a run before its ICL can fade")
+    runs = base.sorted_runs(data["transience"])
+    base.require_unstopped(runs, "which ends a run before its ICL can fade")
     found = fading(runs, options, decayed, for_good)
     decay = found.decay
     values = np.unique(decay)
@@ -170,7 +156,7 @@ def transience(
         },
         replicates=len(decay),
         censored=int((timed & ~faded).sum()),
-        diverged=count_diverged(runs),
+        diverged=base.count_diverged(runs),
         details={
             "decayed": decayed,
             "budget": budget,
@@ -210,6 +196,6 @@ def lasting_transience(
     last, notes = UNKNOWN, [*measured.notes]
     if enough:
         own = (found.decay == max(enough)) & found.acquired
-        last = intervals.mean(final(found.runs, "icl_accuracy")[own], options)
+        last = intervals.mean(base.final(found.runs, "icl_accuracy")[own], options)
         notes.append(f"the last accuracy is that at lambda = {max(enough):g}")
     return replace(measured, estimates={**measured.estimates, "last_accuracy": last}, notes=notes)

@@ -5,16 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements.base import (
-    Draw,
-    Estimate,
-    NotComputableError,
-    acquisition_time,
-    infinite_only,
-    resampled,
-    sorted_runs,
-    undiverged,
-)
+from icl.measurements import base
+from icl.measurements.base import Estimate, NotComputableError
 from icl.statistics import curves, hypotheses
 
 
@@ -28,17 +20,17 @@ def finite_over_infinite(
     rule ended count too: their t_ICL is known. A row's ratio and interval are NaN where a median
     is missing.
     """
-    parts = [undiverged(sorted_runs(runs)) for runs in (finite, infinite)]
-    parts[1] = infinite_only(parts[1])
+    parts = [base.usable(runs) for runs in (finite, infinite)]
+    parts[1] = base.infinite_only(parts[1])
     length, n_items, seed = (
         np.concatenate([runs[name].values for runs in parts])
         for name in ("context_length", "n_items", "seed")
     )
-    passages = [acquisition_time(runs, options) for runs in parts]
+    passages = [base.acquisition_time(runs, options) for runs in parts]
     time = np.concatenate([passage.time for passage in passages])
     reached = np.concatenate([passage.reached for passage in passages])
     cells = np.unique(np.stack([length, n_items]), axis=1, return_inverse=True)[1].ravel()
-    order = resampled(cells, seed, options, Draw.FINITE_K)
+    order = base.resampled(cells, seed, options, base.Draw.FINITE_K)
 
     def medians(own: np.ndarray) -> np.ndarray:
         chosen = order[:, np.flatnonzero(own)]
@@ -49,11 +41,11 @@ def finite_over_infinite(
         at_infinity = (length == value) & np.isinf(n_items)
         if not at_infinity.any():
             continue
-        base = medians(at_infinity)
+        at_infinite_k = medians(at_infinity)
         for items in np.unique(n_items[(length == value) & np.isfinite(n_items)]):
             own = (length == value) & (n_items == items)
             with np.errstate(invalid="ignore"):
-                ratio = medians(own) / base
+                ratio = medians(own) / at_infinite_k
             ratio = np.where(np.isfinite(ratio), ratio, np.nan)
             low, high = curves.interval(ratio[1:], options["confidence"])
             rows.append(
@@ -97,26 +89,23 @@ def predicted_fractions(
 
     Returns `by_items`, the measured and the predicted fraction at each K with exact intervals, and
     `agreement`, the share of runs whose own outcome was predicted.
-
-    Raises:
-        NotComputableError: if the data share no N or no seed.
     """
-    runs = undiverged(sorted_runs(transition))
+    runs = base.usable(transition)
     lengths = np.unique(runs["context_length"].values)
-    infinite = infinite_only(undiverged(sorted_runs(acquisition)))
+    infinite = base.infinite_only(base.usable(acquisition))
     chosen = np.isin(infinite["context_length"], lengths[:1])
-    infinite = infinite.isel(run=np.flatnonzero(chosen))
+    infinite = base.where(infinite, chosen)
     shared = np.intersect1d(runs["seed"].values, infinite["seed"].values)
     if len(lengths) != 1 or not len(shared):
         raise NotComputableError(
             f"no seed at N = {lengths.tolist()} is also run at K = infinity: nothing is predicted"
         )
-    passage = acquisition_time(infinite, options)
+    passage = base.acquisition_time(infinite, options)
     t_icl = np.where(passage.reached, passage.time, np.inf)
     time_of = dict(zip(infinite["seed"].values.tolist(), t_icl.tolist(), strict=True))
-    alone = undiverged(sorted_runs(memorisation))
+    alone = base.usable(memorisation)
     matched = len(np.intersect1d(shared, alone["seed"].values))
-    finals = curves.last_value(runs["icl_accuracy"].values)
+    finals = base.final(runs, "icl_accuracy")
     acquires = finals > options["acquired_above"]
     n_items, seeds = runs["n_items"].values, runs["seed"].values
     own = np.isin(seeds, shared)

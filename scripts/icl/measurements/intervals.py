@@ -5,7 +5,7 @@ beyond its sample. So a mean has Student's interval and a deviation the chi-squa
 median is bootstrapped. tests/unit/coverage_kinetics.py measures how often each holds the truth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,25 +13,23 @@ import pandas as pd
 from scipy import stats
 
 from icl.measurements.base import UNKNOWN, Estimate, estimate
-from icl.statistics import curves
+from icl.statistics import curves, hypotheses
 
 
-def mean(values: np.ndarray, options: dict[str, Any], unit: str = "") -> Estimate:
+def mean(values: np.ndarray, options: dict[str, Any]) -> Estimate:
     """Estimate the mean over independent replicates, with Student's interval.
 
     The interval's ends are NaN if there are fewer than two replicates.
     """
     if len(values) < 2:
-        return Estimate(float(np.mean(values)) if len(values) else np.nan, np.nan, np.nan, unit)
+        return Estimate(float(np.mean(values)) if len(values) else np.nan, np.nan, np.nan)
     if np.ptp(values) == 0:  # no spread, no interval: scipy would warn and give NaN
-        return Estimate(float(values[0]), float(values[0]), float(values[0]), unit)
+        return Estimate(float(values[0]), float(values[0]), float(values[0]))
     ends = stats.ttest_1samp(values, 0.0).confidence_interval(options["confidence"])
-    return Estimate(float(np.mean(values)), float(ends.low), float(ends.high), unit)
+    return Estimate(float(np.mean(values)), float(ends.low), float(ends.high))
 
 
-def median(
-    values: np.ndarray, seeds: np.ndarray, options: dict[str, Any], unit: str = ""
-) -> Estimate:
+def median(values: np.ndarray, seeds: np.ndarray, options: dict[str, Any]) -> Estimate:
     """Estimate the median over runs (R,), with the percentile interval of a bootstrap of seeds.
 
     A seed is drawn with all its runs, for they are one replicate. If seeds have several runs, the
@@ -45,7 +43,7 @@ def median(
     drawn = curves.stratified_resamples(np.zeros(len(table)), options["resamples"], options["seed"])
     medians = np.nanmedian(table[drawn], axis=(1, 2))
     several = len(table) if table.shape[1] > 1 else None
-    return estimate(np.median(values), medians, options, unit, several)
+    return estimate(np.median(values), medians, options, seeds=several)
 
 
 def slope(x: np.ndarray, y: np.ndarray, options: dict[str, Any]) -> Estimate:
@@ -61,6 +59,17 @@ def explained(x: np.ndarray, y: np.ndarray, options: dict[str, Any]) -> Estimate
     ends = np.array(r.confidence_interval(options["confidence"]))
     low = 0.0 if ends[0] < 0 < ends[1] else (ends**2).min()
     return Estimate(float(r.statistic**2), float(low), float((ends**2).max()))
+
+
+def proportion(successes: int, number: int, options: dict[str, Any]) -> Estimate:
+    """Estimate a proportion, with its exact interval."""
+    ends = hypotheses.proportion_interval(successes, number, options["confidence"])
+    return Estimate(successes / number, *ends)
+
+
+def rescaled(e: Estimate, scale: Callable[[np.ndarray], np.ndarray]) -> Estimate:
+    """Take an estimate and its interval to another scale, as by `np.exp`; it must increase."""
+    return Estimate(*scale(np.array([e.value, e.low, e.high])).tolist())
 
 
 def reciprocal(e: Estimate) -> Estimate:

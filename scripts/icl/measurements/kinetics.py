@@ -5,16 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements.base import (
-    Measurement,
-    NotComputableError,
-    count_diverged,
-    require_replicates,
-    require_unstopped,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base
+from icl.measurements.base import Measurement, NotComputableError, statistic
 from icl.measurements.memorisation import growth
 from icl.measurements.thresholds import beside_nu, predicted_line, thresholds
 
@@ -44,9 +36,7 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
 
     Source: section 3.6; equation 12.
     """
-    everything = sorted_runs(data["mlp_rates"])
-    require_unstopped(everything, "which makes a transition sharp by itself")
-    runs = undiverged(everything)
+    runs = base.unstopped(data["mlp_rates"], "which makes a transition sharp by itself")
     ratio = rate_ratio(runs)
     order = np.lexsort((runs["seed"], runs["n_items"], ratio))
     runs = runs.assign_coords({RATIO: ratio}).isel(run=order)
@@ -55,15 +45,14 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     if len(np.unique(runs[RATIO])) < 3:
         raise NotComputableError("fewer than three rates of the MLP; a trend needs three or more")
     cells = runs[RATIO].values * 1e12 + runs["n_items"].values
-    require_replicates(cells, options["least_replicates"], "rate, K")
+    base.require_replicates(cells, options["least_replicates"], "rate, K")
     found = thresholds(runs, options, RATIO)
     alone = growth(data["memorisation"], options["least_seeds_alone"])
     compared, notes = beside_nu(found, alone, options, "r")
     return Measurement(
         estimates=compared,
         replicates=int(sum(row["replicates"] for row in found.rows)),
-        censored=0,
-        diverged=count_diverged(everything) + count_diverged(data["memorisation"]),
+        diverged=base.count_diverged(data["mlp_rates"]) + base.count_diverged(data["memorisation"]),
         details={
             "by_rate": found.rows,
             "power_law": {

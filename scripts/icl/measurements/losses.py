@@ -6,18 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    UNKNOWN,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    count_diverged,
-    require_unstopped,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import UNKNOWN, Measurement, NotComputableError, statistic
 from icl.statistics import curves
 from icl.theory import transience
 
@@ -42,7 +32,7 @@ def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
     the first confirmed one below `faded_below` after that. A loss below `small_loss` is small.
     """
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
-    acquired = acquisition_time(runs, options)
+    acquired = base.acquisition_time(runs, options)
     index = np.arange(accuracy.shape[1])
     after = (index >= acquired.index[:, None]) & acquired.reached[:, None]
     shortfall = np.where(after, 1 - accuracy, np.nan)
@@ -53,11 +43,6 @@ def branches(runs: xr.Dataset, options: dict[str, Any]) -> Branches:
         (runs[name].values > 0) & (runs[name].values < small) for name in ("icl_loss", "iwl_loss")
     )
     return Branches(after & ~gone & icl, gone & iwl, after, acquired, faded)
-
-
-def _slope(predicted: np.ndarray, measured: np.ndarray) -> float:
-    """Return the slope of log measured on log predicted."""
-    return float(np.polyfit(np.log(predicted), np.log(measured), 1)[0])
 
 
 @statistic(
@@ -81,9 +66,7 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
 
     Source: equation 16; Figure 6 d.
     """
-    everything = sorted_runs(data["loss"])
-    require_unstopped(everything, "which ends a run before its ICL can fade")
-    runs = undiverged(everything)
+    runs = base.unstopped(data["loss"], "which ends a run before its ICL can fade")
     found = branches(runs, options)
     if not found.after.any():
         raise NotComputableError("no run acquired ICL: equation 16 is about what follows")
@@ -95,26 +78,20 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     for name, (small, other, law) in laws.items():
         mask = getattr(found, name)
         counted = np.flatnonzero(mask.sum(axis=1) >= options["least_evaluations"])
-        ratios = np.array(
-            [
-                np.median(runs[other].values[r, mask[r]] / law(runs[small].values[r, mask[r]]))
-                for r in counted
-            ]
-        )
-        seeds = runs["seed"].values[counted]
-        enough = len(np.unique(seeds)) >= options["least_replicates"]
-        estimates[f"ratio_{name}"] = intervals.median(ratios, seeds, options) if enough else UNKNOWN
         pairs = [(runs[small].values[r, mask[r]], runs[other].values[r, mask[r]]) for r in counted]
+        ratios = np.array([np.median(y / law(x)) for x, y in pairs])
         wide = [i for i, (x, _) in enumerate(pairs) if np.ptp(np.log10(x)) >= DECADES]
-        slopes = np.array([_slope(law(pairs[i][0]), pairs[i][1]) for i in wide])
-        several = len(np.unique(seeds[wide])) >= options["least_replicates"]
-        estimates[f"slope_{name}"] = (
-            intervals.median(slopes, seeds[wide], options) if several else UNKNOWN
-        )
-        if not enough:
+        logs = (np.log([law(pairs[i][0]), pairs[i][1]]) for i in wide)
+        slopes = np.array([np.polyfit(x, y, 1)[0] for x, y in logs])
+        seeds = runs["seed"].values[counted]
+        n_seeds, least = len(np.unique(seeds)), options["least_replicates"]
+        measured = {f"ratio_{name}": (ratios, seeds), f"slope_{name}": (slopes, seeds[wide])}
+        for quantity, (values, own) in measured.items():
+            enough = len(np.unique(own)) >= least
+            estimates[quantity] = intervals.median(values, own, options) if enough else UNKNOWN
+        if n_seeds < least:
             notes.append(
-                f"the branch where ICL is {name} has runs of {len(np.unique(seeds))} seeds, "
-                f"{options['least_replicates']} are needed"
+                f"the branch where ICL is {name} has runs of {n_seeds} seeds, {least} are needed"
             )
         details[name] = {
             "seed": seeds,
@@ -126,8 +103,8 @@ def loss_relation(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     return Measurement(
         estimates=estimates,
         replicates=runs.sizes["run"],
-        censored=int((~found.t_acquired.reached).sum()),
-        diverged=count_diverged(everything),
+        censored=found.t_acquired.censored,
+        diverged=base.count_diverged(data["loss"]),
         details={
             **details,
             "acquired_runs": int(found.t_acquired.reached.sum()),

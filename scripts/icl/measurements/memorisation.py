@@ -7,20 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    UNKNOWN,
-    Estimate,
-    Measurement,
-    NotComputableError,
-    count_diverged,
-    require_replicates,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
 from icl.measurements.transition import fit_finals
-from icl.statistics import curves, fits
+from icl.statistics import fits
 from icl.theory.memorisation import Kinetics, MemorisationRecord
 
 # Options of sharp_transition; as not_capacity's own they would change the digest of its options.
@@ -29,8 +19,8 @@ PLATEAUS = {"response": "final_accuracy", "floor": 0.5, "ceiling": [0.9, 1.0]}
 
 def memorising_runs(dataset: xr.Dataset) -> xr.Dataset:
     """Select the runs of the MLP alone that did not diverge and whose items are drawn uniformly."""
-    runs = undiverged(sorted_runs(dataset))
-    return runs.isel(run=np.flatnonzero(runs["zipf_exponent"] == 0))
+    runs = base.usable(dataset)
+    return base.where(runs, runs["zipf_exponent"] == 0)
 
 
 @dataclass(frozen=True)
@@ -45,13 +35,7 @@ class Growth:
 
 
 def growth(dataset: xr.Dataset, least_seeds: int) -> Growth:
-    """Fit I_K(inf) on K for each seed that has a run at every K.
-
-    I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
-
-    Raises:
-        NotComputableError: if fewer than three K or fewer than `least_seeds` seeds are left.
-    """
+    """Fit I_K(inf) on K for each seed that has a run at every K."""
     runs = memorising_runs(dataset)
     n_items, seeds = runs["n_items"].values, runs["seed"].values
     values = np.unique(n_items)
@@ -80,9 +64,7 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     starts from the same weights at every K, and averaged; Student's interval over seeds then covers
     whatever a seed's runs share. A power law has no curvature: the coefficient of the quadratic and
     the local exponents between neighbouring K show whether the range of K decides the exponent.
-
-    I_K at the end of the record stands for I_K(inf); `exponent_with_tail` is the slope with each
-    record's bound on its tail added.
+    `exponent_with_tail` is the slope with each record's bound on its tail added.
 
     Source: Figure 5; section 3.6.
     """
@@ -114,7 +96,7 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
         estimates=estimates,
         replicates=index.size,
         censored=unbounded,
-        diverged=count_diverged(everything),
+        diverged=base.count_diverged(everything),
         details={
             "n_items": values,
             "i_infinity": np.exp(mean_log),
@@ -133,11 +115,7 @@ def memorisation_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) 
     )
 
 
-@statistic(
-    roles="memorisation",
-    quantities="variation",
-    options="c1 confidence least_replicates",
-)
+@statistic(roles="memorisation", quantities="variation", options="c1 confidence least_replicates")
 def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how much I_K(inf) differs over seeds, at the K where it differs most.
 
@@ -151,11 +129,11 @@ def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
     runs = memorising_runs(everything)
     n_items = runs["n_items"].values
     values = np.unique(n_items)
-    require_replicates(n_items, options["least_replicates"], "K")
+    base.require_replicates(n_items, options["least_replicates"], "K")
     level = options["confidence"]
     estimates, guarded, by_items = [], [], []
     for value in values:
-        own = runs.isel(run=np.flatnonzero(n_items == value))
+        own = base.where(runs, n_items == value)
         recorded = own["i_recorded"].values
         estimates.append(intervals.variation(recorded, level))
         guarded.append(intervals.variation(recorded, 1 - (1 - level) / len(values)))
@@ -172,8 +150,7 @@ def seed_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
     return Measurement(
         estimates={"variation": intervals.worst(estimates, guarded)},
         replicates=runs.sizes["run"],
-        censored=0,
-        diverged=count_diverged(everything),
+        diverged=base.count_diverged(everything),
         details={"by_items": by_items},
     )
 
@@ -209,12 +186,12 @@ def curve_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     everything = data["memorisation"]
     runs = memorising_runs(everything)
     n_items = runs["n_items"].values
-    require_replicates(n_items, options["least_replicates"], "K")
+    base.require_replicates(n_items, options["least_replicates"], "K")
     low, high = options["c1_range"]
     samples: dict[str, list[np.ndarray]] = {name: [] for name in ("i_recorded", "c1", "c2", "c3")}
     by_items = []
     for value in np.unique(n_items):
-        own = runs.isel(run=np.flatnonzero(n_items == value))
+        own = base.where(runs, n_items == value)
         mean = own["c1"].values.mean(axis=0)
         kept = np.flatnonzero((mean >= low) & (mean <= high))
         samples["i_recorded"].append(own["i_recorded"].values)
@@ -234,8 +211,7 @@ def curve_invariance(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     return Measurement(
         estimates={n if n == "variation" else f"variation_of_{n}": e for n, e in found.items()},
         replicates=runs.sizes["run"],
-        censored=0,
-        diverged=count_diverged(everything),
+        diverged=base.count_diverged(everything),
         details={"by_items": by_items},
     )
 
@@ -244,19 +220,16 @@ def threshold_of(dataset: xr.Dataset) -> tuple[int, float]:
     """Find the smallest N of a transition and its K* there, the midpoint of a logistic in log10 K.
 
     K* is NaN if the mean final ICL accuracy does not cross half height within the grid.
-
-    Raises:
-        NotComputableError: if there are too few values of K.
     """
-    runs = undiverged(sorted_runs(dataset))
-    runs = runs.isel(run=np.flatnonzero(np.isfinite(runs["n_items"])))
+    runs = base.usable(dataset)
+    runs = base.where(runs, np.isfinite(runs["n_items"]))
     length = int(runs["context_length"].min()) if runs.sizes["run"] else 0
-    runs = runs.isel(run=np.flatnonzero(runs["context_length"] == length))
+    runs = base.where(runs, runs["context_length"] == length)
     n_items = runs["n_items"].values
     n_values = len(np.unique(n_items))
     if n_values < 3:
         raise NotComputableError(f"{n_values} values of K in the transition: no K*")
-    finals = curves.last_value(runs["icl_accuracy"].values)
+    finals = base.final(runs, "icl_accuracy")
     fit = fit_finals(n_items, finals, np.arange(len(finals))[None], PLATEAUS)
     return length, float(10 ** fit.midpoint[0])
 
@@ -289,7 +262,7 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
     if np.isnan(threshold):
         raise NotComputableError("the transition has no K* within its grid")
     chosen = _at_multiples(np.unique(n_items), threshold, options["multiples"])
-    require_replicates(n_items[np.isin(n_items, chosen)], options["least_replicates"], "K")
+    base.require_replicates(n_items[np.isin(n_items, chosen)], options["least_replicates"], "K")
     by_items, with_tails, censored = [], [], 0
     for multiple, value in zip(options["multiples"], chosen, strict=True):
         found = [_memorised(runs[r], options) for r in np.flatnonzero(n_items == value)]
@@ -317,7 +290,7 @@ def not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         },
         replicates=int(np.isin(n_items, chosen).sum()),
         censored=censored,
-        diverged=sum(map(count_diverged, everything)),
+        diverged=sum(map(base.count_diverged, everything)),
         details={"context_length": length, "threshold": threshold, "by_items": by_items},
         notes=[
             f"K* = {threshold:,.0f} at N = {length}; K taken: "

@@ -7,18 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    UNKNOWN,
-    Estimate,
-    Measurement,
-    NotComputableError,
-    count_diverged,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
-from icl.statistics import curves, hypotheses
+from icl.measurements import base, intervals
+from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
+from icl.statistics import curves
 from icl.theory import transience
 from icl.theory.checks import OutOfRangeWarning
 
@@ -30,12 +21,9 @@ def pairs(data: dict[str, xr.Dataset]) -> Iterator[tuple[xr.Dataset, xr.Dataset]
     """Pair each run of the role `minimal` with the run of its MLP alone on the same targets.
 
     Both runs keep only the evaluations at which they have a value.
-
-    Raises:
-        NotComputableError: if a run has no such partner.
     """
-    whole = undiverged(sorted_runs(data["minimal"]))
-    alone = undiverged(sorted_runs(data["alone"]))
+    whole = base.usable(data["minimal"])
+    alone = base.usable(data["alone"])
     keys = [tuple(run) for run in zip(*(alone[name].values for name in MATCHED), strict=True)]
     rows = dict(zip(keys, range(len(keys)), strict=True))
     for r in range(whole.sizes["run"]):
@@ -80,17 +68,12 @@ def _share(rows: list[dict[str, Any]], number: int, options: dict[str, Any]) -> 
     """Estimate a share of runs; it is as sure as that share of their seeds."""
     share, seeds = number / len(rows), len({row["seed"] for row in rows})
     fewest, most = int(np.floor(share * seeds)), int(np.ceil(share * seeds))
-    low, _ = hypotheses.proportion_interval(fewest, seeds, options["confidence"])
-    _, high = hypotheses.proportion_interval(most, seeds, options["confidence"])
-    return Estimate(share, low, high)
+    low, high = (intervals.proportion(number, seeds, options) for number in (fewest, most))
+    return Estimate(share, low.low, high.high)
 
 
 def _require_seeds(rows: list[dict[str, Any]], options: dict[str, Any], what: str) -> None:
-    seeds = len({row["seed"] for row in rows})
-    if seeds < options["least_replicates"]:
-        raise NotComputableError(
-            f"{seeds} seeds have runs {what}; {options['least_replicates']} are needed"
-        )
+    base.require_number(len({row["seed"] for row in rows}), options, f"seeds have runs {what}")
 
 
 @statistic(
@@ -140,7 +123,7 @@ def independence(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         },
         replicates=len(acquiring),
         censored=len(others),
-        diverged=count_diverged(data["minimal"]),
+        diverged=base.count_diverged(data["minimal"]),
         details={"by_run": details, "largest": deviations.max()},
         notes=[
             f"of {len(acquiring)} runs that acquire ICL "
@@ -213,7 +196,7 @@ def iwl_slowdown(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measur
         },
         replicates=len(details),
         censored=censored,
-        diverged=count_diverged(data["minimal"]),
+        diverged=base.count_diverged(data["minimal"]),
         details={"by_run": details},
     )
 
@@ -265,11 +248,10 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     Source: equation 15; section 3.7.
     """
-    everything = sorted_runs(data["minimal"])
-    runs = undiverged(everything)
+    runs = base.usable(data["minimal"])
     decayed = (runs["w_decay"] > 0) & np.isfinite(runs["n_items"])
     alone = decayed & (runs["beta_decay"] == 0) & (runs["mlp_decay"] < runs["w_decay"])
-    runs = runs.isel(run=np.flatnonzero(alone))
+    runs = base.where(runs, alone)
     faded, details = 0, []
     for r in range(runs.sizes["run"]):
         run = _recorded(runs, r, "w")
@@ -324,7 +306,7 @@ def lambert_tracking(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         },
         replicates=len(details),
         censored=runs.sizes["run"] - len(details),
-        diverged=count_diverged(everything),
+        diverged=base.count_diverged(data["minimal"]),
         details={"by_run": details, "faded": faded},
         notes=notes,
     )

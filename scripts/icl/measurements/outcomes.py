@@ -6,45 +6,23 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    UNKNOWN,
-    Estimate,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    alike,
-    count_diverged,
-    estimate,
-    infinite_only,
-    require_replicates,
-    require_unstopped,
-    resampled,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
 from icl.measurements.memorisation import memorising_runs
 from icl.measurements.transition import fit_finals, mean_responses
 from icl.statistics import curves, hypotheses
 from icl.theory.memorisation import MemorisationRecord
 
 
-def acquired_share(runs: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, ...]:
-    """Count at each K the runs, and those that ended above `acquired_above`: three arrays (G,).
+def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tabulate the fraction that acquires at each K, with its exact interval.
 
     Source: section 4, "the fraction of seeds whose final ICL performance exceeds 75 %".
     """
-    finals = curves.last_value(runs["icl_accuracy"].values)
-    values, index = np.unique(runs["n_items"].values, return_inverse=True)
-    counts = np.bincount(index, minlength=len(values))
-    acquired = np.bincount(index[finals > options["acquired_above"]], minlength=len(values))
-    return values, counts, acquired
-
-
-def share_rows(dataset: xr.Dataset, options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Tabulate the fraction that acquires at each K, with its exact interval."""
-    values, counts, acquired = acquired_share(undiverged(sorted_runs(dataset)), options)
+    runs = base.usable(dataset)
+    acquires = base.final(runs, "icl_accuracy") > options["acquired_above"]
+    values, index, counts = np.unique(runs["n_items"], return_inverse=True, return_counts=True)
+    acquired = np.bincount(index[acquires], minlength=len(values))
     return [
         {
             "n_items": value,
@@ -79,12 +57,10 @@ def predicted_race(
 ) -> Race:
     """Predict when seeds acquire ICL at one N and K, by I_K(t) = t_ICL(K = infinity) (eq. 10).
 
-    I_K is that of the MLP alone at the nearest K that was run; its first seed predicts.
-
-    Args:
-        budget: the theory time at which the curves end.
+    I_K is that of the MLP alone at the nearest K that was run; its first seed predicts. The curves
+    end at the theory time `budget`.
     """
-    alone = undiverged(memorisation)
+    alone = base.undiverged(memorisation)
     values = np.unique(alone["n_items"].values)
     nearest = values[np.abs(np.log(values / n_items)).argmin()]
     records, drawn = [], []
@@ -95,9 +71,9 @@ def predicted_race(
         clock = np.linspace(0, min(budget, time[seen][-1]), 200)
         drawn.append((clock, records[-1].integral(clock)))
     totals = [float(record.integral(record.time[-1])) for record in records]
-    infinite = infinite_only(undiverged(acquisition))
-    own = infinite.isel(run=np.flatnonzero(infinite["context_length"] == length))
-    passage = acquisition_time(own, options)
+    infinite = base.infinite_only(base.undiverged(acquisition))
+    own = base.where(infinite, infinite["context_length"] == length)
+    passage = base.acquisition_time(own, options)
     t_icl = np.sort(passage.time[passage.reached])
     return Race(
         n_items=float(nearest),
@@ -105,7 +81,7 @@ def predicted_race(
         total=float(np.mean(totals)),
         seeds=own.sizes["run"],
         t_icl=t_icl,
-        predicted=records[0].acquisition_time(t_icl, beyond="inf"),
+        predicted=records[0].acquisition_time(t_icl),
     )
 
 
@@ -129,9 +105,7 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
 
     Source: Figure 6 c.
     """
-    everything = sorted_runs(data["bimodality"])
-    require_unstopped(everything, "which makes finals bimodal by itself")
-    runs = undiverged(everything)
+    runs = base.unstopped(data["bimodality"], "which makes finals bimodal by itself")
     rows = share_rows(runs, options)
     row = min(rows, key=lambda row: abs(row["fraction"] - 0.5))
     lowest, highest = options["near_threshold"]
@@ -140,17 +114,13 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
             f"at K = {row['n_items']:,.0f} {row['acquired']} of {row['replicates']} runs acquire "
             f"ICL: that is not near K*, where {lowest:g} to {highest:g} of them do"
         )
-    runs = runs.isel(run=np.flatnonzero(runs["n_items"] == row["n_items"]))
-    if runs.sizes["run"] < options["least_replicates"]:
-        raise NotComputableError(
-            f"{runs.sizes['run']} runs at K = {row['n_items']:,.0f}; "
-            f"{options['least_replicates']} are needed"
-        )
-    finals = curves.last_value(runs["icl_accuracy"].values)
+    runs = base.where(runs, runs["n_items"] == row["n_items"])
+    base.require_number(runs.sizes["run"], options, f"runs at K = {row['n_items']:,.0f}")
+    finals = base.final(runs, "icl_accuracy")
     depth, p = hypotheses.dip(finals)
     low, high = options["intermediate"]
     between = int(((finals >= low) & (finals <= high)).sum())
-    passage = acquisition_time(runs, options)
+    passage = base.acquisition_time(runs, options)
     budget = float(np.nanmax(runs["theory_time"].values))
     early = UNKNOWN
     if passage.reached.sum() >= options["least_replicates"]:
@@ -158,20 +128,19 @@ def bimodality(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurem
         drawn = curves.stratified_resamples(
             np.zeros(len(times)), options["resamples"], options["seed"]
         )
-        early = estimate(np.median(times), np.median(times[drawn], axis=1), options, "of budget")
+        early = base.estimate(
+            np.median(times), np.median(times[drawn], axis=1), options, "of budget"
+        )
     return Measurement(
         estimates={
             "dip_p": Estimate(p, p, p, test=True),
-            "intermediates": Estimate(
-                between / len(finals),
-                *hypotheses.proportion_interval(between, len(finals), options["confidence"]),
-            ),
+            "intermediates": intervals.proportion(between, len(finals), options),
             "early": early,
             "fraction_acquired": Estimate(row["fraction"], *row["interval"]),
         },
         replicates=len(finals),
-        censored=int((~passage.reached).sum()),
-        diverged=count_diverged(everything),
+        censored=passage.censored,
+        diverged=base.count_diverged(data["bimodality"]),
         details={
             "context_length": int(runs["context_length"][0]),
             "n_items": row["n_items"],
@@ -217,27 +186,27 @@ def early_or_never(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Meas
     share = np.log(n_items / neighbours[0]) / np.log(neighbours[1] / neighbours[0])
     log_time = Estimate(
         *(
-            (1 - share) * np.array([ends[0].value, ends[0].low, ends[0].high])
-            + share * np.array([ends[1].value, ends[1].low, ends[1].high])
+            (1 - share) * getattr(ends[0], end) + share * getattr(ends[1], end)
+            for end in ("value", "low", "high")
         )
     )
     times = np.log(measured.details["t_icl"][reached])
     drawn = curves.stratified_resamples(np.zeros(len(times)), options["resamples"], options["seed"])
-    typical = estimate(np.median(times), np.median(times[drawn], axis=1), options)
+    typical = base.estimate(np.median(times), np.median(times[drawn], axis=1), options)
     lead = intervals.difference(typical, log_time)
     return replace(
         measured,
         estimates={
             **measured.estimates,
-            "lead": Estimate(*np.exp([lead.value, lead.low, lead.high])),
-            "memorised_at": Estimate(*np.exp([log_time.value, log_time.low, log_time.high])),
+            "lead": intervals.rescaled(lead, np.exp),
+            "memorised_at": intervals.rescaled(log_time, np.exp),
         },
     )
 
 
 def _log_time_below(alone: xr.Dataset, n_items: float, options: dict[str, Any]) -> Estimate:
     """Estimate the mean over seeds of the logarithm of when c1 falls below the option `c1`."""
-    own = alone.isel(run=np.flatnonzero(alone["n_items"] == n_items))
+    own = base.where(alone, alone["n_items"] == n_items)
     passage = curves.first_passage(
         -own["c1"].values, own["theory_time"].values, -np.nextafter(options["c1"], 0)
     )
@@ -261,13 +230,13 @@ def balanced_threshold(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     found = balanced_failure(data, options)
     logs, notes = {}, [*found.notes]
     for draw, name in enumerate(("unbalanced", "balanced")):
-        runs = undiverged(sorted_runs(data[name]))
+        runs = base.usable(data[name])
         n_items = runs["n_items"].values
-        require_replicates(n_items, options["least_replicates"], "K")
+        base.require_replicates(n_items, options["least_replicates"], "K")
         by_fraction = {**options, "response": "fraction_acquired"}
         seeds, drawn = runs["seed"].values, {**options, "seed": options["seed"] + draw}
-        order = resampled(n_items, seeds, drawn, groups=alike(seeds, n_items))
-        finals = curves.last_value(runs["icl_accuracy"].values)
+        order = base.resampled(n_items, seeds, drawn, groups=base.alike(seeds, n_items))
+        finals = base.final(runs, "icl_accuracy")
         middle = fit_finals(n_items, finals, order, by_fraction).midpoint
         if name == "balanced":
             _, _, means = mean_responses(n_items, finals, order, by_fraction)
@@ -277,20 +246,21 @@ def balanced_threshold(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
                 notes.append("on D' K* is beyond the grid: the ratio is a lower bound")
         logs[name] = middle
     ratio = 10 ** (logs["balanced"] - logs["unbalanced"])
-    stars = {
-        f"threshold_on_d{suffix}": estimate(
-            10 ** logs[name][0], 10 ** logs[name][1:], options, "items"
-        )
-        for name, suffix in (("unbalanced", ""), ("balanced", "_balanced"))
-    }
+    plain, forced = (
+        base.estimate(10 ** logs[name][0], 10 ** logs[name][1:], options, "items")
+        for name in ("unbalanced", "balanced")
+    )
     return replace(
         found,
         estimates={
-            "threshold_ratio": estimate(ratio[0], ratio[1:], options),
+            "threshold_ratio": base.bootstrapped(ratio, options),
             "difference": found.estimates["difference"],
-            **stars,
+            "threshold_on_d": plain,
+            "threshold_on_d_balanced": forced,
         },
-        replicates=sum(undiverged(data[name]).sizes["run"] for name in ("unbalanced", "balanced")),
+        replicates=sum(
+            base.undiverged(data[name]).sizes["run"] for name in ("unbalanced", "balanced")
+        ),
         notes=notes,
     )
 
@@ -309,9 +279,9 @@ def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     Source: Figure 6 e; section 4.
     """
-    both = {name: sorted_runs(data[name]) for name in ("unbalanced", "balanced")}
+    both = {name: base.sorted_runs(data[name]) for name in ("unbalanced", "balanced")}
     for runs in both.values():
-        require_unstopped(runs, "whose final accuracy is therefore not what decides")
+        base.require_unstopped(runs, "whose final accuracy is therefore not what decides")
     lengths = {int(n) for runs in both.values() for n in np.unique(runs["context_length"])}
     if len(lengths) != 1:
         raise NotComputableError(f"it is defined at one N, and the data have {sorted(lengths)}")
@@ -348,8 +318,7 @@ def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
             "fraction_on_d_balanced": Estimate(forced["fraction"], *forced["interval"]),
         },
         replicates=plain["replicates"] + forced["replicates"],
-        censored=0,
-        diverged=sum(map(count_diverged, both.values())),
+        diverged=sum(map(base.count_diverged, both.values())),
         details={
             "context_length": lengths.pop(),
             "n_items": plain["n_items"],
@@ -373,34 +342,26 @@ def balanced_saddle(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
 
     Source: equation 9; section 3.4.
     """
-    everything = sorted_runs(data["minimal_balanced"])
-    require_unstopped(everything, "before its side could be seen")
-    runs = undiverged(everything)
+    runs = base.unstopped(data["minimal_balanced"], "before its side could be seen")
     if "beta" not in runs:
         raise NotComputableError("beta was not recorded: evaluation.order_parameters is false")
     beta0, w0 = runs["beta"].values[:, 0], runs["w"].values[:, 0]
     if np.any(w0 != 0) or not np.isinf(runs["n_items"].values).all():
         raise NotComputableError("it is about w0 = 0 and K = infinity, and the data have others")
-    if len(beta0) < options["least_replicates"]:
-        raise NotComputableError(f"{len(beta0)} runs; {options['least_replicates']} are needed")
-    acquires = curves.last_value(runs["icl_accuracy"].values) > options["acquired_above"]
+    base.require_number(len(beta0), options, "runs")
+    acquires = base.final(runs, "icl_accuracy") > options["acquired_above"]
     right = acquires == (beta0 > 0)
-    agreed = int(right.sum())
     return Measurement(
         estimates={
-            "on_predicted_side": Estimate(
-                agreed / len(right),
-                *hypotheses.proportion_interval(agreed, len(right), options["confidence"]),
-            )
+            "on_predicted_side": intervals.proportion(int(right.sum()), len(right), options)
         },
         replicates=len(right),
-        censored=0,
-        diverged=count_diverged(everything),
+        diverged=base.count_diverged(data["minimal_balanced"]),
         details={
             "seed": runs["seed"].values,
             "beta0": beta0,
             "acquired": acquires,
-            "last_beta": curves.last_value(runs["beta"].values),
-            "last_w": curves.last_value(runs["w"].values),
+            "last_beta": base.final(runs, "beta"),
+            "last_w": base.final(runs, "w"),
         },
     )

@@ -104,11 +104,9 @@ def threshold_ratio(sharp: Measurement, predicted: list[dict[str, Any]]) -> Esti
     row = at.get(sharp.details["context_length"])
     if row is None or not np.isfinite([star.low, star.high, *row["interval"]]).all():
         return UNKNOWN
-    ratio = intervals.difference(
-        Estimate(*np.log([star.value, star.low, star.high])),
-        Estimate(*np.log([row["threshold"], *row["interval"]])),
-    )
-    return Estimate(*np.exp([ratio.value, ratio.low, ratio.high]))
+    predicted_star = Estimate(row["threshold"], *row["interval"])
+    logs = (intervals.rescaled(e, np.log) for e in (star, predicted_star))
+    return intervals.rescaled(intervals.difference(*logs), np.exp)
 
 
 @statistic(

@@ -6,23 +6,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
+from icl.measurements import base, intervals
 from icl.measurements.acquisition import beta0_of
-from icl.measurements.base import (
-    UNKNOWN,
-    Estimate,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    count_diverged,
-    estimate,
-    final,
-    infinite_only,
-    resampled,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
 from icl.statistics import hypotheses
 
 
@@ -45,21 +31,21 @@ def start_or_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
 
     Source: section 4, which has t_ICL of a seed depend on its start.
     """
-    runs = undiverged(infinite_only(data["acquisition"]))
+    runs = base.undiverged(base.infinite_only(data["acquisition"]))
     runs, table = _by_start(runs, options)
-    passage = acquisition_time(runs, options)
+    passage = base.acquisition_time(runs, options)
     if not passage.reached.all():
-        raise NotComputableError(f"{(~passage.reached).sum()} runs never acquire ICL")
+        raise NotComputableError(f"{passage.censored} runs never acquire ICL")
     log_t = np.log(passage.time)[table]
     found = {"fate_share": UNKNOWN, "beta0_share": UNKNOWN, "beta0_slope": UNKNOWN}
     start_share = Estimate(*hypotheses.between_groups(log_t, options["confidence"]))
     details: dict[str, Any] = {"log_t_icl": log_t}
     if "near_threshold" in data:
-        near, places = _by_start(undiverged(data["near_threshold"]), options)
-        acquired = (final(near, "icl_accuracy") > options["acquired_above"])[places]
-        drawn = resampled(np.zeros(len(acquired)), np.arange(len(acquired)), options)
+        near, places = _by_start(base.undiverged(data["near_threshold"]), options)
+        acquired = (base.final(near, "icl_accuracy") > options["acquired_above"])[places]
+        drawn = base.resampled(np.zeros(len(acquired)), np.arange(len(acquired)), options)
         shares = np.array([hypotheses.between_groups(acquired[rows])[0] for rows in drawn])
-        found["fate_share"] = estimate(shares[0], shares[1:], options, seeds=len(acquired))
+        found["fate_share"] = base.bootstrapped(shares, options, seeds=len(acquired))
         details["acquired"] = acquired
     if "initial_beta" in data:
         beta0 = beta0_of(runs["seed"].values[table[:, 0]], data["initial_beta"])
@@ -69,23 +55,19 @@ def start_or_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     return Measurement(
         estimates={"start_share": start_share, **found},
         replicates=runs.sizes["run"],
-        censored=0,
-        diverged=count_diverged(data["acquisition"]),
+        diverged=base.count_diverged(data["acquisition"]),
         details=details,
     )
 
 
 def _by_start(runs: xr.Dataset, options: dict[str, Any]) -> tuple[xr.Dataset, np.ndarray]:
     """Order runs, and list those of each whole start: (S, seeds of a start)."""
-    runs = sorted_runs(runs)
+    runs = base.sorted_runs(runs)
     together = {job.get("seeds_per_start", 1) for job in json.loads(runs.attrs["jobs"])}
     if len(together) > 1 or together == {1}:
         raise NotComputableError("no two seeds share a start, or not all as many (per_start)")
     starts = runs["seed"].values // (size := together.pop())
     whole, counts = np.unique(starts, return_counts=True)
     whole = whole[counts == size]
-    if len(whole) < options["least_replicates"]:
-        raise NotComputableError(
-            f"{len(whole)} starts have all their runs; {options['least_replicates']} are needed"
-        )
+    base.require_number(len(whole), options, "starts have all their runs")
     return runs, np.stack([np.flatnonzero(starts == start) for start in whole])

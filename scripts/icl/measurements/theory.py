@@ -6,25 +6,13 @@ import numpy as np
 import xarray as xr
 from scipy.interpolate import PchipInterpolator
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    Estimate,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    count_diverged,
-    infinite_only,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import Estimate, Measurement, NotComputableError, statistic
 from icl.theory.acquisition import t_icl_integrated
 
 
 @statistic(
-    roles="initial_conditions",
-    quantities="slope_near_origin slope_along_nullcline",
-    options="",
+    roles="initial_conditions", quantities="slope_near_origin slope_along_nullcline", options=""
 )
 def exponential_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
     """Measure how fast log t_ICL falls with beta0, near the origin and far below it.
@@ -45,8 +33,6 @@ def exponential_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -> M
     return Measurement(
         estimates=estimates,
         replicates=0,
-        censored=0,
-        diverged=0,
         details={"fit_range": np.asarray(curve["fit_range"].values)},
         notes=["no replicates: equations 31 and 32 are integrated, nothing is trained"],
     )
@@ -70,16 +56,14 @@ def exponential_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -
     Source: Figure A.1 a; equations 5 and 35.
     """
     of_theory = exponential_beta0({"initial_conditions": data["initial_conditions"]}, options)
-    everything = sorted_runs(data["minimal_beta0"])
-    runs = infinite_only(undiverged(everything))
+    runs = base.infinite_only(base.usable(data["minimal_beta0"]))
     if "beta" not in runs:
         raise NotComputableError("beta was not recorded: evaluation.order_parameters is false")
-    if len(lengths := np.unique(runs["context_length"])) != 1:
-        raise NotComputableError(f"it is defined at one N, and the data have {lengths.tolist()}")
+    length = base.only_length(runs)
     if (runs["w"].values[:, 0] != 0).any():
         raise NotComputableError("it is about w0 = 0, and the data have others")
-    runs = runs.isel(run=np.flatnonzero(np.abs(runs["beta"].values[:, 0]) < options["nearest"]))
-    passage = acquisition_time(runs, options)
+    runs = base.where(runs, np.abs(runs["beta"].values[:, 0]) < options["nearest"])
+    passage = base.acquisition_time(runs, options)
     if runs.sizes["run"] < options["least_replicates"] or not passage.reached.all():
         raise NotComputableError(
             f"{int(passage.reached.sum())} of {runs.sizes['run']} runs acquire ICL; all must, and "
@@ -87,9 +71,7 @@ def exponential_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -
         )
     beta0, log_t = runs["beta"].values[:, 0], np.log(passage.time)
     grid = np.linspace(-options["nearest"], options["nearest"], GRID)
-    flow = np.log(
-        t_icl_integrated(grid, int(lengths[0]), flow="loss", accuracy=options["threshold"])
-    )
+    flow = np.log(t_icl_integrated(grid, length, flow="loss", accuracy=options["threshold"]))
     expected = PchipInterpolator(grid, flow)(beta0)
     trained, of_flow, excess = (
         intervals.slope(beta0, y, options) for y in (log_t, expected, log_t - expected)
@@ -102,7 +84,6 @@ def exponential_of_beta0(data: dict[str, xr.Dataset], options: dict[str, Any]) -
             "flow_slope": of_flow,
         },
         replicates=len(beta0),
-        censored=0,
-        diverged=count_diverged(everything),
+        diverged=base.count_diverged(data["minimal_beta0"]),
         details={**of_theory.details, "beta0": beta0, "log_t_icl": log_t, "log_flow": expected},
     )

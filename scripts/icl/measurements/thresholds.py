@@ -8,26 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    UNKNOWN,
-    Draw,
-    Estimate,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    alike,
-    count_diverged,
-    estimate,
-    infinite_only,
-    joined,
-    require_replicates,
-    require_same_outcomes,
-    resampled,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
 from icl.measurements.finite_k import finite_over_infinite, largest_ratio
 from icl.measurements.memorisation import Growth, growth, memorising_runs
 from icl.measurements.transition import (
@@ -80,10 +62,10 @@ def thresholds(
     K*, and it is drawn uniformly (in log K) from that gap.
     """
     length, n_items = runs[over].values, runs["n_items"].values
-    finals = curves.last_value(runs["icl_accuracy"].values)
+    finals = base.final(runs, "icl_accuracy")
     cells = np.unique(np.stack([length, n_items]), axis=1, return_inverse=True)[1].ravel()
-    groups = alike(runs["seed"].values, length)
-    order = resampled(cells, runs["seed"].values, options, groups=groups)
+    groups = base.alike(runs["seed"].values, length)
+    order = base.resampled(cells, runs["seed"].values, options, groups=groups)
     lengths = np.unique(length)
     generator = np.random.default_rng(options["seed"])
     found = np.full((len(order), len(lengths)), np.nan)
@@ -115,7 +97,7 @@ def thresholds(
 def exponent(found: Thresholds, options: dict[str, Any]) -> Estimate:
     """Estimate the slope of log K* on log N."""
     slope = found.power_law.slope
-    return estimate(slope[0], slope[1:], options, seeds=found.seeds)
+    return base.bootstrapped(slope, options, seeds=found.seeds)
 
 
 def _within_gaps(
@@ -141,27 +123,24 @@ def _within_gaps(
 
 
 def memorised(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return K (G,) and log I_K(inf) (1 + B, G), mean over seeds.
-
-    I_K at the end of a record stands for I_K(inf); `i_tail_bound` says what may be missing.
-    """
+    """Return K (G,) and log I_K(inf) (1 + B, G), mean over seeds."""
     runs = memorising_runs(dataset)
     n_items = runs["n_items"].values
     values, starts, counts = np.unique(n_items, return_index=True, return_counts=True)
-    order = resampled(n_items, runs["seed"].values, options, Draw.MLP_ALONE)
+    order = base.resampled(n_items, runs["seed"].values, options, base.Draw.MLP_ALONE)
     integral = runs["i_recorded"].values[order]
     return values, np.log(np.add.reduceat(integral, starts, axis=1) / counts)
 
 
 def infinite_medians(dataset: xr.Dataset, options: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return N (G,) and the median t_ICL at K = infinity (1 + B, G)."""
-    runs = infinite_only(undiverged(sorted_runs(dataset)))
+    runs = base.infinite_only(base.usable(dataset))
     length = runs["context_length"].values
-    passage = acquisition_time(runs, options)
-    order = resampled(length, runs["seed"].values, options, Draw.INFINITE_K)
+    passage = base.acquisition_time(runs, options)
+    order = base.resampled(length, runs["seed"].values, options, base.Draw.INFINITE_K)
     members = [order[:, length == value] for value in np.unique(length)]
-    medians = [curves.censored_median(passage.time[own], passage.reached[own]) for own in members]
-    return np.unique(length).astype(float), np.stack(medians, axis=1)
+    medians = np.stack([passage.median(own) for own in members], axis=1)
+    return np.unique(length).astype(float), medians
 
 
 def predicted_thresholds(
@@ -237,7 +216,7 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     Source: Figure 6 a; equations 12 and 13.
     """
     everything, remarks = _judged_runs(data, options)
-    found = thresholds(undiverged(everything), options)
+    found = thresholds(base.undiverged(everything), options)
     alone = growth(data["memorisation"], options["least_seeds_alone"])
     power = found.power_law
     compared, unlike = beside_nu(found, alone, options)
@@ -245,22 +224,19 @@ def threshold_exponent(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
     prediction, ratios = [], []
     if "acquisition" in data:
         alone_too = [data[role] for role in ("memorisation", "capacity") if role in data]
-        infinite = joined(data, "acquisition", "longest")
+        infinite = base.joined(data, "acquisition", "longest")
         prediction = predicted_thresholds(infinite, alone_too, options)
         ratios = finite_over_infinite(everything, infinite, options)
     return Measurement(
         estimates={
             **compared,
-            "curvature": estimate(
-                power.curvature[0], power.curvature[1:], options, seeds=found.seeds
-            ),
+            "curvature": base.bootstrapped(power.curvature, options, seeds=found.seeds),
             "nu_curvature": intervals.mean(alone.trend.curvature, options),
             **largest_ratio(ratios),
             **_log_ratios(prediction, found.rows, options["confidence"]),
         },
         replicates=int(sum(row["replicates"] for row in found.rows)),
-        censored=0,
-        diverged=count_diverged(everything) + count_diverged(data["memorisation"]),
+        diverged=base.count_diverged(everything) + base.count_diverged(data["memorisation"]),
         details={
             "by_length": found.rows,
             "power_law": {"exponent": power.slope[0], "log_prefactor": power.intercept[0]},
@@ -288,14 +264,12 @@ def _log_ratios(
     for row in measured:
         if (other := at.get(row["context_length"])) is None:
             continue
-        logs = []
-        for each, known in (
-            (other, np.isfinite(other["interval"][0])),
-            (row, np.isfinite(row["interval"]).all()),
-        ):
-            with np.errstate(invalid="ignore", divide="ignore"):
-                ends = np.log10(each["interval"]) if known else []
-            logs.append(Estimate(np.log10(each["threshold"]), *ends) if len(ends) else UNKNOWN)
+        known = np.isfinite([other["interval"][0], *row["interval"]])
+        stars = [Estimate(each["threshold"], *each["interval"]) for each in (other, row)]
+        logs = [
+            intervals.rescaled(star, np.log10) if is_known else UNKNOWN
+            for star, is_known in zip(stars, (known[0], known[1:].all()), strict=True)
+        ]
         if np.isfinite(other["beyond"]):
             bound = np.log10(other["beyond"])
             logs[0] = Estimate(bound, bound, np.inf)
@@ -312,17 +286,17 @@ def _judged_runs(
     data: dict[str, xr.Dataset], options: dict[str, Any]
 ) -> tuple[xr.Dataset, list[str]]:
     """Return the runs that decide K*, and notes on them, once they are found fit to be judged."""
-    everything = sorted_runs(joined(data, "thresholds", "transition"))
+    everything = base.sorted_runs(base.joined(data, "thresholds", "transition"))
     because = "which makes a transition sharp by itself"
-    notes = require_same_outcomes(everything, because, data, options)
+    notes = base.require_same_outcomes(everything, because, data, options)
     if notes and options["response"] != "fraction_acquired":
         raise NotComputableError(
             "a stop rule ended runs before their last step: `response` must be fraction_acquired"
         )
     everything, left_out = _without_single_items(everything)
-    runs = undiverged(everything)
+    runs = base.undiverged(everything)
     cells = runs["context_length"].values * 1e12 + runs["n_items"].values
-    require_replicates(cells, options["least_replicates"], "N, K")
+    base.require_replicates(cells, options["least_replicates"], "N, K")
     if len(np.unique(runs["context_length"])) < 3:
         raise NotComputableError("fewer than three values of N; a trend needs three or more")
     return everything, notes + left_out
@@ -333,7 +307,7 @@ def _without_single_items(runs: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
     length, n_items = runs["context_length"].values, runs["n_items"].values
     alone = [n for n in np.unique(length) if len(np.unique(n_items[length == n])) < 2]
     notes = [f"at N = {n} there are runs of one K alone, which cannot give K*" for n in alone]
-    return runs.isel(run=np.flatnonzero(~np.isin(length, alone))), notes
+    return base.where(runs, ~np.isin(length, alone)), notes
 
 
 def beside_nu(

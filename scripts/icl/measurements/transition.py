@@ -1,26 +1,13 @@
 """The transition from memorisation to in-context learning as K grows, at one N (Figure 2)."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from icl.measurements.base import (
-    Estimate,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    count_diverged,
-    estimate,
-    require_replicates,
-    require_unstopped,
-    resampled,
-    resolution_note,
-    sorted_runs,
-    spacing,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base
+from icl.measurements.base import Measurement, NotComputableError, statistic
 from icl.statistics import curves, fits
 
 
@@ -50,21 +37,18 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     Source: Figure 2 b, c.
     """
-    runs = sorted_runs(data["transition"])
-    lengths = np.unique(runs["context_length"])
-    if len(lengths) != 1:
-        raise NotComputableError(f"it is defined at one N, and the data have {lengths.tolist()}")
-    require_unstopped(runs, "which makes a transition sharp by itself")
-    kept = undiverged(runs)
+    runs = base.sorted_runs(data["transition"])
+    length = base.only_length(runs)
+    base.require_unstopped(runs, "which makes a transition sharp by itself")
+    kept = base.undiverged(runs)
     n_items = kept["n_items"].values
     values = np.unique(n_items)
     if len(values) < 4:
         raise NotComputableError(f"{len(values)} values of K; a transition needs four or more")
-    require_replicates(n_items, options["least_replicates"], "K")
+    base.require_replicates(n_items, options["least_replicates"], "K")
 
-    icl = curves.last_value(kept["icl_accuracy"].values)
-    iwl = curves.last_value(kept["iwl_accuracy"].values)
-    order = resampled(n_items, kept["seed"].values, options)
+    icl, iwl = (base.final(kept, name) for name in ("icl_accuracy", "iwl_accuracy"))
+    order = base.resampled(n_items, kept["seed"].values, options)
     fit = fit_finals(n_items, icl, order, options)
     correlation = curves.spearman(icl[order], iwl[order])
     tied = curves.spearman(
@@ -74,37 +58,31 @@ def sharp_transition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
     means = mean_responses(n_items, icl, order, {**options, "response": "final_accuracy"})[2]
 
     seeds = len(np.unique(kept["seed"]))
-    width = estimate(fit.width[0], fit.width[1:], options, "decades of K")
-    threshold = estimate(10 ** fit.midpoint[0], 10 ** fit.midpoint[1:], options, "items", seeds)
+    width = base.bootstrapped(fit.width, options, "decades of K")
+    threshold = base.estimate(
+        10 ** fit.midpoint[0], 10 ** fit.midpoint[1:], options, "items", seeds
+    )
     notes, gap = [], None
     if np.isfinite(threshold.value):
         gap = gap_around(values, threshold.value)
-        width = Estimate(
-            width.value, width.low, width.high + np.log10(gap[1] / gap[0]), width.unit, width.failed
-        )
-        threshold = Estimate(
-            threshold.value,
-            min(threshold.low, gap[0]),
-            max(threshold.high, gap[1]),
-            threshold.unit,
-            threshold.failed,
-        )
+        width = replace(width, high=width.high + np.log10(gap[1] / gap[0]))
+        low, high = min(threshold.low, gap[0]), max(threshold.high, gap[1])
+        threshold = replace(threshold, low=low, high=high)
     elif np.isnan(width.value):
         notes.append("the mean response does not cross half height: K* is not inside the grid of K")
     return Measurement(
         estimates={
             "width": width,
             "threshold": threshold,
-            "spearman": estimate(correlation[0], correlation[1:], options, seeds=seeds),
-            "spearman_tied": estimate(tied[0], tied[1:], options, seeds=seeds),
-            "first_accuracy": estimate(means[0, 0], means[1:, 0], options),
-            "last_accuracy": estimate(means[0, -1], means[1:, -1], options),
+            "spearman": base.bootstrapped(correlation, options, seeds=seeds),
+            "spearman_tied": base.bootstrapped(tied, options, seeds=seeds),
+            "first_accuracy": base.bootstrapped(means[:, 0], options),
+            "last_accuracy": base.bootstrapped(means[:, -1], options),
         },
         replicates=kept.sizes["run"],
-        censored=0,
-        diverged=count_diverged(runs),
+        diverged=base.count_diverged(runs),
         details={
-            "context_length": lengths[0],
+            "context_length": length,
             "response": options["response"],
             "n_items": n_items,
             "seed": kept["seed"].values,
@@ -141,12 +119,10 @@ def mean_responses(
 def fit_finals(
     n_items: np.ndarray, finals: np.ndarray, order: np.ndarray, options: dict[str, Any]
 ) -> fits.LogisticFit:
-    """Fit the logistic in log10 K to final ICL accuracies at one N, resample by resample.
+    """Fit the logistic in log10 K to final ICL accuracies (R,) at one N, resample by resample.
 
-    Args:
-        n_items: (R,) K of each run, ascending.
-        finals: (R,) last ICL accuracies.
-        order: (B, R) the runs of each resample; each place holds a run with the K of its own run.
+    K of the runs ascends. `order` (B, R) has the runs of each resample; each place holds a run with
+    the K of its own run.
     """
     values, counts, means = mean_responses(n_items, finals, order, options)
     return fits.fit_logistic(
@@ -185,29 +161,25 @@ def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
 
     Source: Figure 2 d.
     """
-    runs = sorted_runs(data["transition"])
+    runs = base.sorted_runs(data["transition"])
     accuracy, clock = runs["icl_accuracy"].values, runs["theory_time"].values
     left = curves.first_passage(accuracy, clock, options["from"])
     high = curves.first_passage(accuracy, clock, options["to"])
-    acquired = acquisition_time(runs, options)
+    acquired = base.acquisition_time(runs, options)
     start = clock[np.arange(len(clock)), np.maximum(left.index - 1, 0)]
     timed = np.flatnonzero(left.reached)
-    if len(timed) < options["least_replicates"]:
-        raise NotComputableError(
-            f"{len(timed)} of {len(clock)} runs left the plateau; "
-            f"{options['least_replicates']} are needed"
-        )
+    base.require_number(len(timed), options, f"of {len(clock)} runs left the plateau")
     duration = np.where(acquired.reached, high.time - start, np.inf)[timed]
     rise = duration / np.where(acquired.reached, acquired.time, 1.0)[timed]
     n_items = runs["n_items"].values[timed]
-    order = resampled(n_items, runs["seed"].values[timed], options)
+    order = base.resampled(n_items, runs["seed"].values[timed], options)
     medians = curves.censored_median(rise[order], np.ones(order.shape, dtype=bool))
-    typical = curves.censored_median(acquired.time[timed], acquired.reached[timed])
+    typical = acquired.median(timed)
     return Measurement(
-        estimates={"rise": estimate(medians[0], medians[1:], options, "of t_ICL")},
+        estimates={"rise": base.bootstrapped(medians, options, "of t_ICL")},
         replicates=len(timed),
         censored=int((~acquired.reached[timed]).sum()),
-        diverged=count_diverged(runs),
+        diverged=base.count_diverged(runs),
         details={
             "n_items": n_items,
             "seed": runs["seed"].values[timed],
@@ -217,7 +189,7 @@ def abrupt_acquisition(data: dict[str, xr.Dataset], options: dict[str, Any]) -> 
             "never_left_the_plateau": len(clock) - len(timed),
             "levels": [options["from"], options["to"], options["threshold"]],
         },
-        notes=resolution_note(
-            spacing(clock), float(typical), options["finest_spacing"], "all K together"
+        notes=base.resolution_note(
+            base.spacing(clock), float(typical), options["finest_spacing"], "all K together"
         ),
     )

@@ -6,24 +6,11 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from icl.measurements import intervals
-from icl.measurements.base import (
-    Draw,
-    Measurement,
-    NotComputableError,
-    acquisition_time,
-    count_diverged,
-    estimate,
-    infinite_only,
-    require_unstopped,
-    resampled,
-    sorted_runs,
-    statistic,
-    undiverged,
-)
+from icl.measurements import base, intervals
+from icl.measurements.base import Measurement, NotComputableError, statistic
 from icl.measurements.memorisation import growth
 from icl.measurements.transition import ceiling_of, fit_finals, floor_of, mean_responses
-from icl.statistics import curves, fits
+from icl.statistics import fits
 
 TEN_TO_NINETY = 2 * special.ndtri(0.9)  # 10-90 % width of a normal, 2.56 standard deviations
 
@@ -52,14 +39,10 @@ def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
 
     Source: Figure 2 b; section 4.
     """
-    everything = sorted_runs(data["transition"])
-    require_unstopped(everything, "which makes a transition sharp by itself")
-    runs = undiverged(everything)
-    lengths = np.unique(runs["context_length"])
-    if len(lengths) != 1:
-        raise NotComputableError(f"it is defined at one N, and the data have {lengths.tolist()}")
-    n_items, finals = runs["n_items"].values, curves.last_value(runs["icl_accuracy"].values)
-    order = resampled(n_items, runs["seed"].values, options)
+    runs = base.unstopped(data["transition"], "which makes a transition sharp by itself")
+    length = base.only_length(runs)
+    n_items, finals = runs["n_items"].values, base.final(runs, "icl_accuracy")
+    order = base.resampled(n_items, runs["seed"].values, options)
     values, counts, means = mean_responses(n_items, finals, order, options)
     fit = fit_finals(n_items, finals, order, options)
     floor, height = floor_of(options), fit.ceiling[0] - floor_of(options)
@@ -68,54 +51,47 @@ def transition_width(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         raise NotComputableError(
             f"at {between.sum()} K the mean response is between 10 and 90 %; 2 are needed"
         )
-    infinite = infinite_only(undiverged(sorted_runs(data["acquisition"])))
-    infinite = infinite.isel(run=np.flatnonzero(infinite["context_length"] == lengths[0]))
+    infinite = base.infinite_only(base.usable(data["acquisition"]))
+    infinite = base.where(infinite, infinite["context_length"] == length)
     if infinite.sizes["run"] < options["least_replicates"]:
-        raise NotComputableError(f"{infinite.sizes['run']} runs at K = infinity, N = {lengths[0]}")
-    passage = acquisition_time(infinite, options)
+        raise NotComputableError(f"{infinite.sizes['run']} runs at K = infinity, N = {length}")
+    passage = base.acquisition_time(infinite, options)
     if not passage.reached.all():
         raise NotComputableError("not every run at K = infinity acquires ICL: its spread is open")
-    drawn = resampled(
-        infinite["context_length"].values, infinite["seed"].values, options, Draw.INFINITE_K
+    drawn = base.resampled(
+        infinite["context_length"].values, infinite["seed"].values, options, base.Draw.INFINITE_K
     )
     log_sd = np.log(passage.time)[drawn].std(axis=1, ddof=1)
     alone = growth(data["memorisation"], options["least_seeds_alone"])
     seen = np.log(alone.values), np.log(alone.runs["i_recorded"].values[alone.index])
     pair = int(np.clip(np.searchsorted(seen[0], fit.midpoint[0] * np.log(10)), 1, len(seen[0]) - 1))
     local = np.diff(seen[1])[:, pair - 1] / np.diff(seen[0])[pair - 1]
-    found = {}
-    for name, exponents in (("ratio", alone.trend.exponent), ("ratio_local", local)):
-        whose = resampled(
-            np.zeros(len(exponents)), np.arange(len(exponents)), options, Draw.MLP_ALONE
-        )
-        predicted_sd = log_sd / (exponents[whose].mean(axis=1) * np.log(10))
-        found[name] = (
-            predicted_sd,
-            fit.width / _as_fitted(np.log10(values), counts, fit, predicted_sd, options),
-        )
-    predicted_sd, ratio = found["ratio"]
+    seeds = len(local)
+    whose = base.resampled(np.zeros(seeds), np.arange(seeds), options, base.Draw.MLP_ALONE)
+    predicted_sd, local_sd = (
+        log_sd / (exponents[whose].mean(axis=1) * np.log(10))
+        for exponents in (alone.trend.exponent, local)
+    )
+    ratio, ratio_local = (
+        fit.width / _as_fitted(np.log10(values), counts, fit, sd, options)
+        for sd in (predicted_sd, local_sd)
+    )
     return Measurement(
         estimates={
-            "width": estimate(fit.width[0], fit.width[1:], options, "decades of K"),
-            "predicted_width": estimate(
-                TEN_TO_NINETY * predicted_sd[0],
-                TEN_TO_NINETY * predicted_sd[1:],
-                options,
-                "decades of K",
+            "width": base.bootstrapped(fit.width, options, "decades of K"),
+            "predicted_width": base.bootstrapped(
+                TEN_TO_NINETY * predicted_sd, options, "decades of K"
             ),
-            "ratio": estimate(ratio[0], ratio[1:], options),
-            "ratio_local": estimate(
-                found["ratio_local"][1][0], found["ratio_local"][1][1:], options
-            ),
-            "log_sd": estimate(log_sd[0], log_sd[1:], options),
+            "ratio": base.bootstrapped(ratio, options),
+            "ratio_local": base.bootstrapped(ratio_local, options),
+            "log_sd": base.bootstrapped(log_sd, options),
             "nu": intervals.mean(alone.trend.exponent, options),
             "nu_local": intervals.mean(local, options),
         },
         replicates=runs.sizes["run"],
-        censored=0,
-        diverged=count_diverged(everything),
+        diverged=base.count_diverged(data["transition"]),
         details={
-            "context_length": int(lengths[0]),
+            "context_length": length,
             "n_items": values,
             "mean_response": means[0],
             "midpoint": fit.midpoint[0],

@@ -16,11 +16,8 @@ def initialise_linear(
 ) -> Parameters:
     """Initialise linear layers as PyTorch's nn.Linear does: uniform within 1 / sqrt(in).
 
-    Returns name -> (R, out, in), or (R, out) of a bias: a name that ends with `_bias`.
-
-    Args:
-        shapes: name -> (out, in) of the layer.
-        first_draw: number of the first of these parameters' draws.
+    Shapes are (out, in) by name; `first_draw` is the number of the first parameter's draw. Returns
+    name -> (R, out, in), or (R, out) of a bias: a name that ends with `_bias`.
     """
     parameters = {}
     for draw, (name, (n_out, n_in)) in enumerate(shapes.items(), first_draw):

@@ -31,15 +31,9 @@ def render(
     verdicts: Verdicts,
     preset: str,
 ) -> str:
-    """Fill a caption in.
+    """Fill in a figure's caption, in reStructuredText, from its template and what it is drawn from.
 
-    Returns reStructuredText.
-
-    Args:
-        template: the text of workflow/report/<figure>.rst.
-        figure: the figure's entry of config/claims.yaml.
-        data: role -> dataset, as the figure is drawn from.
-        preset: the size.
+    `figure` is its entry in the configuration; the data are by role.
 
     Raises:
         jinja2.TemplateError: if the template names what there is not.
@@ -104,7 +98,7 @@ def _drawn_from(name: str, dataset: xr.Dataset) -> str:
 
 def theory_setting(dataset: xr.Dataset) -> str:
     """Name the parameters that a theory dataset was evaluated at, and no other attribute."""
-    known = datasets.PARAMETERS.get(dataset.attrs["theory"], ())
+    known = datasets.PARAMETERS.get(dataset.attrs["theory"], "").split()
     theirs = sorted(set(dataset.attrs) & set(known))
     return ", ".join(f"{name} {_plainly(dataset.attrs[name])}" for name in theirs)
 

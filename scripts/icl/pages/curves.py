@@ -75,12 +75,7 @@ def quantise(values: np.ndarray) -> dict[str, Any]:
 
 
 def describe(dataset: xr.Dataset, points: int) -> dict[str, Any]:
-    """Turn a collected experiment into JSON-able data.
-
-    Args:
-        dataset: the experiment.
-        points: evaluations that are kept of each curve at most.
-    """
+    """Turn a collected experiment into JSON-able data, each curve with at most so many points."""
     # A run's evaluations are those up to its last step, which others may have gone on after.
     steps, last = dataset["step"].transpose(*_CURVE).values, dataset["stop_step"].values
     kept = [np.flatnonzero(row <= end) for row, end in zip(steps, last, strict=True)]
@@ -190,11 +185,8 @@ def _jobs_of_runs(dataset: xr.Dataset) -> tuple[list[list[str]], list[int]]:
 def _theory(dataset: xr.Dataset, take: Callable[[str], np.ndarray]) -> tuple[dict, str]:
     """Compute what the paper's theory says of an experiment's curves, at their own times.
 
-    Returns title -> curves, and why there are none where there are none.
-
-    Args:
-        dataset: the experiment.
-        take: returns a variable at the evaluations that are kept.
+    Returns title -> curves, and why there are none where there are none. `take` returns a variable
+    at the evaluations that are kept.
     """
     names = {job["model"]["name"] for job in json.loads(dataset.attrs["jobs"])}
     recorded = set(curves_of(dataset))

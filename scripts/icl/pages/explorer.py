@@ -29,20 +29,16 @@ def page(
     verdicts: Iterable[Verdict],
     size: str,
 ) -> str:
-    """Write the explorer.
-
-    Args:
-        parts: the text of workflow/report/explorer.{html,css,js}, by suffix.
-        datasets: experiment -> collected dataset.
-        verdicts: what was judged on them.
-        size: the preset or its name.
-    """
+    """Write the explorer; `parts` are workflow/report/explorer.{html,css,js}, by suffix."""
     verdicts = list(verdicts)
     points = curves.points_per_curve(datasets.values())
+    shades = {theme: np.linspace(*ends, COLOURS) for theme, ends in SHADES.items()}
     content = {
         "size": size,
         "opens": opening(datasets, verdicts),
-        "colours": {theme: _colours(*ends) for theme, ends in SHADES.items()},
+        "colours": {
+            theme: [to_hex(colormaps["viridis"](x)) for x in own] for theme, own in shades.items()
+        },
         "experiments": {name: curves.describe(data, points) for name, data in datasets.items()},
         "claims": {text.visible(verdict.id): describe(verdict) for verdict in verdicts},
     }
@@ -50,10 +46,6 @@ def page(
     plotting = base64.b64encode(gzip.compress(plotly.offline.get_plotlyjs().encode(), mtime=0))
     filled = parts["html"].replace("@STYLE@", parts["css"]).replace("@SCRIPT@", parts["js"])
     return filled.replace("@PLOTLY@", plotting.decode()).replace("@DATA@", written)
-
-
-def _colours(low: float, high: float) -> list[str]:
-    return [to_hex(colormaps["viridis"](x)) for x in np.linspace(low, high, COLOURS)]
 
 
 def opening(datasets: Mapping[str, xr.Dataset], verdicts: Iterable[Verdict]) -> str:

@@ -32,8 +32,7 @@ KEPT = re.compile(
 def typeset(words: object) -> Markup:
     """Set the formulas in a text: I_K(inf) ~ K^nu becomes symbols with indices and exponents.
 
-    Args:
-        words: text of a file, which is escaped first, or Markup, whose tags and code stay.
+    Text is of a file, and is escaped first; of Markup, tags and code stay.
     """
     html = words if isinstance(words, Markup) else escape(text.visible(str(words)))
     parts = KEPT.split(html)  # text, what is kept, its name or None, text, ...

@@ -30,13 +30,7 @@ THUMBNAIL = (360, 230)  # pixels, shown at half of that
 
 
 def render(template: str, **content: Any) -> str:
-    """Fill the page's template in.
-
-    Returns HTML, without a head or a body of its own.
-
-    Args:
-        template: the text of workflow/report/front.html.
-        **content: what the template names.
+    """Fill in the page's template; returns HTML without a head or a body of its own.
 
     Raises:
         jinja2.TemplateError: if the template names what there is not.
@@ -120,10 +114,7 @@ def claim_row(
 ) -> dict[str, Any]:
     """Gather what the page says of a claim, and where each part of it can be looked at.
 
-    Args:
-        claim: its entry in the configuration, empty if there is none.
-        figures: those that are drawn, each with its id and its claims.
-        datasets: by name; those of the claim are found among them.
+    `claim` is its entry in the configuration, empty if there is none; the datasets are by name.
     """
     used = [name for name in claim.get("experiments", {}).values() if name in datasets]
     trained = [name for name in dict.fromkeys(used) if "run" in datasets[name].dims]
@@ -180,12 +171,9 @@ def commit(revision: str, dirty: int) -> str:
 
 
 def runtimes(folder: str | Path) -> list[dict[str, Any]]:
-    """Sum the benchmark files of a size up, by stage and (of training) by experiment.
+    """Sum up the benchmark files below a folder, by stage and (of training) by experiment.
 
     Returns rows of stage, jobs, total and longest in seconds, peak memory in MB; the longest first.
-
-    Args:
-        folder: results/<size>/benchmarks.
     """
     stages: dict[str, list[dict[str, str]]] = defaultdict(list)
     folder = Path(folder)

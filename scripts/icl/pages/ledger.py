@@ -9,21 +9,8 @@ from icl.verdicts import Verdict
 
 PATH = Path("docs/record.csv")
 COLUMNS = (
-    "date",
-    "commit",
-    "size",
-    "claim",
-    "quantity",
-    "value",
-    "low",
-    "high",
-    "band_low",
-    "band_high",
-    "criterion",
-    "verdict",
-    "replicates",
-    "data",
-    "bands",
+    *("date", "commit", "size", "claim", "quantity", "value", "low", "high"),
+    *("band_low", "band_high", "criterion", "verdict", "replicates", "data", "bands"),
 )
 # What tells one judgement from another: other data, other bands or another estimate.
 IDENTITY = ("size", "claim", "quantity", "value", "low", "high", "data", "bands")
@@ -41,18 +28,11 @@ def rows(verdicts: Iterable[Verdict], date: str, commit: str) -> list[Row]:
             estimate, band = criterion.estimate, criterion.band
             numbers = (estimate.value, estimate.low, estimate.high)
             cells = (
-                date,
-                commit,
-                verdict.preset,
-                verdict.id,
-                criterion.quantity,
+                *(date, commit, verdict.preset, verdict.id, criterion.quantity),
                 *(f"{number:.6g}" for number in numbers),
                 *("" if end is None else f"{end:g}" for end in band),
-                criterion.verdict,
-                verdict.verdict,
-                str(verdict.replicates),
-                data,
-                verdict.band_digest,
+                *(criterion.verdict, verdict.verdict, str(verdict.replicates)),
+                *(data, verdict.band_digest),
             )
             found.append(dict(zip(COLUMNS, cells, strict=True)))
     return found

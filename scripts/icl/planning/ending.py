@@ -16,13 +16,7 @@ MOST_NAMED = 3  # missing jobs
 
 
 def tally(verdicts: Iterable[Verdict], results: Path, about: str = "") -> str:
-    """Count the verdicts, say what is missing, and name the files to open.
-
-    Args:
-        verdicts: of claims.json.
-        results: results/<size>.
-        about: what to know of the size.
-    """
+    """Count the verdicts, say what is missing, and name the files to open."""
     verdicts = list(verdicts)
     counts = Counter(verdict.verdict for verdict in verdicts)
     counted = [f"{counts[v]} {v}" for v in (REPRODUCED, NOT_REPRODUCED, UNDECIDED)]
@@ -38,13 +32,7 @@ def tally(verdicts: Iterable[Verdict], results: Path, about: str = "") -> str:
 
 
 def race(verdicts: Iterable[Verdict], runs: xr.Dataset, picture: Path) -> str:
-    """Name the picture of the race, and say in one sentence what it shows, numbers measured.
-
-    Args:
-        verdicts: among them sharp_transition and abrupt_acquisition.
-        runs: at one N, (R, T) for R runs and T evaluations.
-        picture: Figure 2.
-    """
+    """Name the picture of the race (Figure 2), and say in one sentence what it shows."""
     of = {verdict.id: verdict for verdict in verdicts}
     above = of["sharp_transition"].options["acquired_above"]
     n_items = runs["n_items"].values

@@ -24,38 +24,21 @@ BYTES_PER_NUMBER = 10
 
 @dataclass(frozen=True)
 class Row:
-    """An experiment's cost; a run that stops early takes less.
-
-    Attributes:
-        experiment: its name.
-        jobs: training jobs.
-        replicate_steps: SGD steps of all replicates.
-        operations: floating-point operations, or what takes as long.
-        memory_mb: peak memory of its largest job.
-        disk_mb: of its artifacts and of the file they are collected in.
-        core_hours: on one core of this machine, at the rate measured for its smallest and largest
-            job.
-        gpu_hours: that the GPU that was measured should need (`cost.Card`).
-        asked_hours: that a scheduler is asked for, with a GPU a job.
-    """
+    """An experiment's cost; a run that stops early takes less."""
 
     experiment: str
     jobs: int
-    replicate_steps: float
-    operations: float
-    memory_mb: float
-    disk_mb: float
-    core_hours: float
-    gpu_hours: float
-    asked_hours: float
+    replicate_steps: float  # SGD steps of all replicates
+    operations: float  # floating-point operations, or what takes as long
+    memory_mb: float  # peak memory of its largest job
+    disk_mb: float  # of its artifacts and of the file they are collected in
+    core_hours: float  # on this machine, at the rate measured for its smallest and largest job
+    gpu_hours: float  # that the GPU that was measured should need (`cost.Card`)
+    asked_hours: float  # that a scheduler is asked for, with a GPU a job
 
 
 def rows(experiments: Mapping[str, Iterable[Job]]) -> list[Row]:
-    """Plan every experiment; measures this machine's rate for each, which takes seconds.
-
-    Args:
-        experiments: name -> jobs.
-    """
+    """Plan every experiment; measures this machine's rate for each, which takes seconds."""
     named = tqdm(experiments.items(), "measuring", leave=False, disable=not sys.stderr.isatty())
     return [_row(name, list(jobs)) for name, jobs in named]
 
@@ -125,13 +108,7 @@ def seconds_per_replicate_step(job: Job) -> float:
 
 
 def table(size: str, planned: list[Row], cores: int) -> str:
-    """Lay a plan out for a terminal.
-
-    Args:
-        size: the preset.
-        planned: of `rows`.
-        cores: that jobs will share.
-    """
+    """Lay a plan out for a terminal; jobs will share the cores."""
     head = ("experiment", "jobs", "replicate-steps", "operations", "memory", "disk")
     lines: list[tuple[str, ...]] = [(*head, "core hours", "GPU hours", "asked")]
     for row in [*planned, _total(planned)]:
@@ -173,17 +150,9 @@ def table(size: str, planned: list[Row], cores: int) -> str:
 
 
 def _total(planned: list[Row]) -> Row:
-    return Row(
-        "all",
-        sum(row.jobs for row in planned),
-        sum(row.replicate_steps for row in planned),
-        sum(row.operations for row in planned),
-        max(row.memory_mb for row in planned),
-        sum(row.disk_mb for row in planned),
-        sum(row.core_hours for row in planned),
-        sum(row.gpu_hours for row in planned),
-        sum(row.asked_hours for row in planned),
-    )
+    rows = [vars(row) for row in planned]
+    sums = {name: sum(row[name] for row in rows) for name in rows[0] if name != "experiment"}
+    return Row("all", **{**sums, "memory_mb": max(row["memory_mb"] for row in rows)})
 
 
 def _short(value: float) -> str:

@@ -43,13 +43,10 @@ class Power:
 def redraw(
     data: Mapping[str, xr.Dataset], factor: float, generator: np.random.Generator
 ) -> dict[str, xr.Dataset]:
-    """Draw a fresh experiment from the seeds in hand.
+    """Draw a fresh experiment from the seeds in hand, with `factor` times as many.
 
     Seeds are drawn among those that were run alike: in the same experiments, at the same N, K and
     settings. Those that are drawn twice get seeds of their own. Theory has no seeds and stays.
-
-    Args:
-        factor: how many times as many seeds.
     """
     trained = {role: dataset for role, dataset in data.items() if "run" in dataset.dims}
     experiments = {dataset.attrs["experiment"]: dataset for dataset in trained.values()}
@@ -90,10 +87,8 @@ def power(
 ) -> Power:
     """Judge fresh runs of a claim's experiments, with as many seeds and with more.
 
-    More seeds are tried until `WANTED` of the runs reproduce the claim, or as many do not.
-
-    Args:
-        runs: fresh runs for each number of seeds.
+    More seeds are tried until `WANTED` of the runs reproduce the claim, or as many do not. There
+    are `runs` for each number of seeds.
     """
     judged_now = claims.evaluate(claim, claim_id, data, preset)
     now, by = judged_now.verdict, (judged_now.data_digests, judged_now.band_digest)

@@ -30,14 +30,7 @@ class Progress:
 
 
 def of_experiment(name: str, jobs: Iterable[Job], results: Path, now: float) -> Progress:
-    """Find out how far an experiment has come.
-
-    Args:
-        name: the experiment.
-        jobs: all its jobs.
-        results: results/<size>.
-        now: seconds since the epoch.
-    """
+    """Find out how far an experiment has come, at a time in seconds since the epoch."""
     found = Progress()
     for job in jobs:
         operations = cost(job).operations

@@ -80,11 +80,7 @@ class Watch(logging.Handler):
             self.locked |= "cannot be locked" in text
 
     def _start(self, planned: Mapping[str, int]) -> None:
-        """Begin to write lines of status if there is something to train.
-
-        Args:
-            planned: rule -> how many of its jobs are to run.
-        """
+        """Begin to write lines of status if any jobs of training are planned, by rule."""
         for name, jobs in self.experiments.items():
             if f"train_{name}" in planned:
                 trained = self.results / "train" / name
@@ -145,12 +141,7 @@ class Watch(logging.Handler):
         return f"{text}; now {', '.join(running)}" if running else text
 
     def say_what_failed(self, command: str, files: Iterable[Path]) -> None:
-        """End the lines of status, and print as last words what ended the run before its end.
-
-        Args:
-            command: that started it.
-            files: the preset and its overlays.
-        """
+        """End the lines of status, and print as last words what `after_a_failure` says."""
         self._over.set()
         if self._writer:
             self._writer.join()
@@ -161,12 +152,8 @@ class Watch(logging.Handler):
 def after_a_failure(watch: Watch, command: str, files: Iterable[Path]) -> str:
     """Tell in one paragraph what ended a run before its end, what is kept and what to type next.
 
-    "" where nothing did that the run itself has not told.
-
-    Args:
-        watch: of the run.
-        command: that started it.
-        files: the preset and its overlays.
+    "" where nothing did that the run itself has not told. The files are the preset and its
+    overlays.
     """
     again = f"the same command goes on from there:\n    {command}"
     if watch.locked:

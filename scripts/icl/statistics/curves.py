@@ -15,27 +15,27 @@ from scipy import optimize, special, stats
 
 @dataclass(frozen=True)
 class Passage:
-    """The time at which each run first passed a level.
+    """The time at which each run first passed a level."""
 
-    Attributes:
-        time: (R,) its clock there, or, where it never did, at its last evaluation.
-        reached: (R,) whether it did; where not, the time is censored.
-        index: (R,) the evaluation of that time.
-    """
+    time: np.ndarray  # (R,) its clock there, or, where it never did, at its last evaluation
+    reached: np.ndarray  # (R,) whether it did; where not, the time is censored
+    index: np.ndarray  # (R,) the evaluation of that time
 
-    time: np.ndarray
-    reached: np.ndarray
-    index: np.ndarray
+    @property
+    def censored(self) -> int:
+        """The number of runs that never passed it."""
+        return int((~self.reached).sum())
+
+    def median(self, runs: np.ndarray) -> np.ndarray:
+        """Take the Kaplan-Meier median over runs (..., n) of the time."""
+        return censored_median(self.time[runs], self.reached[runs])
 
 
 def first_passage(values: np.ndarray, clock: np.ndarray, level: float) -> Passage:
     """Find the first evaluation above a level that the next evaluation confirms.
 
     One evaluation alone may be noise. So a run whose last evaluation is its first above the level
-    is censored there.
-
-    Args:
-        clock: (R, T) steps or theory time, NaN-padded.
+    is censored there. Values and clock, steps or theory time, are (R, T), NaN-padded.
     """
     observed = np.isfinite(values) & np.isfinite(clock)
     above = observed & (values > level)
@@ -82,12 +82,9 @@ def _kaplan_meier_median(times: np.ndarray, reached: np.ndarray) -> float:
 
 
 def stratified_resamples(strata: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """Draw bootstrap samples of the runs, with replacement within each stratum.
+    """Draw bootstrap samples of the runs, with replacement within each stratum, a label (R,).
 
     Returns (B, R) indices of runs; position r holds a run of the stratum of run r.
-
-    Args:
-        strata: (R,) a label for each run; every resample has as many runs of each as the data.
     """
     generator = np.random.default_rng(seed)
     drawn = np.empty((resamples, len(strata)), dtype=np.int64)

@@ -14,18 +14,13 @@ TEN_TO_NINETY = 2 * np.log(9)  # 10-90 % width of a logistic in units of its sca
 
 @dataclass(frozen=True)
 class LogisticFit:
-    """floor + (ceiling - floor) / (1 + exp(-(x - midpoint) 2 ln 9 / width)), (B,) each.
+    """floor + (ceiling - floor) / (1 + exp(-(x - midpoint) 2 ln 9 / width)), (B,) each."""
 
-    Attributes:
-        midpoint: NaN if the data do not cross half height, or do not rise.
-        width: from 10 to 90 %, in units of x; inf if the data do not rise, NaN if they do not
-            cross half height within the grid.
-        ceiling: the upper plateau.
-    """
-
-    midpoint: np.ndarray
+    midpoint: np.ndarray  # NaN if the data do not cross half height, or do not rise
+    # From 10 to 90 %, in units of x; inf if the data do not rise, NaN if they do not cross half
+    # height within the grid.
     width: np.ndarray
-    ceiling: np.ndarray
+    ceiling: np.ndarray  # the upper plateau
 
 
 def logistic(
@@ -40,11 +35,7 @@ def logistic(
 
 
 def fit_logistic(
-    x: np.ndarray,
-    y: np.ndarray,
-    weights: np.ndarray,
-    floor: float,
-    ceiling: tuple[float, float],
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray, floor: float, ceiling: tuple[float, float]
 ) -> LogisticFit:
     """Fit a rising logistic by least squares, globally: the best of a fine grid of curves.
 
@@ -85,32 +76,22 @@ def fit_logistic(
 
 @dataclass(frozen=True)
 class TrendFit:
-    """A power law of positive y in positive x; (B,) each, NaN where a y is not finite.
+    """A power law of positive y in positive x; (B,) each, NaN where a y is not finite."""
 
-    Attributes:
-        slope: of the straight line, by least squares.
-        intercept: of the straight line.
-        r_squared: of the straight line.
-        exponent: slope of log y on log x.
-        log_prefactor: log y at x = 1 by that power law.
-        curvature: coefficient of (log x)^2 when a quadratic is fitted to log y: half the change of
-            the local exponent for a factor e in x.
-    """
-
-    slope: np.ndarray
+    slope: np.ndarray  # of the straight line, by least squares, as the next two
     intercept: np.ndarray
     r_squared: np.ndarray
-    exponent: np.ndarray
-    log_prefactor: np.ndarray
+    exponent: np.ndarray  # slope of log y on log x
+    log_prefactor: np.ndarray  # log y at x = 1 by that power law
+    # Coefficient of (log x)^2 when a quadratic is fitted to log y: half the change of the local
+    # exponent for a factor e in x.
     curvature: np.ndarray
 
 
 def fit_trend(x: np.ndarray, y: np.ndarray) -> TrendFit:
-    """Fit a straight line, a power law and a quadratic in the logarithms.
+    """Fit a straight line, a power law and a quadratic in the logarithms of x (G,) and y (B, G).
 
-    Args:
-        x: (G,) at least three different values.
-        y: (B, G).
+    There must be three different values of x or more.
     """
     usable = np.isfinite(y).all(axis=1) & (y > 0).all(axis=1)
     rows = np.where(usable[:, None], y, 1.0 + x)  # any that fits; replaced by NaN below
@@ -127,19 +108,12 @@ def fit_trend(x: np.ndarray, y: np.ndarray) -> TrendFit:
 
 @dataclass(frozen=True)
 class PowerFit:
-    """A straight line through logarithms; (B,) each, NaN where a y is not finite.
+    """A straight line through logarithms; (B,) each, NaN where a y is not finite."""
 
-    Attributes:
-        slope: the exponent.
-        intercept: log y at x = 1.
-        curvature: coefficient of the square when a quadratic is fitted.
-        residuals: (G,) of the first dataset, log y less the line.
-    """
-
-    slope: np.ndarray
-    intercept: np.ndarray
-    curvature: np.ndarray
-    residuals: np.ndarray
+    slope: np.ndarray  # the exponent
+    intercept: np.ndarray  # log y at x = 1
+    curvature: np.ndarray  # coefficient of the square when a quadratic is fitted
+    residuals: np.ndarray  # (G,) of the first dataset, log y less the line
 
 
 def fit_power(log_x: np.ndarray, log_y: np.ndarray, weights: np.ndarray) -> PowerFit:

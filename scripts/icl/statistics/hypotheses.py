@@ -40,15 +40,12 @@ def difference_interval(
 def log_rank(
     durations: np.ndarray, observed: np.ndarray, exposed: np.ndarray
 ) -> tuple[float, float]:
-    """Log-rank test that the exposed and the others have one survival.
+    """Test by log-rank that the exposed and the others have one survival.
+
+    Durations (R,) are until the event or, where none was observed, until censoring.
 
     Returns the two-sided p, and the sign of the difference: 1 if the exposed have the event
     earlier, -1 if later, 0 if neither group has one (p is then 1).
-
-    Args:
-        durations: (R,) until the event or until censoring.
-        observed: (R,) whether the event came.
-        exposed: (R,) the group.
     """
     from lifelines.statistics import logrank_test  # heavy, and no figure needs it
 
@@ -83,21 +80,13 @@ def between_groups(values: np.ndarray, level: float = 0.95) -> tuple[float, floa
 
 @dataclass(frozen=True)
 class Trend:
-    """The dependence of log time on a covariate: its slope with Wald's interval, and the rest.
+    """The dependence of log time on a covariate: its slope with Wald's interval, and the rest."""
 
-    Attributes:
-        slope: of log time on the covariate.
-        low: lower end.
-        high: upper end.
-        intercept: log time where the covariate is 0.
-        spread: standard deviation of log time around the line.
-    """
-
-    slope: float
+    slope: float  # of log time on the covariate
     low: float
     high: float
-    intercept: float
-    spread: float
+    intercept: float  # log time where the covariate is 0
+    spread: float  # standard deviation of log time around the line
 
 
 def accelerated_times(
@@ -106,11 +95,7 @@ def accelerated_times(
     """Fit log time as linear in a covariate with normal noise, censored times by their survival.
 
     Returns the fit, None where it has no answer: events at fewer than two values of the covariate.
-
-    Args:
-        durations: (R,) positive, until the event or until censoring.
-        observed: (R,) whether the event came.
-        covariate: (R,).
+    Durations (R,) are positive, until the event or, where none was observed, until censoring.
     """
     from lifelines import LogNormalAFTFitter
     from lifelines.exceptions import ConvergenceError
@@ -132,11 +117,7 @@ def accelerated_times(
     row = fitter.summary.loc[("mu_", "x")]
     slope, low, high = (
         row[name] / scale
-        for name in (
-            "coef",
-            f"coef lower {100 * level:g}%",
-            f"coef upper {100 * level:g}%",
-        )
+        for name in ("coef", f"coef lower {100 * level:g}%", f"coef upper {100 * level:g}%")
     )
     intercept = fitter.params_[("mu_", "Intercept")] + np.log(unit) - slope * centre
     spread = float(np.exp(fitter.params_[("sigma_", "Intercept")]))

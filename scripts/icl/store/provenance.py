@@ -11,15 +11,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "torch",
-    "numpy",
-    "numba",
-    "scipy",
-    "pandas",
-    "xarray",
-    "netCDF4",
-    "matplotlib",
-    "snakemake",
+    *("torch", "numpy", "numba", "scipy", "pandas", "xarray"),
+    *("netCDF4", "matplotlib", "snakemake"),
 )
 # What of the checkout can change a number or a picture.
 CODE = ("scripts", "workflow", "config", "Snakefile")

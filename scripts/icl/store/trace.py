@@ -17,11 +17,7 @@ class TraceError(RuntimeError):
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Read the metadata of a PDF or PNG file.
-
-    Raises:
-        TraceError: if it cannot be read.
-    """
+    """Read the metadata of a PDF or PNG file; raise `TraceError` if it cannot be read."""
     try:
         if path.suffix == ".pdf":
             found: Mapping[str, Any] = pypdf.PdfReader(path).metadata or {}
@@ -36,10 +32,8 @@ def trace(path: Path) -> str:
     """Say where a figure (.pdf, .png) or a dataset (.nc) comes from.
 
     Of a figure's data, the files beside it (../collected, ../theory) give the differences from the
-    commit, and are compared with what the figure was drawn from.
-
-    Raises:
-        TraceError: if the file is not there, is of another kind, or carries no facts.
+    commit, and are compared with what the figure was drawn from. A file that is not there, is of
+    another kind, or carries no facts raises `TraceError`.
     """
     if not path.is_file():
         raise TraceError(f"{path}: there is no such file")

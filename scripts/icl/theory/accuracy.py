@@ -13,9 +13,7 @@ def icl_accuracy(beta: ArrayLike, w: ArrayLike, context_length: int) -> NDArray[
 
     For w > 0 the head is right when e^beta plus the surplus of agreeing labels is positive; a tie
     counts one half. At beta = 0 that is already above chance by about 0.4/sqrt(N): the target's
-    label is more likely that of the majority.
-
-    Returns probability of a correct label, the broadcast shape; 1/2 at w = 0.
+    label is more likely that of the majority. It is 1/2 at w = 0.
     """
     n_others = context_length_of(context_length) - 1
     beta, w = np.broadcast_arrays(finite("beta", beta), finite("w", w))
@@ -32,12 +30,9 @@ def icl_accuracy(beta: ArrayLike, w: ArrayLike, context_length: int) -> NDArray[
 def acquisition_beta(context_length: int, accuracy: float = 0.95) -> float:
     """Return the beta at which ICL counts as acquired, given w > 0.
 
-    Returns beta with e^beta = sqrt(N - 1) z, where z is the normal quantile of the accuracy. The
-    normal form replaces the binomial steps of `icl_accuracy`, so that an event can be located on
-    it. Source: equation 4 with the accuracy threshold of section 4.
-
-    Args:
-        accuracy: The ICL accuracy that counts, above 1/2 and below 1.
+    It is where e^beta = sqrt(N - 1) z, with z the normal quantile of the accuracy, between 1/2 and
+    1. The normal form replaces the binomial steps of `icl_accuracy`, so that an event can be
+    located on it. Source: equation 4 with the accuracy threshold of section 4.
     """
     if not 0.5 < accuracy < 1:
         raise ValueError("accuracy must lie between 1/2 and 1")
@@ -50,12 +45,8 @@ def icl_accuracy_with_mlp(
 ) -> NDArray[np.float64]:
     """Return the ICL accuracy when the MLP adds a random logit to novel items.
 
-    Returns probability of a correct label, both random terms taken as normal; 1/2 where all vanish.
-    Source: equation 4 with the premise of section A.5 on the MLP's response to novel items.
-
-    Args:
-        novel_logit_rms: Root mean square of the MLP's logit on novel items (logit), taken as normal
-            and unrelated to the label; broadcastable.
+    That logit is unrelated to the label, and both random terms are taken as normal; 1/2 where all
+    vanish. Source: equation 4 with the premise of section A.5 on the MLP's response to novel items.
     """
     n_others = context_length_of(context_length) - 1
     beta, w = finite("beta", beta), finite("w", w)
@@ -71,14 +62,9 @@ def iwl_accuracy(
 ) -> NDArray[np.float64]:
     """Return the accuracy on a training item that has no copy in the context.
 
-    In the limit of many dimensions the attention is then uniform, and adds w (2 n_+ - N)/N.
-
-    Returns probability of a correct label, both random terms taken as normal. Source: equation 3
-    with no copy of the target (section 2, the IWL test).
-
-    Args:
-        mean_logit: Mean of the MLP's logit phi^+ (logit), broadcastable.
-        logit_spread: Standard deviation of phi^+ over items (logit), above 0, broadcastable.
+    In the limit of many dimensions the attention is then uniform, and adds w (2 n_+ - N)/N to the
+    MLP's logit phi^+ of this mean and deviation over items (logit). Both random terms are taken as
+    normal. Source: equation 3 with no copy of the target (section 2, the IWL test).
     """
     n = context_length_of(context_length)
     spread = finite("logit_spread", logit_spread)

@@ -27,11 +27,11 @@ def separatrix(beta: ArrayLike, context_length: int | None = None) -> NDArray[np
     """Return the w on the saddle's stable curve: above it lies ICL, below it the other solution.
 
     Along the flow of any loss that depends on w (e^beta - 1)/(e^beta + N - 1) alone, whatever the
-    MLP does, w^2/2 - [e^beta + (N - 2) beta + (N - 1) e^-beta]/N is conserved; for N to infinity
-    it is w^2/2 - beta - e^-beta, which the flow of equation 9 conserves.
+    MLP does, w^2/2 - [e^beta + (N - 2) beta + (N - 1) e^-beta]/N is conserved; for N to infinity it
+    is w^2/2 - beta - e^-beta, which the flow of equation 9 conserves.
 
-    Returns the separating w (logit), of the sign opposite to beta; 0 at beta = 0. Source: follows
-    from equation 9 (beyond the paper).
+    The separating w has the sign opposite to beta; it is 0 at beta = 0. Source: follows from
+    equation 9 (beyond the paper).
     """
     beta = finite("beta", beta)
     if np.any(np.abs(beta) > 700):
@@ -45,10 +45,7 @@ def separatrix(beta: ArrayLike, context_length: int | None = None) -> NDArray[np
 
 
 def even_context_length(context_length: int) -> int:
-    """Return N, refusing what cannot hold N/2 tokens of each label.
-
-    Returns N as an int.
-    """
+    """Return N, refusing what cannot hold N/2 tokens of each label."""
     n = context_length_of(context_length)
     if n % 2:
         raise ValueError(f"a balanced context has an even length, got {n}")

@@ -11,14 +11,7 @@ class OutOfRangeWarning(UserWarning):
 
 
 def finite(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    """Return the value as a float array, refusing NaN and infinity.
-
-    Returns the value as float64.
-
-    Args:
-        name: What the value is, for the message.
-        value: Any shape, any unit.
-    """
+    """Return a value of any shape as float64, refusing NaN and infinity by name."""
     array = np.asarray(value, dtype=np.float64)
     if not np.all(np.isfinite(array)):
         raise ValueError(f"{name} must be finite")
@@ -26,14 +19,7 @@ def finite(name: str, value: ArrayLike) -> NDArray[np.float64]:
 
 
 def positive(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    """Return the value as a float array, refusing what is not above zero.
-
-    Returns the value as float64.
-
-    Args:
-        name: What the value is, for the message.
-        value: Any shape, any unit.
-    """
+    """Return a value of any shape as float64, refusing what is not above zero by name."""
     array = finite(name, value)
     if np.any(array <= 0):
         raise ValueError(f"{name} must be positive")
@@ -41,13 +27,7 @@ def positive(name: str, value: ArrayLike) -> NDArray[np.float64]:
 
 
 def context_length_of(value: int) -> int:
-    """Return the context length N, refusing anything but an integer of at least 2.
-
-    Returns N as an int.
-
-    Args:
-        value: Context length N (tokens).
-    """
+    """Return the context length N, refusing anything but an integer of at least 2."""
     if int(value) != value or value < 2:
         raise ValueError(f"context_length must be an integer of at least 2, got {value}")
     return int(value)
@@ -56,10 +36,7 @@ def context_length_of(value: int) -> int:
 def distribution(
     logits: ArrayLike, weights: ArrayLike | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return a discrete distribution of MLP logits as values and normalised weights.
-
-    Returns logits and weights, both (L,), the weights summing to 1.
-    """
+    """Return logits and weights of a discrete distribution, (L,) each, the weights summing to 1."""
     values = np.atleast_1d(finite("logits", logits)).ravel()
     if values.size == 0:
         raise ValueError("logits must not be empty")
@@ -72,11 +49,6 @@ def distribution(
 
 
 def warn_if(condition: ArrayLike, message: str) -> None:
-    """Warn with `OutOfRangeWarning` if the condition holds anywhere.
-
-    Args:
-        condition: Boolean, any shape.
-        message: What left its range, and the range.
-    """
+    """Warn with `OutOfRangeWarning` if the condition holds anywhere."""
     if np.any(condition):
         warnings.warn(message, OutOfRangeWarning, stacklevel=3)

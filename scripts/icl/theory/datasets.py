@@ -21,48 +21,21 @@ from icl.theory.race import MemorisingMlp, race
 
 TIME = "theory time"  # units of the learning rate times steps
 
-KINETICS_DEFAULTS: dict[str, Any] = {
-    "context_length": 100,
-    "beta0": 0.0,
-    "weight_decay": 1e-4,
-    "n_items": [1_000, 100_000, 1_000_000],
-    "memorisation_exponent": 0.7,
-    "critical_n_items": 10_000,
-    "logit_spread": 0.5,
-    "growth_exponent": 2.0,
-    "capacity_i_infinity": 50.0,
-    "time_max": 2e7,
-    "n_times": 400,
-}
-LANDSCAPE_DEFAULTS: dict[str, Any] = {
-    "context_length": 100,
-    "beta_range": [-2.0, 8.0],
-    "w_range": [-2.0, 8.0],
-    "n_grid": 161,
-    "starts": [[0.0, 0.0], [-1.0, 0.0], [1.0, -1.0], [-1.5, 2.5]],
-    "time_max": 20_000.0,
-    "n_times": 3000,
-}
-INITIAL_CONDITIONS_DEFAULTS: dict[str, Any] = {
-    "context_length": 10_000,
-    "beta0_range": [-6.0, 4.0],
-    "n_beta0": 101,
-    "near_origin_fit": [1.0, 4.0],
-    "nullcline_fit": [-6.0, -4.0],
-    "beta0_mean": 0.0,
-    "beta0_sd": 0.5,
-    "n_samples": 20_000,
-    "n_bins": 60,
-    "seed": 0,
-}
-PARAMETERS = {  # of each dataset, which carries them as attributes
-    "kinetics": tuple(KINETICS_DEFAULTS),
-    "landscape": tuple(LANDSCAPE_DEFAULTS),
-    "initial_conditions": tuple(INITIAL_CONDITIONS_DEFAULTS),
+# Of each dataset, which carries them as attributes; config/theory.yaml gives them values.
+PARAMETERS = {
+    "kinetics": (
+        "context_length beta0 weight_decay n_items memorisation_exponent critical_n_items "
+        "logit_spread growth_exponent capacity_i_infinity time_max n_times"
+    ),
+    "landscape": "context_length beta_range w_range n_grid starts time_max n_times",
+    "initial_conditions": (
+        "context_length beta0_range n_beta0 near_origin_fit nullcline_fit beta0_mean beta0_sd "
+        "n_samples n_bins seed"
+    ),
 }
 
 
-def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
+def kinetics(p: Mapping[str, Any]) -> xr.Dataset:
     """Compute figure 1: ICL and IWL against time for the two mechanisms of section 3.6.
 
     Capacity: an MLP that can hold `critical_n_items` items and no more, each as fast as any other.
@@ -72,13 +45,10 @@ def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     Returns c1, c3, w, icl_accuracy and iwl_accuracy over (mechanism, n_items, time); i_infinity
     over (mechanism, n_items), infinity where I_K diverges; the scalar t_icl.
 
-    Args:
-        params: Overrides of `KINETICS_DEFAULTS`: context_length N (tokens), beta0, weight_decay
-            lambda_w on w (1/theory time), n_items K, memorisation_exponent nu, critical_n_items
-            (items), logit_spread (logit), growth_exponent, capacity_i_infinity (theory time),
-            time_max (theory time), n_times.
+    Parameters: context_length N (tokens), beta0, weight_decay lambda_w on w (1/theory time),
+    n_items K, memorisation_exponent nu, critical_n_items (items), logit_spread (logit),
+    growth_exponent, capacity_i_infinity and time_max (theory time), n_times.
     """
-    p = _merged(KINETICS_DEFAULTS, params)
     n = p["context_length"]
     t_icl = float(t_icl_near_origin(p["beta0"], n))
     time = np.concatenate([[0.0], np.geomspace(1.0, p["time_max"], p["n_times"] - 1)])
@@ -98,7 +68,7 @@ def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
 
     def stacked(name: str, long_name: str, units: str = "1"):
         values = np.reshape([getattr(r, name) for r in races], (*shape, time.size))
-        return dims, values, _named(long_name, units)
+        return _variable(dims, values, long_name, units)
 
     return xr.Dataset(
         {
@@ -107,43 +77,36 @@ def kinetics(params: Mapping[str, Any] | None = None) -> xr.Dataset:
             "w": stacked("w", "value strength w", "logit"),
             "icl_accuracy": stacked("icl_accuracy", "accuracy on novel items"),
             "iwl_accuracy": stacked("iwl_accuracy", "accuracy on training items without a copy"),
-            "i_infinity": (
-                dims[:2],
-                np.reshape(i_infinity, shape),
-                _named("I_K(inf) of the MLP alone", TIME),
+            "i_infinity": _variable(
+                dims[:2], np.reshape(i_infinity, shape), "I_K(inf) of the MLP alone", TIME
             ),
-            "t_icl": ((), t_icl, _named("t_ICL, equation 11", TIME)),
+            "t_icl": _variable((), t_icl, "t_ICL, equation 11", TIME),
         },
         coords={
-            "mechanism": (
+            "mechanism": _variable(
                 "mechanism",
                 [str(Kinetics.CAPACITY), str(Kinetics.DIFFERENTIAL)],
-                _named("mechanism of section 3.6"),
+                "mechanism of section 3.6",
             ),
-            "n_items": (
-                "n_items",
-                np.asarray(p["n_items"], dtype=np.int64),
-                _named("items K", "items"),
+            "n_items": _variable(
+                "n_items", np.asarray(p["n_items"], dtype=np.int64), "items K", "items"
             ),
-            "time": ("time", time, _named("time", TIME)),
+            "time": _variable("time", time, "time", TIME),
         },
         attrs=_attributes("kinetics", p),
     )
 
 
-def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
+def landscape(p: Mapping[str, Any]) -> xr.Dataset:
     """Compute figure 4: the loss over beta and w with no MLP, and paths of its gradient flow.
 
     Returns loss over (w, beta); path_beta, path_w and path_loss over (path, time); acquisition_time
     over path. The same loss and paths on D' are named balanced_*; separatrix, over beta, is the w
     above which a start on D' flows to ICL.
 
-    Args:
-        params: Overrides of `LANDSCAPE_DEFAULTS`: context_length N (tokens, even), beta_range,
-            w_range (logit), n_grid, starts (pairs of beta0 and w0), time_max (theory time),
-            n_times.
+    Parameters: context_length N (tokens, even), beta_range, w_range (logit), n_grid, starts (pairs
+    of beta0 and w0), time_max (theory time), n_times.
     """
-    p = _merged(LANDSCAPE_DEFAULTS, params)
     n = p["context_length"]
     beta = np.linspace(p["beta_range"][0], p["beta_range"][1], p["n_grid"])
     w = np.linspace(p["w_range"][0], p["w_range"][1], p["n_grid"])
@@ -160,75 +123,70 @@ def landscape(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     balanced_beta[at_saddle] = balanced_w[at_saddle] = 0.0
     return xr.Dataset(
         {
-            "loss": (
+            "loss": _variable(
                 ("w", "beta"),
                 loss_gaussian(beta[None, :], w[:, None], n),
-                _named("mean loss, equation 5 with no MLP", "nat"),
+                "mean loss, equation 5 with no MLP",
+                "nat",
             ),
-            "path_beta": (
-                ("path", "time"),
-                np.array([x.beta for x in paths]),
-                _named("beta along the gradient flow"),
+            "path_beta": _variable(
+                ("path", "time"), np.array([x.beta for x in paths]), "beta along the gradient flow"
             ),
-            "path_w": (
+            "path_w": _variable(
                 ("path", "time"),
                 np.array([x.w for x in paths]),
-                _named("w along the gradient flow", "logit"),
+                "w along the gradient flow",
+                "logit",
             ),
-            "path_loss": (
+            "path_loss": _variable(
                 ("path", "time"),
                 np.array([loss_gaussian(x.beta, x.w, n) for x in paths]),
-                _named("loss along the gradient flow", "nat"),
+                "loss along the gradient flow",
+                "nat",
             ),
-            "acquisition_time": (
+            "acquisition_time": _variable(
                 "path",
                 np.array([x.acquisition_time for x in paths]),
-                _named("time at which ICL accuracy reaches 0.95", TIME),
+                "time at which ICL accuracy reaches 0.95",
+                TIME,
             ),
-            "balanced_loss": (
+            "balanced_loss": _variable(
                 ("w", "beta"),
                 loss_balanced(beta[None, :], w[:, None], n),
-                _named("mean loss on D', equation 5 with eta = 0 and no MLP", "nat"),
+                "mean loss on D', equation 5 with eta = 0 and no MLP",
+                "nat",
             ),
-            "balanced_path_beta": (
-                ("path", "time"),
-                balanced_beta,
-                _named("beta along the gradient flow on D'"),
+            "balanced_path_beta": _variable(
+                ("path", "time"), balanced_beta, "beta along the gradient flow on D'"
             ),
-            "balanced_path_w": (
-                ("path", "time"),
-                balanced_w,
-                _named("w along the gradient flow on D'", "logit"),
+            "balanced_path_w": _variable(
+                ("path", "time"), balanced_w, "w along the gradient flow on D'", "logit"
             ),
-            "separatrix": (
-                "beta",
-                separatrix(beta, n),
-                _named("w above which a start on D' flows to ICL", "logit"),
+            "separatrix": _variable(
+                "beta", separatrix(beta, n), "w above which a start on D' flows to ICL", "logit"
             ),
         },
         coords={
-            "beta": ("beta", beta, _named("query-key strength beta")),
-            "w": ("w", w, _named("value strength w", "logit")),
-            "path": ("path", np.arange(len(paths)), _named("start")),
-            "time": ("time", time, _named("time", TIME)),
+            "beta": _variable("beta", beta, "query-key strength beta"),
+            "w": _variable("w", w, "value strength w", "logit"),
+            "path": _variable("path", np.arange(len(paths)), "start"),
+            "time": _variable("time", time, "time", TIME),
         },
         attrs=_attributes("landscape", p),
     )
 
 
-def initial_conditions(params: Mapping[str, Any] | None = None) -> xr.Dataset:
+def initial_conditions(p: Mapping[str, Any]) -> xr.Dataset:
     """Compute figure A.1 and the slopes of the claim `exponential_beta0`.
 
     Returns t_icl and its two asymptotes over beta0, each asymptote also where it does not hold;
     local_slope over beta0; slope and slope_error over regime; density of t_ICL/N for normal beta0
     over `bin`, with its edges; t_icl_sample over sample.
 
-    Args:
-        params: Overrides of `INITIAL_CONDITIONS_DEFAULTS`: context_length N (tokens; t_ICL/N does
-            not depend on it), beta0_range, n_beta0, near_origin_fit and nullcline_fit (ranges of
-            beta0), beta0_mean, beta0_sd, n_samples, n_bins, seed.
+    Parameters: context_length N (tokens; t_ICL/N does not depend on it), beta0_range, n_beta0,
+    near_origin_fit and nullcline_fit (ranges of beta0), beta0_mean, beta0_sd, n_samples, n_bins,
+    seed.
     """
-    p = _merged(INITIAL_CONDITIONS_DEFAULTS, params)
     n = p["context_length"]
     beta0 = np.linspace(p["beta0_range"][0], p["beta0_range"][1], p["n_beta0"])
     t_icl = t_icl_integrated(beta0, n)
@@ -247,57 +205,40 @@ def initial_conditions(params: Mapping[str, Any] | None = None) -> xr.Dataset:
     log_mean, log_sd = distribution.log_normal_tangent()
     return xr.Dataset(
         {
-            "t_icl": ("beta0", t_icl, _named("t_ICL, equations 31 and 32 integrated", TIME)),
-            "t_icl_near_origin": ("beta0", near_origin, _named("t_ICL, equation 35", TIME)),
-            "t_icl_along_nullcline": (
-                "beta0",
-                nullcline,
-                _named("t_ICL, equation 37 with its missing 1/2", TIME),
+            "t_icl": _variable("beta0", t_icl, "t_ICL, equations 31 and 32 integrated", TIME),
+            "t_icl_near_origin": _variable("beta0", near_origin, "t_ICL, equation 35", TIME),
+            "t_icl_along_nullcline": _variable(
+                "beta0", nullcline, "t_ICL, equation 37 with its missing 1/2", TIME
             ),
-            "local_slope": (
-                "beta0",
-                np.gradient(np.log(t_icl), beta0),
-                _named("d log t_ICL / d beta0"),
+            "local_slope": _variable(
+                "beta0", np.gradient(np.log(t_icl), beta0), "d log t_ICL / d beta0"
             ),
-            "slope": (
-                "regime",
-                np.array([f.slope for f in fits]),
-                _named("fitted d log t_ICL / d beta0"),
+            "slope": _variable(
+                "regime", np.array([f.slope for f in fits]), "fitted d log t_ICL / d beta0"
             ),
-            "slope_error": (
-                "regime",
-                np.array([f.stderr for f in fits]),
-                _named("standard error of the fitted slope"),
+            "slope_error": _variable(
+                "regime", np.array([f.stderr for f in fits]), "standard error of the fitted slope"
             ),
-            "fit_range": (
+            "fit_range": _variable(
                 ("regime", "end"),
                 np.array([p["near_origin_fit"], p["nullcline_fit"]], dtype=float),
-                _named("range of beta0 that is fitted"),
+                "range of beta0 that is fitted",
             ),
-            "t_icl_sample": ("sample", sample, _named("t_ICL of a seed", TIME)),
-            "density": ("bin", density, _named("density of t_ICL over seeds", f"1/({TIME})")),
-            "bin_left": ("bin", edges[:-1], _named("left edge of the bin", TIME)),
-            "bin_right": ("bin", edges[1:], _named("right edge of the bin", TIME)),
-            "log_normal_mean": (
-                (),
-                log_mean,
-                _named("mean of log t_ICL of the tangent log-normal"),
+            "t_icl_sample": _variable("sample", sample, "t_ICL of a seed", TIME),
+            "density": _variable("bin", density, "density of t_ICL over seeds", f"1/({TIME})"),
+            "bin_left": _variable("bin", edges[:-1], "left edge of the bin", TIME),
+            "bin_right": _variable("bin", edges[1:], "right edge of the bin", TIME),
+            "log_normal_mean": _variable(
+                (), log_mean, "mean of log t_ICL of the tangent log-normal"
             ),
-            "log_normal_sd": ((), log_sd, _named("standard deviation of log t_ICL of the same")),
+            "log_normal_sd": _variable((), log_sd, "standard deviation of log t_ICL of the same"),
         },
         coords={
-            "beta0": ("beta0", beta0, _named("initial beta")),
-            "regime": ("regime", ["near_origin", "along_nullcline"], _named("regime of beta0")),
+            "beta0": _variable("beta0", beta0, "initial beta"),
+            "regime": _variable("regime", ["near_origin", "along_nullcline"], "regime of beta0"),
         },
         attrs=_attributes("initial_conditions", p),
     )
-
-
-def _merged(defaults: Mapping[str, Any], params: Mapping[str, Any] | None) -> dict[str, Any]:
-    unknown = set(params or {}) - set(defaults)
-    if unknown:
-        raise ValueError(f"unknown parameters: {sorted(unknown)}")
-    return {**defaults, **(params or {})}
 
 
 def _attributes(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,8 +246,8 @@ def _attributes(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return {"theory": name, **flat}
 
 
-def _named(long_name: str, units: str = "1") -> dict[str, str]:
-    return {"long_name": long_name, "units": units}
+def _variable(dims: str | tuple[str, ...], values: Any, long_name: str, units: str = "1") -> tuple:
+    return dims, values, {"long_name": long_name, "units": units}
 
 
 def _log_slope(beta0: np.ndarray, t_icl: np.ndarray, fit_range):

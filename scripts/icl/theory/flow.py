@@ -27,20 +27,12 @@ class FlowError(RuntimeError):
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A path of the gradient flow.
+    """A path of the gradient flow."""
 
-    Attributes:
-        time: Theory time, shape (T,).
-        beta: Query-key strength (dimensionless), shape (T,).
-        w: Value strength (logit), shape (T,).
-        acquisition_time: Theory time at which ICL is acquired; infinity if it is not within the
-            path.
-    """
-
-    time: NDArray[np.float64]
-    beta: NDArray[np.float64]
-    w: NDArray[np.float64]
-    acquisition_time: float
+    time: NDArray[np.float64]  # theory time, (T,)
+    beta: NDArray[np.float64]  # query-key strength (dimensionless), (T,)
+    w: NDArray[np.float64]  # value strength (logit), (T,)
+    acquisition_time: float  # theory time; infinity if ICL is not acquired within the path
 
     @property
     def acquired(self) -> bool:
@@ -62,15 +54,8 @@ def early_flow(
     The integration variable s has ds = (1 + c1 e^beta) dt/N: it counts time in units of N while
     nothing happens, and stays regular through the divergence of beta.
 
-    Returns the path, its acquisition time being that of the divergence (beta to infinity). Source:
-    equations 7, 8, 31 and 32.
-
-    Args:
-        t_max: Theory time at which to stop. Needed if c1 is a function, which may let ICL never be
-            acquired.
-
-    Raises:
-        FlowError: If the integrator fails.
+    Where c1 is a function of time, ICL may never be acquired, and `t_max` is needed, at which to
+    stop. Source: equations 7, 8, 31 and 32.
     """
     n = context_length_of(context_length)
     beta0, w0 = float(finite("beta0", beta0)), float(finite("w0", w0))
@@ -108,7 +93,7 @@ def loss_flow(
     w0: float,
     context_length: int,
     t_max: float,
-    logits: ArrayLike | Callable[[float], ArrayLike] = 0.0,
+    logits: ArrayLike = 0.0,
     *,
     form: str = "gaussian",
     accuracy: float = 0.95,
@@ -118,19 +103,10 @@ def loss_flow(
 ) -> Trajectory:
     """Integrate the flow of the whole loss, which holds before, at and after acquisition.
 
-    Returns the path and the theory time at which the accuracy is first reached. Warns
-    `OutOfRangeWarning` if beta0 is beyond that point from the start. Source: gradient descent on
-    equation 5 (or 20), with the penalty of equation 43.
-
-    Args:
-        t_max: Theory time at which to stop.
-        form: "gaussian" for equation 5, "exact" for 20, "balanced" for 5 with eta = 0.
-        accuracy: The ICL accuracy that counts as acquired, for w > 0 (see `acquisition_beta`).
-        stop_when_acquired: Whether the path ends there.
-        times: Theory times to report, from 0 to t_max; the integrator's own if absent.
-
-    Raises:
-        FlowError: If the integrator fails.
+    ICL is acquired when `accuracy` is first reached, for w > 0 (`acquisition_beta`); warns if beta0
+    is beyond that point from the start. The path ends at `t_max`, and is told at `times`, or where
+    the integrator stepped. `form` is that of `loss`. Source: gradient descent on equation 5 (or
+    20), with the penalty of equation 43.
     """
     n = context_length_of(context_length)
     beta0, w0 = float(finite("beta0", beta0)), float(finite("w0", w0))
@@ -138,10 +114,9 @@ def loss_flow(
         raise ValueError("t_max must be positive and weight_decay not negative")
     threshold = acquisition_beta(n, accuracy)
     warn_if(beta0 >= threshold, "beta0 is at the acquisition threshold from the start")
-    logits_of = logits if callable(logits) else lambda _: logits
 
-    def velocity(time, state):
-        d_beta, d_w = loss_gradient(state[0], state[1], n, logits_of(time), form=form)
+    def velocity(_, state):
+        d_beta, d_w = loss_gradient(state[0], state[1], n, logits, form=form)
         return [-float(d_beta), -float(d_w) - weight_decay * state[1]]
 
     def acquired(_, state):
@@ -171,19 +146,10 @@ def _event(event: Any, *, terminal: bool = True) -> Any:
 def integrate(
     velocity: Callable, start: Sequence[float], end: float, *, events=None, times=None
 ) -> OptimizeResult:
-    """Integrate an ODE to the project's tolerance, or say that it cannot be done.
-
-    Returns the result of `scipy.integrate.solve_ivp`.
-
-    Args:
-        velocity: Right-hand side, of time and state.
-        start: State at time 0.
-        end: Time at which to stop.
-        events: As `scipy.integrate.solve_ivp`.
-        times: Times to report, or absent for the integrator's own.
+    """Integrate an ODE from time 0 to the project's tolerance, as `scipy.integrate.solve_ivp` does.
 
     Raises:
-        FlowError: If the integrator fails or leaves floating point.
+        FlowError: if the integrator fails or leaves floating point.
     """
     # LSODA: the nullcline of w is stiff for beta0 << 0, and the rest is not.
     solution = solve_ivp(

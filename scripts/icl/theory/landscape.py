@@ -28,8 +28,7 @@ class OrderParameters(NamedTuple):
 def order_parameters(logits: ArrayLike, weights: ArrayLike | None = None) -> OrderParameters:
     """Return c1, c2 and c3 of the MLP's logits (eq. 29, 30 and 15).
 
-    Returns c1 = <sigma(-phi)>, c2 = <sigma(phi) sigma(-phi)> / c1, which is equation 30 without its
-    cancellation, and c3 = <exp(-phi)>.
+    c2 is <sigma(phi) sigma(-phi)> / c1, which is equation 30 without its cancellation.
     """
     phi, mass = distribution(logits, weights)
     if np.any(np.abs(phi) > 700):
@@ -106,10 +105,7 @@ def loss_gradient(
     else:
         raise ValueError(f"unknown form of the loss: {form}")
     mlp = distribution(logits, weights)
-    return (
-        average(_slope_beta, beta, w, n, nodes, mlp),
-        average(_slope_w, beta, w, n, nodes, mlp),
-    )
+    return (average(_slope_beta, beta, w, n, nodes, mlp), average(_slope_w, beta, w, n, nodes, mlp))
 
 
 def attention_shares(beta: NDArray, n: int) -> tuple[NDArray, NDArray]:
@@ -139,15 +135,11 @@ def _slope_beta(logit, surplus, w, copy, other, n_others):
 def average(
     kernel: Kernel, beta: ArrayLike, w: ArrayLike, n: int, nodes: Nodes, mlp: Nodes
 ) -> NDArray[np.float64]:
-    """Average a kernel over the labels of the context and the MLP's logits.
+    """Average a kernel over the labels of the context and the MLP's logits, at every beta and w.
 
-    Returns the average at every beta and w, their broadcast shape.
-
-    Args:
-        kernel: Takes the logit (P, L, M), the surplus (M,), w and the two shares of attention (P,
-            1, 1), and N - 1; returns (P, L, M).
-        nodes: Surplus and its weights, both (M,).
-        mlp: MLP logits and their weights, both (L,).
+    The kernel takes the logit (P, L, M), the surplus (M,), w and the two shares of attention (P, 1,
+    1), and N - 1; it returns (P, L, M). Nodes of the surplus and the MLP's logits come with their
+    weights.
     """
     beta, w = np.broadcast_arrays(finite("beta", beta), finite("w", w))
     (surplus, surplus_weight), (phi, phi_weight) = nodes, mlp

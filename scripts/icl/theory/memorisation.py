@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from icl.theory.checks import finite
 
 TAIL_SAMPLES = 8
+TAIL_DECADES = 1.0
+TAIL_TOLERANCE = 0.05
 SURELY_DIVERGENT = 0.9  # a fall slower than t^-0.9, clear of the marginal t^-1
 ACCELERATION = 0.05
 LOGARITHMIC_TAIL = 5.0
@@ -72,18 +74,16 @@ class MemorisationRecord:
         slope = (self.c1[i + 1] - self.c1[i]) / (self.time[i + 1] - self.time[i])
         return self._cumulative[i] + step * (2 * self.c1[i] + slope * step)
 
-    def acquisition_time(self, t_icl: ArrayLike, *, beyond: str = "raise") -> NDArray[np.float64]:
+    def acquisition_time(self, t_icl: ArrayLike) -> NDArray[np.float64]:
         """Find tau_K, when ICL is acquired at K items, by I_K(tau_K) = t_icl (eq. 10, inverted).
 
-        Where the record never gets there it raises, or returns infinity if `beyond` is "inf".
+        It is infinite where the record never gets there.
         """
         target = finite("t_icl", t_icl)
         cumulative = self._cumulative
         if np.any(target < 0):
             raise ValueError("t_icl must not be negative")
         missed = target > cumulative[-1]
-        if np.any(missed) and beyond != "inf":
-            raise ValueError(f"I_K reaches {cumulative[-1]:.6g} only by the end of the record")
         i = np.searchsorted(cumulative, target, side="left") - 1
         i = np.clip(i, 0, self.time.size - 2)
         slope = (self.c1[i + 1] - self.c1[i]) / (self.time[i + 1] - self.time[i])
@@ -93,17 +93,15 @@ class MemorisationRecord:
         step = np.divide(rest, root, out=np.zeros_like(rest + root), where=root > 0)
         return np.where(missed, np.inf, np.minimum(self.time[i] + step, self.time[i + 1]))
 
-    def decide(
-        self, *, tail_decades: float = 1.0, tail_tolerance: float = 0.05
-    ) -> KineticsDecision:
+    def decide(self) -> KineticsDecision:
         """Decide between capacity constraint and differential kinetics (section 3.6, eq. 12).
 
         No finite record decides whether an integral diverges; this says what it shows, by a
-        criterion of ours. Over the last `tail_decades` of time, and over each half of them in log
+        criterion of ours. Over the last `TAIL_DECADES` of time, and over each half of them in log
         time, c1 is fitted as t^-p. Each p has an error of two standard errors of its fit.
 
         Differential: every p exceeds 1 by more than its error, and the tail at the lowest of them
-        is at most `tail_tolerance` of the recorded I_K. The tail is 2 c1(T) T/(p - 1), or five
+        is at most `TAIL_TOLERANCE` of the recorded I_K. The tail is 2 c1(T) T/(p - 1), or five
         times that if p falls from the first half to the second: a homogeneous network of three
         layers ends on c1 = 1/(t log^q t) with q = 4/3, whose p = 1 + q/log t falls and whose tail
         is, to leading order, q/(q - 1) = 4 times that of the power law.
@@ -117,7 +115,7 @@ class MemorisationRecord:
         end, recorded = self.time[-1], self._cumulative[-1]
         if self.c1[-1] == 0:
             return KineticsDecision(Kinetics.DIFFERENTIAL, recorded, 0.0, np.inf, np.inf)
-        middle, start = end * 10 ** (-tail_decades / 2), end * 10**-tail_decades
+        middle, start = end * 10 ** (-TAIL_DECADES / 2), end * 10**-TAIL_DECADES
         fits = [
             self._decay(first, last)
             for first, last in [(start, end), (start, middle), (middle, end)]
@@ -131,7 +129,7 @@ class MemorisationRecord:
         if early - late > errors:
             tail *= LOGARITHMIC_TAIL
         kinetics = Kinetics.UNDECIDED
-        if tail <= tail_tolerance * recorded:
+        if tail <= TAIL_TOLERANCE * recorded:
             kinetics = Kinetics.DIFFERENTIAL
         elif high < SURELY_DIVERGENT and not accelerates:
             kinetics = Kinetics.CAPACITY

@@ -26,11 +26,10 @@ Nodes = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @lru_cache(maxsize=64)
 def binomial_surplus(context_length: int) -> Nodes:
-    """Return the surplus of labels that agree with the target's, and its probabilities.
+    """Return the surplus of labels that agree with the target's, and its probabilities, (M,) each.
 
-    Returns surplus u and probability, both (M,): M is N up to 2000 and about 9 sqrt(N) beyond,
-    where the mass left out is below 5e-18. Source: equations 20 and 21, with the weight n_+/N
-    absorbed into the distribution.
+    M is N up to 2000 and about 9 sqrt(N) beyond, where the mass left out is below 5e-18. Source:
+    equations 20 and 21, with the weight n_+/N absorbed into the distribution.
     """
     n_others = context_length - 1
     first = 0
@@ -46,14 +45,12 @@ def gaussian_surplus(context_length: int, logit_spread: float) -> Nodes:
     """Return nodes and signed weights that average over eta in the Gaussian form of the loss.
 
     The trapezoid rule converges exponentially on the whole line; the poles of the logistic
-    function, at distance pi / logit_spread from it in units of eta, set the step.
+    function, at distance pi / logit_spread from it in units of eta, set the step. That spread is
+    the deviation of the attention's logit, |w| sqrt(N) / (e^beta + N - 1).
 
-    Returns surplus u = eta sqrt(N) - 1 and weight (1 + eta/sqrt(N)) times the normal density, both
-    (M,). A weight is negative where eta < -sqrt(N): the price of the approximation. Source:
+    The surplus is u = eta sqrt(N) - 1 and its weight (1 + eta/sqrt(N)) times the normal density,
+    both (M,). A weight is negative where eta < -sqrt(N): the price of the approximation. Source:
     equations 5 and 22.
-
-    Args:
-        logit_spread: Standard deviation of the attention logit, |w| sqrt(N) / (e^beta + N - 1).
     """
     step = GAUSSIAN_STEP
     while step * logit_spread > 0.7:  # quadrature error below exp(-2 pi^2 / 0.7) = 6e-13

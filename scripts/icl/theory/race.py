@@ -29,18 +29,12 @@ class MemorisingMlp:
     others around 0. The mean grows as dm/dt = (1 + m)^q <sigma(-logit)>/tau, as the margin of a
     homogeneous network of L layers does, with q = 2 - 2/L. Without attention the memorisable share
     then has 2 integral <sigma(-phi)> dt = 2 tau/(q - 1).
-
-    Attributes:
-        i_infinity: 2 tau/(q - 1), which is I_K(inf) if all can be memorised (theory time).
-        memorisable: Share of the items that can be memorised, in (0, 1].
-        growth_exponent: q, above 1: 2 is the limit of many layers, 4/3 three of them.
-        logit_spread: Standard deviation of phi^+ over items (logit), above 0.
     """
 
-    i_infinity: float
-    memorisable: float = 1.0
-    growth_exponent: float = 2.0
-    logit_spread: float = 0.5
+    i_infinity: float  # 2 tau/(q - 1), which is I_K(inf) if all can be memorised (theory time)
+    memorisable: float = 1.0  # share of the items that can be memorised, in (0, 1]
+    growth_exponent: float = 2.0  # q, above 1: 2 is the limit of many layers, 4/3 three of them
+    logit_spread: float = 0.5  # standard deviation of phi^+ over items (logit), above 0
 
     def __post_init__(self):
         positive("i_infinity", self.i_infinity)
@@ -54,12 +48,10 @@ class MemorisingMlp:
         return self.i_infinity * (self.growth_exponent - 1) / 2
 
     def logits(self, mean: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the logits of all items and their weights, as quadrature nodes.
+        """Return phi^+ of all items and their weights, as quadrature nodes.
 
-        Returns phi^+ and weights, both (16,) or, if all can be memorised, (8,).
-
-        Args:
-            mean: m, the mean logit of the memorisable items (logit).
+        The mean logit m is that of the memorisable items. Both are (16,) or, if all can be
+        memorised, (8,).
         """
         noise, weight = NOISE * self.logit_spread, NOISE_WEIGHT
         if self.memorisable == 1:
@@ -72,25 +64,15 @@ class MemorisingMlp:
 
 @dataclass(frozen=True)
 class Race:
-    """The race at given times; every array has shape (T,).
+    """The race at given times; every array has shape (T,)."""
 
-    Attributes:
-        time: Theory time.
-        beta: Query-key strength (dimensionless).
-        w: Value strength (logit).
-        c1: Mean of sigma(-phi^+).
-        c3: Mean of exp(-phi^+).
-        icl_accuracy: On novel items.
-        iwl_accuracy: On training items without a copy in the context.
-    """
-
-    time: NDArray[np.float64]
-    beta: NDArray[np.float64]
-    w: NDArray[np.float64]
-    c1: NDArray[np.float64]
-    c3: NDArray[np.float64]
-    icl_accuracy: NDArray[np.float64]
-    iwl_accuracy: NDArray[np.float64]
+    time: NDArray[np.float64]  # theory time
+    beta: NDArray[np.float64]  # query-key strength (dimensionless)
+    w: NDArray[np.float64]  # value strength (logit)
+    c1: NDArray[np.float64]  # mean of sigma(-phi^+)
+    c3: NDArray[np.float64]  # mean of exp(-phi^+)
+    icl_accuracy: NDArray[np.float64]  # on novel items
+    iwl_accuracy: NDArray[np.float64]  # on training items without a copy in the context
 
 
 def race(
@@ -99,19 +81,11 @@ def race(
     time: ArrayLike,
     *,
     beta0: float = 0.0,
-    w0: float = 0.0,
     weight_decay: float = 0.0,
 ) -> Race:
-    """Integrate beta, w and the MLP on the one loss they share.
+    """Integrate beta, w from 0 and the MLP on the one loss they share; tell them at these times.
 
-    Returns the race at those times. Source: gradient flow of equation 20 with the penalty of 43;
-    the MLP's law is ours.
-
-    Args:
-        mlp: The law of growth of the MLP.
-
-    Raises:
-        FlowError: If the integrator fails.
+    Source: gradient flow of equation 20 with the penalty of 43; the MLP's law is ours.
     """
     n = context_length_of(context_length)
     time = finite("time", time)
@@ -130,7 +104,7 @@ def race(
         growth = np.exp(mlp.growth_exponent * np.log1p(mean)) * error / mlp.growth_time
         return [-float(d_beta), -float(d_w) - weight_decay * w, growth]
 
-    solution = integrate(velocity, [float(beta0), float(w0), 0.0], time[-1], times=time)
+    solution = integrate(velocity, [float(beta0), 0.0, 0.0], time[-1], times=time)
     beta, w, mean = solution.y
     parameters = [order_parameters(*mlp.logits(m)) for m in mean]
     share, spread = mlp.memorisable, mlp.logit_spread

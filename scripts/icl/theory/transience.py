@@ -10,10 +10,7 @@ SMALL_LOSS = 0.1  # nat; "<< 1": equation 16 is 6.5 % off here
 
 
 def w_tracking(c3: ArrayLike, weight_decay: ArrayLike) -> NDArray[np.float64]:
-    """Return the w at which growth and weight decay balance (eq. 15 and 45).
-
-    Returns w_tr = W(c3/lambda_w) (logit), W the principal branch of Lambert's function.
-    """
+    """Return the w at which growth and weight decay balance, W(c3/lambda_w) (eq. 15 and 45)."""
     ratio = positive("c3", c3) / positive("weight_decay", weight_decay)
     return np.real(lambertw(finite("c3 / weight_decay", ratio)))
 
@@ -24,13 +21,9 @@ def tracking_lag(
     """Return how far w stays above its balance while c3 falls, to first order.
 
     w relaxes to the balance at the rate lambda_w (1 + w_tr), while w_tr moves by w_tr/(1 + w_tr) of
-    the rate of log c3: tracking needs memorisation slower than the weight decay.
-
-    Returns w - w_tr (logit). Warns `OutOfRangeWarning` where it exceeds half of w_tr. Source:
-    equation 44, linearised about 45 (beyond the paper).
-
-    Args:
-        memorisation_rate: -d log c3/dt (1/theory time), broadcastable.
+    the rate of log c3, -d log c3/dt: tracking needs memorisation slower than the weight decay.
+    Warns where the lag exceeds half of w_tr. Source: equation 44, linearised about 45 (beyond the
+    paper).
     """
     w = w_tracking(c3, weight_decay)
     rate, decay = (
@@ -43,25 +36,17 @@ def tracking_lag(
 
 
 def iwl_loss_after_acquisition(icl_loss: ArrayLike) -> NDArray[np.float64]:
-    """Return the IWL loss from the ICL loss, after ICL is acquired and before it fades.
+    """Return the IWL loss from the ICL loss (nat), after ICL is acquired and before it fades.
 
-    Returns -log(icl_loss)/2 (nat). Warns `OutOfRangeWarning` above a loss of 0.1. Source: equations
-    16 (first line) and 46.
-
-    Args:
-        icl_loss: ICL loss (nat), in (0, 1), any shape.
+    Warns above a loss of 0.1. Source: equations 16 (first line) and 46.
     """
     return _half_minus_log("icl_loss", icl_loss)
 
 
 def icl_loss_after_fading(iwl_loss: ArrayLike) -> NDArray[np.float64]:
-    """Return the ICL loss from the IWL loss, after ICL has faded.
+    """Return the ICL loss from the IWL loss (nat), after ICL has faded.
 
-    Returns -log(iwl_loss)/2 (nat). Warns `OutOfRangeWarning` above a loss of 0.1. Source: equations
-    16 (second line) and 47.
-
-    Args:
-        iwl_loss: IWL loss (nat), in (0, 1), any shape.
+    Warns above a loss of 0.1. Source: equations 16 (second line) and 47.
     """
     return _half_minus_log("iwl_loss", iwl_loss)
 
@@ -78,12 +63,8 @@ def other_loss_of_signed_logit(small_loss: ArrayLike) -> NDArray[np.float64]:
     """Return the other loss without equation 16's approximation, so for a loss of any size.
 
     A logit of fixed size w, always right on one kind of sequence and right half of the time on the
-    other, costs softplus(-w) on the first, and on the second its mean with softplus(w).
-
-    Returns loss where its sign is a coin's (nat). Source: the premises of A.5 (beyond the paper).
-
-    Args:
-        small_loss: Loss where the logit is always right (nat), in (0, log 2], any shape.
+    other, costs softplus(-w) on the first, at most log 2, and on the second its mean with
+    softplus(w). Source: the premises of A.5 (beyond the paper).
     """
     loss = positive("small_loss", small_loss)
     if np.any(loss > np.log(2) * (1 + 1e-12)):
