@@ -141,6 +141,7 @@ def test_fig6d_shows_both_branches_and_equation_16():
     for words in ("ICL acquired", "ICL faded", "equation 16"):
         assert words in texts(figure)
     assert points(figure, "o") > 100
+    assert "no run" not in texts(figure)
 
 
 def test_fig6d_draws_what_never_acquired():
@@ -150,3 +151,4 @@ def test_fig6d_draws_what_never_acquired():
     fig6d.draw_panel(ax, data, verdicts)
     figure.draw_without_rendering()
     assert np.isfinite(ax.get_xlim()).all()
+    assert "ICL faded: no run" in texts(figure)

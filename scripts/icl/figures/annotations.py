@@ -57,12 +57,6 @@ def setting(dataset: xr.Dataset) -> str:
     return "; ".join(_facts(dataset))
 
 
-def changed(dataset: xr.Dataset, base: xr.Dataset) -> list[str]:
-    """List what data have otherwise than others: settings of the model, N, K, rate, seeds."""
-    known = _facts(base)
-    return [fact for fact in _facts(dataset) if fact not in known]
-
-
 def other_model(dataset: xr.Dataset, main: xr.Dataset) -> str:
     """Say that a panel's model is not of the width of the figure's others, "" if it is."""
     widths = [json.loads(one.attrs["jobs"])[0]["model"]["hidden_dim"] for one in (dataset, main)]

@@ -29,7 +29,7 @@ def draw_panel(ax: Axes, beside: Axes, data: dict[str, xr.Dataset], verdict: Ver
     race = outcomes.predicted_race(alone, infinite, n_items, length, budget, options)
     passage = base.acquisition_time(runs, options)
     _steps(ax, passage.time[passage.reached], len(passage.time), budget, style.ICL, "-")
-    words = f"{passage.reached.sum()} of {len(passage.time)} seeds,\nthe rest never"
+    words = f"{passage.reached.sum()} of {len(passage.time)} seeds,\nthe rest not by the end"
     style.corner(ax, words, 0.03, 0.98, style.ICL)
     if race.seeds:
         times = race.predicted[race.predicted <= budget]

@@ -28,7 +28,7 @@ def draw_panel(axes: Axes, data: dict[str, xr.Dataset], verdicts: dict[str, Verd
     ):
         x, y = (_thinned(loss[mask & (icl > 0) & (iwl > 0)]) for loss in (icl, iwl))
         axes.plot(x, y, "o", ms=size, mew=0, alpha=0.6, color=colour)
-    _law(axes, options["small_loss"])
+    _law(axes, options["small_loss"], "" if found.faded.any() else ": no run")
     axes.set(xscale="log", yscale="log", xlabel="ICL loss (nat)", ylabel="IWL loss (nat)")
 
 
@@ -36,7 +36,7 @@ def _thinned(values: np.ndarray) -> np.ndarray:
     return values[:: -(-len(values) // MOST_POINTS)] if len(values) else values
 
 
-def _law(axes: Axes, small: float) -> None:
+def _law(axes: Axes, small: float, none_faded: str) -> None:
     """Draw eq. 16 where its loss is small, and what it approximates up to where both are one.
 
     Each branch is named below, or left of, its end of small loss, where no run is.
@@ -57,5 +57,5 @@ def _law(axes: Axes, small: float) -> None:
     here = (loss[40], acquired[40])
     style.label(axes, "ICL acquired", here, style.ICL, (0, -12), va="top")
     here = (other[110], whole[110])
-    style.label(axes, "ICL faded", here, style.IWL, (-8, 0), ha="right")
+    style.label(axes, f"ICL faded{none_faded}", here, style.IWL, (-8, 0), ha="right")
     style.corner(axes, "dashed: its premises,\nany loss", 0.03, 0.04, style.ALTERNATIVE_FIT)
