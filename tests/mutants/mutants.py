@@ -68,10 +68,10 @@ class Mutant:
     def code(self) -> str:
         """Make the change; "" where what comes of it is no Python, or the same."""
         once = Once(OperatorProvider()[self.operator](), self.occurrence)
-        code = once.walk(get_ast(self.source)).get_code()
         try:
+            code = once.walk(get_ast(self.source)).get_code()
             is_other = ast.dump(ast.parse(code)) != ast.dump(ast.parse(self.source))
-        except SyntaxError:
+        except (SyntaxError, AttributeError):  # Cosmic Ray cannot exchange an exception with a dot
             return ""
         return code if is_other and not self._is_annotation(code) else ""
 
