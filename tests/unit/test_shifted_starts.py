@@ -17,6 +17,8 @@ from icl.engine import training
 from icl.figures import figB6
 from icl.measurements import shifted_starts
 from icl.models.one_layer import network
+from icl.record import StopReason
+from icl.verdicts import Estimate
 
 SHIFTS = (-1.0, 0.0, 1.0)  # of beta0
 OVERLAP = 60.0
@@ -49,7 +51,7 @@ def test_beta_moves_by_the_shift_and_nothing_else_does(affine):
     assert all(torch.equal(plain[name], moved[name]) for name in plain if name != "query")
 
 
-def test_of_a_large_k_the_change_is_nearly_the_identity():
+def test_the_change_is_of_the_identity_and_noise_that_is_small_in_each_element():
     """So that it moves the score of the target's own item, and others by little."""
     job = example_jobs.job(model={"item_dim": 400, "hidden_dim": 4})
     parameters = network.initialise(torch.arange(1), job.model)
@@ -135,11 +137,19 @@ def judged(data, name):
             {"slope": 0.0, "marker": -1.0},
             NOT_REPRODUCED,
             NOT_REPRODUCED,
-            UNDECIDED,
+            REPRODUCED,  # neither moves
             id="beta0 only goes with what decides",
         ),
         # Its K* leave the range of nu, so that nothing compares with it.
         pytest.param({"slope": -2.0}, NOT_REPRODUCED, REPRODUCED, UNDECIDED, id="twice as steep"),
+        # K* follows beta0, and t_ICL does not: no race.
+        pytest.param(
+            {"slope": 0.0, "exponent": -1.4},
+            NOT_REPRODUCED,
+            REPRODUCED,
+            NOT_REPRODUCED,
+            id="no race",
+        ),
         pytest.param({"exponent": 0.0}, REPRODUCED, NOT_REPRODUCED, NOT_REPRODUCED, id="capacity"),
         pytest.param({"exponent": -0.7}, REPRODUCED, REPRODUCED, NOT_REPRODUCED, id="half a race"),
     ],
@@ -163,9 +173,61 @@ def test_numbers_are_those_put_in():
     found = shifted_starts.shifted_start(made_up(), BEYOND["start_causes"]["options"])
     assert set(found.estimates) == set(measurements.declared()["shifted_start"].quantities)
     assert found.estimates["least_slope"].value == pytest.approx(-1, abs=0.04)
-    assert found.estimates["race"].value == pytest.approx(-1 / NU, abs=0.05)
+    race = found.estimates["race"]
+    assert race.value == pytest.approx(-1 / NU, abs=0.05)
+    assert race.value - 0.1 < race.low < race.value < race.high < race.value + 0.1
+    line = found.details["predicted_line"]
+    assert line["exponent"] == race.value
+    assert found.replicates == 3 * 24 * 3 + 3 * 24 * 6
+    assert found.diverged == 0
     assert found.estimates["exponent"].value == pytest.approx(-1 / NU, abs=0.1)
     assert [row["N"] for row in found.details["by_length"]] == [16, 32, 64]
+
+
+def test_the_race_is_that_of_the_thresholds_n():
+    """N = 16 has another slope, which has no part in it; a diverged run has none in anything."""
+    data, other = made_up(lengths=(32, 64)), made_up(slope=-0.6, lengths=(16,))
+    runs = xr.concat([data["acquisition"], other["acquisition"]], "run", combine_attrs="override")
+    near = data["near_threshold"]
+    reason = near["stop_reason"].copy()
+    reason[0] = StopReason.DIVERGED
+    roles = {**data, "acquisition": runs, "near_threshold": near.assign(stop_reason=reason)}
+    found = shifted_starts.shifted_start(roles, BEYOND["start_causes"]["options"])
+    assert found.details["by_length"][0]["slope"] == pytest.approx(-0.6, abs=0.04)
+    assert found.estimates["race"].value == pytest.approx(-1 / NU, abs=0.05)
+    assert found.diverged == 1
+
+
+@pytest.mark.parametrize(("slope", "ends"), [(-1.0, (-2.2, -1.8)), (0.0, (-0.2, 0.2))])
+def test_the_interval_of_a_race_holds_either_error(slope, ends):
+    """Of the slope alone; nu's adds to it, as independent errors do."""
+    own = Estimate(slope, slope - 0.1, slope + 0.1)
+    sharp = shifted_starts._over(own, Estimate(0.5, 0.5, 0.5))
+    assert (sharp.low, sharp.high) == pytest.approx(ends)
+    blunt = shifted_starts._over(own, Estimate(0.5, 0.45, 0.55))
+    reach = np.hypot(0.2, 2 * abs(slope) * 0.1)
+    assert (blunt.value - blunt.low, blunt.high - blunt.value) == pytest.approx((reach, reach))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda runs: runs.assign(stop_reason=runs["stop_reason"] + 1), "ended by a stop rule"),
+        (lambda runs: runs.assign_coords(context_length=runs["seed"]), "compared at one"),
+        (lambda runs: runs.where(runs["beta_shift"] <= 0, drop=True), "fewer than three shifts"),
+        (lambda runs: runs.isel(run=runs["seed"].values < 7), "beta_shift = -0.0166667, K = "),
+    ],
+)
+def test_runs_near_k_star_that_cannot_say_it_leave_those_claims_undecided(spoil, said):
+    data = made_up()
+    near = spoil(data["near_threshold"])
+    near["stop_reason"] = near["stop_reason"].astype(np.int8)
+    for name in ("start_moves_threshold", "start_exponent"):
+        found = judged({**data, "near_threshold": near}, name)
+        assert found.verdict == UNDECIDED
+        assert said in found.reason
+    alone = {role: data[role] for role in BEYOND["start_causes"]["experiments"]}
+    assert judged(alone, "start_causes").verdict == REPRODUCED
 
 
 def test_a_slope_over_seeds_is_not_that_of_the_shift():
@@ -174,6 +236,27 @@ def test_a_slope_over_seeds_is_not_that_of_the_shift():
     row = found.details["by_length"][0]
     assert row["slope"] == pytest.approx(-1, abs=0.04)
     assert row["seen"] == pytest.approx(-0.5, abs=0.3)
+
+
+def test_few_runs_that_never_acquire_count_with_their_end():
+    """The slope of such a seed is less steep then, and so is the mean: never steeper."""
+    data = made_up()
+    runs = data["acquisition"]
+    slow = (runs["beta_shift"] < 0) & (runs["context_length"] == 64) & (runs["seed"] == 0)
+    assert slow.sum() == 1
+    step = runs["step"].values[0]
+    (steps_needed,) = step[(runs["icl_accuracy"].values[slow.values] > 0.95).argmax(axis=1)]
+    cut = runs.assign(
+        icl_accuracy=runs["icl_accuracy"].where(~(slow & (runs["step"] >= steps_needed)))
+    )
+    options = BEYOND["start_causes"]["options"]
+    found = shifted_starts.shifted_start({**data, "acquisition": cut}, options)
+    whole = shifted_starts.shifted_start(data, options)
+    assert found.censored == 1
+    rows, before = found.details["by_length"], whole.details["by_length"]
+    assert rows[2]["slope"] == pytest.approx(before[2]["slope"], abs=0.01)
+    assert rows[2]["slope"] >= before[2]["slope"]
+    assert rows[0]["slope"] == before[0]["slope"]
 
 
 @pytest.mark.parametrize(

@@ -470,3 +470,26 @@ def test_what_is_no_number_in_one_place_alone_is_another_value(tmp_path):
 def test_a_name_that_would_not_be_seen_is_quoted(name):
     assert plain(name) == repr(name)
     assert plain("a b") == "a b"
+
+
+# The roles whose runs no rule may end, for it would make what their statistics look for.
+ENDLESS = ("transition", "transience", "half_rate", "mlp_rates", "loss", "bimodality")
+ENDLESS += ("minimal_balanced", "near_threshold", "minimal_transience")
+
+
+@pytest.mark.parametrize("preset", ["demo", "study", "laptop", "extended", "paper", "beyond"])
+def test_a_presets_stop_rules_leave_its_claims_what_they_look_for(preset):
+    sources = Sources.of_size([ROOT / f"config/{preset}.yaml"])
+    config = sources.merged()
+    jobs = check(config, sources)
+    for claim in config["claims"].values():
+        for role, name in claim["experiments"].items():
+            if role in ENDLESS:
+                assert {job.stop.when for job in jobs.get(name, ())} <= {"never"}, name
+        if claim["statistic"] == "not_capacity":
+            asked = claim["options"]
+            roles = ("memorisation", "capacity")
+            ends = {job.stop.c1 for role in roles for job in jobs[claim["experiments"][role]]}
+            # c1 falls as 1/t: a record must last so many times the time to the c1 that is asked.
+            late = [c1 for c1 in ends if c1 and c1 * asked["lasting"] > asked["c1"] / 1.5]
+            assert not late, f"{late} ends records before not_capacity can judge them"

@@ -59,9 +59,7 @@ class Card:
 class Cost:
     """The estimated cost of a job."""
 
-    operations: (
-        float  # of training, in floating point, or what takes as long; evaluations come on top
-    )
+    operations: float  # of training, or what takes as long; evaluations come on top
     memory_mb: int  # peak memory in megabytes, the interpreter and its libraries included
     minutes: int  # wall time to ask a scheduler for, far above what one core should need
     gpu_minutes: int  # the same on a GPU
