@@ -64,7 +64,7 @@ def shifted(parameters: Parameters, model: Model) -> Parameters:
     """Raise beta, the mean of the diagonal of K^T Q on items, by `beta_shift`.
 
     To Q a multiple of K is added, so that K^T Q gains that multiple of K^T K. Of nn.Linear's K this
-    is nearly the identity times a number: E random entries to each of its sums.
+    is a number times the identity, and noise that is smaller in each element by about sqrt(E).
     """
     key = parameters["key"]
     on_items = key[:, :, : model.item_dim].square().sum(1).mean(1)  # of the diagonal of K^T K, (R,)
