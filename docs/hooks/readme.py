@@ -26,7 +26,7 @@ SCALES = {"study": "study", "laptop": "laptop", "extended": "paper's architectur
 WORDS = {
     "study": "the verdicts that count",
     "laptop": "a quick look",
-    "extended": "in part; six are the minimal model's",
+    "extended": "run in part (six of the claims are of a simpler model)",
 }
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not run": "·"}
 Verdicts = dict[str, dict[str, Any]]
@@ -98,7 +98,7 @@ def finding() -> str:
     return (
         "**What decides is speed, not room.** If the part that memorises (an MLP) learns four\n"
         "times as fast, and is no larger, looking up needs "
-        f"{threshold[4] / threshold[1]:.1f} times as many items to win."
+        f"{threshold[4] / threshold[1]:.1f} times as many items before it wins."
     )
 
 
