@@ -154,5 +154,5 @@ def verdict(source: Path | bytes) -> dict:
 # What a collected dataset has of a run beside its measurements.
 SETTINGS = {
     *("context_length", "n_items", "learning_rate", "mlp_learning_rate", "attention_decay"),
-    *("beta_decay", "w_decay", "mlp_decay", "zipf_exponent", "theory_time"),
+    *("beta_decay", "w_decay", "mlp_decay", "beta_shift", "zipf_exponent", "theory_time"),
 }

@@ -358,7 +358,7 @@ def test_analysis_and_figures_do_not_import_torch():
     subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT / "scripts")})
 
 
-ELSEWHERE = {"exponential_beta0", "start_or_data", *synthetic_kinetics.CASES}
+ELSEWHERE = {"exponential_beta0", "start_or_data", "shifted_start", *synthetic_kinetics.CASES}
 HERE = set(measurements.declared()) - ELSEWHERE
 OPTIONS = {
     claim["statistic"]: claim["options"]
