@@ -1,10 +1,8 @@
 """Draw one figure from collected data and the verdicts that it quotes."""
 
-import json
-
 from icl import entry, figures
-from icl.figures import style
-from icl.store import artifacts, files, provenance
+from icl.figures import annotations, style
+from icl.store import artifacts, files
 from icl.verdicts import Verdict
 
 with entry.logged(snakemake.log[0]):
@@ -15,21 +13,7 @@ with entry.logged(snakemake.log[0]):
     drawn = figures.load(snakemake.params.id).draw(
         data, {verdict.id: verdict for verdict in verdicts}
     )
-    drawing = provenance.gather()
-    facts = {
-        "figure": snakemake.params.id,
-        "preset": snakemake.params.preset,
-        "claims": {verdict.id: verdict.verdict for verdict in verdicts},
-        "datasets": {name: provenance.summary(data.attrs) for name, data in datasets.items()},
-        # Not when: equal figures are equal files.
-        "drawn": {"commit": provenance.commit(drawing), "versions": drawing["versions"]},
-    }
-    metadata = {
-        "Title": f"{snakemake.params.id}: {figure['title']}",
-        "Subject": json.dumps(facts, sort_keys=True),
-        "Keywords": [
-            *(f"{name}.data={dataset.attrs['data_digest']}" for name, dataset in datasets.items()),
-            *(f"{verdict.id}.bands={verdict.band_digest}" for verdict in verdicts),
-        ],
-    }
+    metadata = annotations.metadata(
+        snakemake.params.id, figure["title"], snakemake.params.preset, datasets, verdicts
+    )
     style.save(drawn, snakemake.output.pdf, snakemake.output.png, metadata)

@@ -5,7 +5,6 @@
 measured again. Of the regime study the gallery has no collected data: figure_b1.py draws its.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -13,8 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests", "tests/unit")]
 import gallery
 from icl import figures
-from icl.figures import style
-from icl.store import provenance
+from icl.figures import annotations, style
 
 
 def main(size: str, name: str) -> None:
@@ -23,22 +21,7 @@ def main(size: str, name: str) -> None:
     verdicts = {claim: found[claim] for claim in figure["claims"]}
     data = {role: gallery.dataset(size, of) for role, of in figure["experiments"].items()}
     names = {figure["experiments"][role]: dataset for role, dataset in data.items()}
-    drawing = provenance.gather()
-    facts = {
-        "figure": name,
-        "preset": size,
-        "claims": {claim: verdict.verdict for claim, verdict in verdicts.items()},
-        "datasets": {of: provenance.summary(dataset.attrs) for of, dataset in names.items()},
-        "drawn": {"commit": provenance.commit(drawing), "versions": drawing["versions"]},
-    }
-    metadata = {
-        "Title": f"{name}: {figure['title']}",
-        "Subject": json.dumps(facts, sort_keys=True),
-        "Keywords": [
-            *(f"{of}.data={dataset.attrs['data_digest']}" for of, dataset in names.items()),
-            *(f"{claim}.bands={verdict.band_digest}" for claim, verdict in verdicts.items()),
-        ],
-    }
+    metadata = annotations.metadata(name, figure["title"], size, names, verdicts.values())
     paths = (gallery.GALLERY / size / f"{name}.{kind}" for kind in ("pdf", "png"))
     style.save(figures.load(name).draw(data, verdicts), *paths, metadata)
 

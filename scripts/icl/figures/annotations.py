@@ -3,13 +3,16 @@
 import json
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from icl.job import SETTINGS
+from icl.store import provenance
 from icl.text import counts_text
+from icl.verdicts import Verdict
 
 MOST_NAMED = 3  # blocks that are missing
 LINE_CHARACTERS = {1: 42, 2: 70}  # that fit in a line below a figure
@@ -85,3 +88,29 @@ def gap(dataset: xr.Dataset | Iterable[xr.Dataset], columns: int) -> str:
         short += f", and {more} more"
     text = f"Gap: {len(names)} block{'s' if len(names) > 1 else ''} missing ({short})"
     return "\n".join(textwrap.wrap(text, LINE_CHARACTERS[columns]))
+
+
+def metadata(
+    name: str,
+    title: str,
+    preset: str,
+    datasets: Mapping[str, xr.Dataset],
+    verdicts: Iterable[Verdict],
+) -> dict[str, Any]:
+    """Say in a figure's file what it was drawn from: not when, so that equal figures are equal."""
+    verdicts, drawing = list(verdicts), provenance.gather()
+    facts = {
+        "figure": name,
+        "preset": preset,
+        "claims": {verdict.id: verdict.verdict for verdict in verdicts},
+        "datasets": {of: provenance.summary(dataset.attrs) for of, dataset in datasets.items()},
+        "drawn": {"commit": provenance.commit(drawing), "versions": drawing["versions"]},
+    }
+    return {
+        "Title": f"{name}: {title}",
+        "Subject": json.dumps(facts, sort_keys=True),
+        "Keywords": [
+            *(f"{of}.data={dataset.attrs['data_digest']}" for of, dataset in datasets.items()),
+            *(f"{verdict.id}.bands={verdict.band_digest}" for verdict in verdicts),
+        ],
+    }

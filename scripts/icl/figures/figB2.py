@@ -36,11 +36,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
 
 def _finals(ax: Axes, runs: xr.Dataset, ratio: float, row: dict | None) -> None:
     """Draw the mean final ICL accuracy against K at one rate, and K* with its interval."""
-    ax.plot(*panels.over_seeds(runs, "icl_accuracy", np.mean), "o-", ms=3, lw=1, color=style.ICL)
-    if row is not None and np.isfinite(row["threshold"]):
-        ax.plot(row["interval"], [0.75, 0.75], "|-", color=style.FIT, lw=1.4, ms=5)
-        ax.plot(row["threshold"], 0.75, "D", ms=3.5, color=style.FIT)
-    ax.set_xscale("log")
+    panels.means_and_threshold(ax, runs, row)
     style.plain_log(ax.xaxis)
     ax.tick_params(labelbottom=False)
     panels.accuracy_strip(ax)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from icl import text
 from icl.figures import annotations, panels, style
+from icl.measurements.base import where
 from icl.measurements.shifted_starts import SHIFT
 from icl.verdicts import Verdict
 
@@ -23,7 +24,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     _thresholds(axes["b"], verdict)
     rows = verdict.details.get("by_pace", ())
     for place, (name, shift) in enumerate(zip(strips, shifts, strict=True)):
-        own = runs.isel(run=np.flatnonzero(runs[SHIFT].values == shift))
+        own = where(runs, runs[SHIFT] == shift)
         _finals(axes[name], own, shift, rows[place] if place < len(rows) else None)
         axes[name].set_xlim(runs["n_items"].values.min() / 1.2, runs["n_items"].values.max() * 1.2)
     axes[strips[0]].set_ylabel("ICL accuracy")
@@ -57,11 +58,7 @@ def _times(ax: Axes, verdict: Verdict) -> None:
 
 def _finals(ax: Axes, runs: xr.Dataset, shift: float, row: dict | None) -> None:
     """Draw the mean final ICL accuracy against K at one shift, and K* with its interval."""
-    ax.plot(*panels.over_seeds(runs, "icl_accuracy", np.mean), "o-", ms=3, lw=1, color=style.ICL)
-    if row is not None and np.isfinite(row["threshold"]):
-        ax.plot(row["interval"], [0.75, 0.75], "|-", color=style.FIT, lw=1.4, ms=5)
-        ax.plot(row["threshold"], 0.75, "D", ms=3.5, color=style.FIT)
-    ax.set_xscale("log")
+    panels.means_and_threshold(ax, runs, row)
     ax.set_xlabel("number of items $K$")
     panels.accuracy_strip(ax)
     words = "as drawn" if shift == 0 else "lowered" if shift < 0 else "raised"

@@ -219,3 +219,12 @@ def with_intervals(
     """Draw values with their intervals; an end that is not known is left out."""
     known = np.where(np.isfinite(ends), ends, y[:, None])
     ax.errorbar(x, y, yerr=np.abs(known - y[:, None]).T, **look)
+
+
+def means_and_threshold(ax: Axes, runs: xr.Dataset, row: dict | None) -> None:
+    """Draw the mean last ICL accuracy against K, and K* of a row with its interval."""
+    ax.plot(*over_seeds(runs, "icl_accuracy", np.mean), "o-", ms=3, lw=1, color=style.ICL)
+    if row is not None and np.isfinite(row["threshold"]):
+        ax.plot(row["interval"], [0.75, 0.75], "|-", color=style.FIT, lw=1.4, ms=5)
+        ax.plot(row["threshold"], 0.75, "D", ms=3.5, color=style.FIT)
+    ax.set_xscale("log")

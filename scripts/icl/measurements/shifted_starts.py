@@ -20,6 +20,7 @@ from icl.measurements.base import (
     sorted_runs,
     statistic,
     undiverged,
+    where,
 )
 from icl.measurements.memorisation import growth
 from icl.measurements.thresholds import Thresholds, beside_nu, predicted_line, thresholds
@@ -152,7 +153,7 @@ def _beta0(runs: xr.Dataset, initial: xr.Dataset) -> np.ndarray:
     found = np.full(runs.sizes["run"], np.nan)
     for value in np.unique(shift):
         own = shift == value
-        recorded = initial.isel(run=np.flatnonzero(initial[SHIFT].values == value))
+        recorded = where(initial, initial[SHIFT] == value)
         found[own] = beta0_of(runs["seed"].values[own], recorded)
     return found
 
