@@ -27,7 +27,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     strips[-1].tick_params(labelbottom=True)
     strips[-1].set_xlabel("number of items $K$")
     strips[len(strips) // 2].set_ylabel("ICL accuracy")
-    _thresholds(axes["b"], verdict)
+    thresholds(axes["b"], verdict)
     style.panel(strips[0], "a", "MLP slowed down, or sped up")
     style.panel(axes["b"], "b", "a race, not a capacity")
     style.mark_gap(figure, annotations.gap(data.values(), 2))
@@ -43,7 +43,7 @@ def _finals(ax: Axes, runs: xr.Dataset, ratio: float, row: dict | None) -> None:
     style.corner(ax, rf"$r$ = {ratio:g}", 0.02, 0.92)
 
 
-def _thresholds(ax: Axes, moved: Verdict) -> None:
+def thresholds(ax: Axes, moved: Verdict) -> None:
     """Draw K* against the rate, the fitted slope and those of a race and of a capacity."""
     details = moved.details
     rows = [row for row in details.get("by_rate", ()) if np.isfinite(row["threshold"])]

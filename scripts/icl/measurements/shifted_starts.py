@@ -56,12 +56,12 @@ def shifted_start(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     """
     everything = sorted_runs(infinite_only(data["acquisition"]))
     initial = data["initial_beta"]
-    rows = _slopes(undiverged(everything), initial, options)
-    slopes = [Estimate(row["slope"], *row["interval"]) for row in rows]
+    rows = slopes(undiverged(everything), initial, options)
+    of_length = [Estimate(row["slope"], *row["interval"]) for row in rows]
     level = options["confidence"]
     found = {
-        "least_slope": intervals.least(slopes, level),
-        "greatest_slope": intervals.greatest(slopes, level),
+        "least_slope": intervals.least(of_length, level),
+        "greatest_slope": intervals.greatest(of_length, level),
         **dict.fromkeys(("exponent", "difference", "race"), UNKNOWN),
     }
     details: dict[str, Any] = {"by_length": rows}
@@ -75,7 +75,7 @@ def shifted_start(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
         compared, notes = beside_nu(stars, alone, options, PACE)
         diverged += count_diverged(near) + count_diverged(data["memorisation"])
         length = near["context_length"].values[0]
-        slope = next((s for s, r in zip(slopes, rows, strict=True) if r["N"] == length), UNKNOWN)
+        slope = next((s for s, r in zip(of_length, rows, strict=True) if r["N"] == length), UNKNOWN)
         race = _over(slope, compared["nu"])
         between = np.isfinite(compared["difference"].value)
         found |= {
@@ -102,9 +102,20 @@ def shifted_start(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     )
 
 
-def _slopes(runs: xr.Dataset, initial: xr.Dataset, options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Fit each seed's log t_ICL to its beta0 over the shifts, at each N."""
+def log_times(runs: xr.Dataset, options: dict[str, Any], at: str) -> tuple[np.ndarray, int]:
+    """Return log t_ICL of runs (R,), and how many never acquire ICL.
+
+    Those few count with the time of their end; `NotComputableError` if they are more than a few.
+    """
     passage = acquisition_time(runs, options)
+    never = int((~passage.reached).sum())
+    if never > MOST_CENSORED * len(passage.reached):
+        raise NotComputableError(f"{at}: {never} of {len(passage.reached)} runs never acquire ICL")
+    return np.log(passage.time), never
+
+
+def slopes(runs: xr.Dataset, initial: xr.Dataset, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Fit each seed's log t_ICL to its beta0 over the shifts, at each N."""
     beta0 = _beta0(runs, initial)
     length, seed, shift = (runs[name].values for name in ("context_length", "seed", SHIFT))
     rows = []
@@ -113,23 +124,19 @@ def _slopes(runs: xr.Dataset, initial: xr.Dataset, options: dict[str, Any]) -> l
         seeds, shifts = np.unique(seed[own]), np.unique(shift[own])
         if own.sum() != len(seeds) * len(shifts) or len(shifts) < 3:
             raise NotComputableError(f"N = {n}: not every seed has runs of three shifts or more")
-        never = (~passage.reached[own]).sum()
-        if never > MOST_CENSORED * own.sum():
-            raise NotComputableError(f"N = {n}: {never} of {own.sum()} runs never acquire ICL")
+        log_t, never = log_times(where(runs, own), options, f"N = {n}")
         if len(seeds) < options["least_replicates"]:
             needed = options["least_replicates"]
             raise NotComputableError(f"N = {n}: {len(seeds)} seeds; {needed} are needed")
-        table = np.flatnonzero(own)[np.lexsort((shift[own], seed[own]))]
-        table = table.reshape(len(seeds), len(shifts))
-        x, y = beta0[table], np.log(passage.time[table])
+        table = np.lexsort((shift[own], seed[own])).reshape(len(seeds), len(shifts))
+        x, y = beta0[own][table], log_t[table]
         x_off, y_off = (values - values.mean(axis=1, keepdims=True) for values in (x, y))
         of_seed = (x_off * y_off).sum(axis=1) / (x_off**2).sum(axis=1)
         effect = intervals.mean(of_seed, options)
         # Of seeds as they start, without an intervention: what goes with beta0 acts with it.
-        unmoved = table[:, shifts == 0].ravel()
         seen = UNKNOWN
-        if len(unmoved):
-            seen = intervals.slope(beta0[unmoved], np.log(passage.time[unmoved]), options)
+        if (unmoved := shifts == 0).any():
+            seen = intervals.slope(x[:, unmoved].ravel(), y[:, unmoved].ravel(), options)
         rows.append(
             {
                 "N": int(n),

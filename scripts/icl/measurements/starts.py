@@ -32,7 +32,7 @@ def start_or_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     Source: section 4, which has t_ICL of a seed depend on its start.
     """
     runs = base.undiverged(base.infinite_only(data["acquisition"]))
-    runs, table = _by_start(runs, options)
+    runs, table = by_start(runs, options)
     passage = base.acquisition_time(runs, options)
     if not passage.reached.all():
         raise NotComputableError(f"{passage.censored} runs never acquire ICL")
@@ -41,7 +41,7 @@ def start_or_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     start_share = Estimate(*hypotheses.between_groups(log_t, options["confidence"]))
     details: dict[str, Any] = {"log_t_icl": log_t}
     if "near_threshold" in data:
-        near, places = _by_start(base.undiverged(data["near_threshold"]), options)
+        near, places = by_start(base.undiverged(data["near_threshold"]), options)
         acquired = (base.final(near, "icl_accuracy") > options["acquired_above"])[places]
         drawn = base.resampled(np.zeros(len(acquired)), np.arange(len(acquired)), options)
         shares = np.array([hypotheses.between_groups(acquired[rows])[0] for rows in drawn])
@@ -60,7 +60,7 @@ def start_or_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measu
     )
 
 
-def _by_start(runs: xr.Dataset, options: dict[str, Any]) -> tuple[xr.Dataset, np.ndarray]:
+def by_start(runs: xr.Dataset, options: dict[str, Any]) -> tuple[xr.Dataset, np.ndarray]:
     """Order runs, and list those of each whole start: (S, seeds of a start)."""
     runs = base.sorted_runs(runs)
     together = {job.get("seeds_per_start", 1) for job in json.loads(runs.attrs["jobs"])}

@@ -71,7 +71,7 @@ class Step(BatchStep):
         self.product, self.product_gradient, self.key_gradient = squares
         self.weights = buffer(*rows, -(-context_length // 4) * 4 + 1)
 
-    def _forward(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
+    def _attend(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
         look_up_targets(tables, sequences.target, first, self.raw, self.mlp.labels)
         if self.affine:
             gain, bias = p["gain"][:, None, :], p["bias"][:, None, :]
@@ -83,7 +83,11 @@ class Step(BatchStep):
         of_target = self.raw, self.scored, self.with_self
         found = self.weights, self.read
         run(self.attention.forward, tables.rows, sequences.context, first, *of_target, *found)
+
+    def _forward(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
+        self._attend(p, tables, sequences, first)
         if self.affine:
+            gain, bias = p["gain"][:, None, :], p["bias"][:, None, :]
             torch.addcmul(bias, self.read, gain, out=self.read_token)
         torch.baddbmm(self.token, self.read_token, p["value"].mT, out=self.mlp.u)
         self.mlp.forward(p)
@@ -104,8 +108,7 @@ class Step(BatchStep):
             gain_gradient = (self.read_gradient * self.read).sum(1)
             bias_gradient = self.read_gradient.sum(1)
             self.read_gradient.mul_(gain)
-        found = self.raw, self.weights, self.read, self.read_gradient, self.query_gradient
-        run(self.attention.backward, tables.rows, sequences.context, 0, *found)
+        self._find_query_gradient(tables, sequences)
         if self.affine:
             gain_gradient += (self.query_gradient * self.query).sum(1)
             self.query_gradient.mul_(gain)
@@ -114,5 +117,13 @@ class Step(BatchStep):
             bias_gradient += token_gradient.sum(1)
             sgd.add(p["gain"], gain_gradient)
             sgd.add(p["bias"], bias_gradient)
+        self._train_query_and_key(p)
+
+    def _find_query_gradient(self, tables: Rows, sequences: Sequences) -> None:
+        found = self.raw, self.weights, self.read, self.read_gradient, self.query_gradient
+        run(self.attention.backward, tables.rows, sequences.context, 0, *found)
+
+    def _train_query_and_key(self, p: Parameters) -> None:
         torch.bmm(self.token.mT, self.query_gradient, out=self.product_gradient)
-        sgd.query_and_key(p["query"], p["key"], self.product_gradient, self.key_gradient)
+        gradients = self.product_gradient, self.key_gradient
+        self.of_attention.query_and_key(p["query"], p["key"], *gradients)

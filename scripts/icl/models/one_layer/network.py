@@ -86,24 +86,35 @@ def embed(dataset: Dataset) -> Tables:
     return Tables(normalise(labelled), normalise(unlabelled), labels)
 
 
-def attention(
+def attend(
     parameters: Parameters, context: torch.Tensor, target: torch.Tensor, model: Model
-) -> torch.Tensor:
-    """Compute u of eq. 1, (R, B, E): the target's token plus what its attention reads.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Compute the tokens that a target attends to, (R, B, n, E), and their weights, (R, B, n).
 
-    Tokens of the context (R, B, N, E) and of the target (R, B, E) are those before the affine.
+    Tokens of the context (R, B, N, E) and of the target (R, B, E) are those before the affine, and
+    so are those returned. n is N, or N + 1 where the target attends to itself.
     """
     p = parameters
     gain = p["gain"][:, None, :] if model.layernorm_affine else 1.0
     bias = p["bias"][:, None, :] if model.layernorm_affine else 0.0
-    token = gain * target + bias  # t'_{N+1}
-    query = torch.bmm(linear(token, p["query"]), p["key"])  # K^T Q t'_{N+1}, (R, B, E)
+    query = torch.bmm(linear(gain * target + bias, p["query"]), p["key"])  # K^T Q t'_{N+1}
     attended = context
     if model.attend_to == "context_and_self":
         attended = torch.cat((context, target[:, :, None, :]), dim=2)
     scores = torch.einsum("rbne,rbe->rbn", attended, gain * query)
-    read = torch.einsum("rbn,rbne->rbe", scores.softmax(dim=-1), attended)
-    return token + linear(gain * read + bias, p["value"])
+    return attended, scores.softmax(dim=-1)
+
+
+def attention(
+    parameters: Parameters, context: torch.Tensor, target: torch.Tensor, model: Model
+) -> torch.Tensor:
+    """Compute u of eq. 1, (R, B, E): the target's token plus what its attention reads."""
+    p = parameters
+    gain = p["gain"][:, None, :] if model.layernorm_affine else 1.0
+    bias = p["bias"][:, None, :] if model.layernorm_affine else 0.0
+    attended, weights = attend(p, context, target, model)
+    read = torch.einsum("rbn,rbne->rbe", weights, attended)
+    return gain * target + bias + linear(gain * read + bias, p["value"])
 
 
 def logits(

@@ -1,0 +1,277 @@
+"""The chain: what it is of the transformer, and what is measured of how well it foretells."""
+
+import dataclasses
+
+import example_jobs
+import numpy as np
+import pytest
+import synthetic
+import synthetic_outcomes
+import torch
+import xarray as xr
+from committed import BEYOND
+from drawing import points, texts
+from icl import claims, measurements
+from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from icl.figures import figB7
+from icl.job import Model
+from icl.measurements import foretold
+from icl.models.chain import network as chain
+from icl.models.one_layer import network as one_layer
+from icl.task import draws
+from icl.task.streams import Purpose
+
+LENGTHS = (16, 32, 64, 128)
+OVERLAP = 60.0
+FIRST = 3_020_000
+WEIGHTS = ("key", "query", "value", "hidden1", "hidden2", "readout")
+
+
+@pytest.mark.parametrize("attend_to", ["context", "context_and_self"])
+def test_the_logit_is_that_of_its_equation(attend_to):
+    """By a float64 transcription with loops over the context."""
+    model = Model("chain", 7, 5, attend_to)
+    seeds = torch.arange(3, 5)
+    p = chain.initialise(seeds, model)
+    dataset = draws.training_dataset(seeds, 12, 7, example_jobs.job().task)
+    sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 6, 12)
+    found = chain.logits(p, chain.embed(dataset), sequences, model)
+
+    def token(item, label):
+        raw = np.concatenate([item, [label == 1, label == -1]])
+        return (raw - raw.mean()) / np.sqrt(raw.var() + 1e-5)
+
+    for r in range(2):
+        key, query, value, w1, w2, w3 = (p[name][r].double().numpy() for name in WEIGHTS)
+        items, labels = dataset.items[r].double().numpy(), dataset.labels[r].numpy()
+        for b in range(4):
+            target = token(items[sequences.target[r, b]], 0)
+            attended = [token(items[j], labels[j]) for j in sequences.context[r, b]]
+            attended += [target] if attend_to == "context_and_self" else []
+            scores = np.array([t @ key.T @ query @ target for t in attended])
+            weights = np.exp(scores - scores.max())
+            rho = sum(
+                a * (t[7] - t[8]) for a, t in zip(weights / weights.sum(), attended, strict=True)
+            )
+            expected = w3 @ w2 @ w1 @ value @ [rho / 2, -rho / 2] / 4
+            assert found[r, b].item() == pytest.approx(expected[0], rel=1e-4)
+
+
+def test_it_starts_as_the_transformer_does():
+    seeds = torch.arange(2)
+    whole = one_layer.initialise(seeds, Model("one_layer", 7, 5, "context", False, beta_shift=0.3))
+    own = chain.initialise(seeds, Model("chain", 7, 5, "context", beta_shift=0.3))
+    assert torch.equal(own["value"], whole["value"][:, :, 7:])
+    assert all(torch.equal(own[name], whole[name]) for name in own if name != "value")
+
+
+def with_starts(name, n, seed, log_t, settings=None, per_start=2):
+    """Runs at K = infinity with these times."""
+    step = np.unique(np.geomspace(1, 1_000_000, 600).astype(int))
+    accuracy = np.where(step * synthetic.RATE < np.exp(log_t)[:, None], 0.55, 1.0)
+    data = synthetic.dataset(
+        name, n, np.full(len(n), np.inf), seed, accuracy, accuracy, step, settings=settings
+    )
+    jobs = data.attrs["jobs"].replace(
+        '"numerics": 1', f'"numerics": 1, "seeds_per_start": {per_start}'
+    )
+    return data.assign_attrs(jobs=jobs)
+
+
+def made_up(
+    draw=0, factor=(1.0,) * 4, share=0.9, beta0_share=0.6, slope=1.0, linear=False, starts=64
+):
+    """Starts whose log t_ICL spreads by 0.3; the chain says `share` of what they make of it.
+
+    `factor`: what the chain is out by at each N. `linear`: the chain grows as N.
+    """
+    generator = np.random.default_rng(draw)
+    n, seed, own, said = [], [], [], []
+    beta0 = generator.standard_normal(starts)
+    rest = generator.standard_normal(starts)
+    known = beta0_share**0.5 * beta0 + (share - beta0_share) ** 0.5 * rest
+    for length, out in zip(LENGTHS, factor, strict=True):
+        unknown = (1 - share) ** 0.5 * generator.standard_normal(starts)
+        middle = np.log(1.7 * length**1.4)
+        level = np.log(1.7 * 16**1.4 * length / 16) if linear else middle
+        for k in range(2):
+            n += [length] * starts
+            seed += list(FIRST + 2 * np.arange(starts) + k)
+            own += list(middle + 0.3 * (known + unknown) + 0.08 * generator.standard_normal(starts))
+            noise = 0.08 * generator.standard_normal(starts)
+            said += list(level + np.log(out) + 0.3 * known / slope + noise)
+    n, seed = np.array(n), np.array(seed)
+    initial = synthetic_outcomes.initial_beta(np.repeat(-beta0, 2), overlap=OVERLAP)
+    return {
+        "acquisition": with_starts("whole", n, seed, np.array(own)),
+        "foretold": with_starts("chain", n, seed, np.array(said)),
+        "initial_beta": initial.assign_coords(seed=("run", FIRST + np.arange(2 * starts))),
+    }
+
+
+def judged(data, name):
+    return claims.evaluate(BEYOND[name], name, data, "beyond")
+
+
+@pytest.mark.parametrize(
+    ("world", "foretells", "exponent"),
+    [
+        pytest.param({}, REPRODUCED, REPRODUCED, id="it foretells"),
+        pytest.param({"share": 0.6}, NOT_REPRODUCED, REPRODUCED, id="it says what beta0 says"),
+        pytest.param({"factor": (1, 1, 0.6, 1)}, NOT_REPRODUCED, REPRODUCED, id="out at one N"),
+        pytest.param({"factor": (0.5,) * 4}, NOT_REPRODUCED, REPRODUCED, id="twice as fast"),
+        pytest.param({"slope": 0.5}, NOT_REPRODUCED, REPRODUCED, id="twice the spread"),
+        pytest.param({"linear": True}, NOT_REPRODUCED, NOT_REPRODUCED, id="linear in N"),
+    ],
+)
+def test_a_chain_that_foretells_is_told_from_rivals(world, foretells, exponent):
+    data = made_up(**world)
+    assert judged(data, "start_foretells").verdict == foretells
+    assert judged(data, "chain_exponent").verdict == exponent
+
+
+def test_quantities_are_those_that_went_in():
+    data = made_up(share=0.9, starts=400, factor=(1.2, 1.0, 1.0, 0.8))
+    found = foretold.foretold_times(data, BEYOND["start_foretells"]["options"]).estimates
+    assert set(found) == set(measurements.declared()["foretold_times"].quantities)
+    assert found["least_ratio"].value == pytest.approx(0.8, abs=0.02)
+    assert found["greatest_ratio"].value == pytest.approx(1.2, abs=0.02)
+    noise = 1 + (0.08 / 0.3) ** 2
+    explained = 0.9**2 / (0.9 + noise - 1) / noise  # of the part that both share
+    assert found["explained"].value == pytest.approx(explained, abs=0.03)
+    assert found["over_beta0"].value == pytest.approx(explained - 0.6 / noise, abs=0.05)
+    assert found["exponent"].value == pytest.approx(1.4, abs=0.02)
+
+
+def test_data_that_both_share_do_not_count():
+    """A transformer is compared with the chain of the other seed of its start."""
+    data = made_up(share=0.6)
+    same = data["acquisition"].assign_attrs(experiment="chain")
+    noise = np.random.default_rng(5).standard_normal(same.sizes["run"])
+    log_t = np.log(same["icl_accuracy"].values.argmax(axis=1) + 1.0)
+    of_data = with_starts("whole", same["context_length"], same["seed"], 3 + noise + 0 * log_t)
+    found = foretold.foretold_times(
+        {"acquisition": of_data, "foretold": of_data}, BEYOND["start_foretells"]["options"]
+    )
+    assert found.estimates["explained"].value < 0.1
+    assert not np.isfinite(found.estimates["over_beta0"].value)
+
+
+@pytest.mark.parametrize(
+    ("change", "because"),
+    [
+        (lambda d: d | {"foretold": later(d["foretold"])}, "do not start as"),
+        (
+            lambda d: d | {"foretold": with_starts("chain", *whole(d), per_start=1)},
+            "no two seeds share a start",
+        ),
+        (lambda d: d | {"acquisition": never(d["acquisition"])}, "never acquire ICL"),
+    ],
+)
+def test_runs_that_cannot_say_it(change, because):
+    found = judged(change(made_up()), "start_foretells")
+    assert found.verdict == UNDECIDED
+    assert because in found.reason
+
+
+def whole(data):
+    runs = data["acquisition"]
+    return runs["context_length"].values, runs["seed"].values, np.full(runs.sizes["run"], 5.0)
+
+
+def later(runs):
+    return runs.assign_coords(seed=runs["seed"] + 2)
+
+
+def never(runs):
+    accuracy = runs["icl_accuracy"].values.copy()
+    accuracy[:40] = 0.5
+    return runs.assign(icl_accuracy=(("run", "evaluation"), accuracy))
+
+
+SHIFTS = (-1.0, 0.0, 1.0)
+
+
+def moved(slopes, seeds=24, draw=0):
+    """Runs whose log t_ICL follows a shift of beta0 with these slopes, one for each N."""
+    generator = np.random.default_rng(draw)
+    n, seed, shift, log_t = [], [], [], []
+    for length, slope in zip(LENGTHS, slopes, strict=True):
+        for by in SHIFTS:
+            n += [length] * seeds
+            seed += list(range(seeds))
+            shift += [by / OVERLAP] * seeds
+            noise = 0.08 * generator.standard_normal(seeds)
+            log_t += list(np.log(6.0 * length) + slope * by + noise)
+    settings = {"beta_shift": np.array(shift)}
+    return with_starts("shifted", np.array(n), np.array(seed), np.array(log_t), settings, 1)
+
+
+def with_beta0(own, said, seeds=24):
+    start = 0.3 * np.random.default_rng(9).standard_normal(seeds)
+    beta0 = np.concatenate([start + by for by in SHIFTS])
+    initial = synthetic_outcomes.initial_beta(beta0, overlap=OVERLAP).assign_coords(
+        seed=("run", np.tile(np.arange(seeds), 3)),
+        beta_shift=("run", np.repeat(SHIFTS, seeds) / OVERLAP),
+    )
+    return {"acquisition": moved(own), "foretold": moved(said, draw=1), "initial_beta": initial}
+
+
+STEEPER = (-0.8, -1.0, -1.25, -1.5)
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        pytest.param(STEEPER, REPRODUCED, id="the same"),
+        pytest.param((-1.0,) * 4, NOT_REPRODUCED, id="the theory's"),
+        pytest.param((0.0,) * 4, NOT_REPRODUCED, id="none"),
+    ],
+)
+def test_slopes_that_steepen_are_told_from_others(said, verdict):
+    data = with_beta0(STEEPER, said)
+    assert judged(data, "chain_follows_beta").verdict == verdict
+    found = foretold.foretold_slopes(data, BEYOND["chain_follows_beta"]["options"])
+    expected = np.subtract(said, STEEPER)
+    assert found.estimates["least_difference"].value == pytest.approx(expected.min(), abs=0.05)
+    assert found.estimates["greatest_difference"].value == pytest.approx(expected.max(), abs=0.05)
+
+
+def test_only_shifts_that_both_have_are_compared():
+    data = with_beta0(STEEPER, STEEPER)
+    extra = moved(STEEPER, draw=2)
+    extra = extra.isel(run=extra["beta_shift"].values == 0)
+    extra = extra.assign_coords(beta_shift=("run", np.full(extra.sizes["run"], 0.5)))
+    data["acquisition"] = xr.concat(
+        [data["acquisition"], extra], "run", combine_attrs="override", data_vars="minimal"
+    )
+    assert judged(data, "chain_follows_beta").verdict == REPRODUCED
+
+
+def drawn(data):
+    verdicts = {name: judged(data, name) for name in ("start_foretells", "chain_exponent")}
+    verdicts["chain_follows_beta"] = judged(with_beta0(STEEPER, STEEPER), "chain_follows_beta")
+    return figB7.draw({"whole": data["acquisition"], "chain": data["foretold"]}, verdicts)
+
+
+def test_the_figure_shows_runs_means_and_slopes():
+    data = made_up()
+    figure = drawn(data)
+    assert points(figure, "o", 0) == data["acquisition"].sizes["run"]
+    assert points(figure, "o", 1) == len(LENGTHS)
+    assert points(figure, "o", 2) == 2 * len(LENGTHS)
+    assert "not measured" not in texts(figure)
+    x, y = figure.axes[0].lines[0].get_data()
+    row = judged(data, "start_foretells").details["by_length"][0]
+    np.testing.assert_allclose(x, np.exp(np.asarray(row["foretold"])[:, ::-1].ravel()))
+    np.testing.assert_allclose(y, np.exp(np.asarray(row["log_t_icl"]).ravel()))
+
+
+def test_the_figure_says_what_was_not_measured():
+    data = made_up()
+    none = dataclasses.replace(judged(data, "start_foretells"), details={})
+    figure = figB7.draw(
+        {"whole": data["acquisition"]},
+        dict.fromkeys(("start_foretells", "chain_exponent", "chain_follows_beta"), none),
+    )
+    assert texts(figure).count("not measured") == 3
