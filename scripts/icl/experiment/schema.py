@@ -101,7 +101,7 @@ class Model(Keys):
     name: Literal[tuple(MODELS)] = key(  # type: ignore[valid-type]  # mypy wants words in full
         words(*MODELS),
         "which model: the one-layer transformer of eq. 1, the two-layer one of Figure A.5, the "
-        "minimal model of eq. 3, or the MLP alone (docs/models.md)",
+        "minimal model of eq. 3, the MLP alone, or the chain between them (docs/models.md)",
     )
     item_dim: int = integer(
         1, 65536, "dimension of an item (section 3.1)", "D, an integer from 1 to 65536"
@@ -126,7 +126,7 @@ class Model(Keys):
     beta_shift: float = number(
         -10,
         10,
-        "one_layer: added to beta, the mean of the diagonal of K^T Q on items, before the first "
+        "one_layer and chain: added to beta, the mean of the diagonal of K^T Q on items, before the first "
         "step, by adding a multiple of K to Q; if absent: 0",
     )
     mlp_input: Literal["raw", "normalised"] = key(
