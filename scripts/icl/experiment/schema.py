@@ -126,8 +126,8 @@ class Model(Keys):
     beta_shift: float = number(
         -10,
         10,
-        "one_layer and chain: added to beta, the mean of the diagonal of K^T Q on items, before the "
-        "first step, by adding a multiple of K to Q; if absent: 0",
+        "one_layer and chain: added to beta, the mean of the diagonal of K^T Q on items, before "
+        "the first step, by adding a multiple of K to Q; if absent: 0",
     )
     mlp_input: Literal["raw", "normalised"] = key(
         "raw or normalised",
