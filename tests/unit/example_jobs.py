@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import inf
 
 import numpy as np
+import reference_chain
 import reference_minimal
 import reference_two_layer
 from icl.experiment.grid import expand
@@ -81,6 +82,13 @@ CASES = {
         )
         for attend_to in ("context", "context_and_self")
         for affine in (False, True)
+    },
+    **{
+        f"chain-{attend_to}": (
+            {"attend_to": attend_to},
+            functools.partial(reference_chain.logit, attend_to=attend_to),
+        )
+        for attend_to in ("context", "context_and_self")
     },
 }
 

@@ -64,7 +64,10 @@ def test_what_can_be_run(sources, settings):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"model": {"name": "three_layer"}}, "allowed: one_layer, two_layer, minimal, mlp or chain"),
+        (
+            {"model": {"name": "three_layer"}},
+            "allowed: one_layer, two_layer, minimal, mlp or chain",
+        ),
         (
             {"model": {**MINIMAL, "attend_to": "context"}},
             "model.attend_to: is not a key of this model; allowed: name, item_dim, hidden_dim",

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import example_jobs
 import numpy as np
 import pytest
 import synthetic
@@ -18,43 +17,10 @@ from icl.job import Model
 from icl.measurements import foretold
 from icl.models.chain import network as chain
 from icl.models.one_layer import network as one_layer
-from icl.task import draws
-from icl.task.streams import Purpose
 
 LENGTHS = (16, 32, 64, 128)
 OVERLAP = 60.0
 FIRST = 3_020_000
-WEIGHTS = ("key", "query", "value", "hidden1", "hidden2", "readout")
-
-
-@pytest.mark.parametrize("attend_to", ["context", "context_and_self"])
-def test_the_logit_is_that_of_its_equation(attend_to):
-    """By a float64 transcription with loops over the context."""
-    model = Model("chain", 7, 5, attend_to)
-    seeds = torch.arange(3, 5)
-    p = chain.initialise(seeds, model)
-    dataset = draws.training_dataset(seeds, 12, 7, example_jobs.job().task)
-    sequences = draws.draw_sequences(seeds, Purpose.TRAINING, 0, 4, 6, 12)
-    found = chain.logits(p, chain.embed(dataset), sequences, model)
-
-    def token(item, label):
-        raw = np.concatenate([item, [label == 1, label == -1]])
-        return (raw - raw.mean()) / np.sqrt(raw.var() + 1e-5)
-
-    for r in range(2):
-        key, query, value, w1, w2, w3 = (p[name][r].double().numpy() for name in WEIGHTS)
-        items, labels = dataset.items[r].double().numpy(), dataset.labels[r].numpy()
-        for b in range(4):
-            target = token(items[sequences.target[r, b]], 0)
-            attended = [token(items[j], labels[j]) for j in sequences.context[r, b]]
-            attended += [target] if attend_to == "context_and_self" else []
-            scores = np.array([t @ key.T @ query @ target for t in attended])
-            weights = np.exp(scores - scores.max())
-            rho = sum(
-                a * (t[7] - t[8]) for a, t in zip(weights / weights.sum(), attended, strict=True)
-            )
-            expected = w3 @ w2 @ w1 @ value @ [rho / 2, -rho / 2] / 4
-            assert found[r, b].item() == pytest.approx(expected[0], rel=1e-4)
 
 
 def test_it_starts_as_the_transformer_does():

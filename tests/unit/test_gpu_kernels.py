@@ -20,7 +20,7 @@ from icl.engine import graphs, steps
 from icl.job import Model
 from icl.kernels.gpu import draws as gpu_draws
 from icl.kernels.gpu.attention import Attention
-from icl.models import gpu, loading
+from icl.models import MODELS, gpu, loading
 from icl.task import streams
 from icl.task.draws import Dataset, Sequences
 from icl.task.streams import Purpose
@@ -107,7 +107,7 @@ JOBS = {
         for name, (task, n_items) in TASKS.items()
     },
 }
-JOBS = {name: job for name, job in JOBS.items() if job.model.name != "two_layer"}
+JOBS = {name: job for name, job in JOBS.items() if MODELS[job.model.name].has_gpu_step}
 
 
 def drawn(job):
