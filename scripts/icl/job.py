@@ -55,6 +55,8 @@ class Task:
     context_labels: str = "random"
     zipf_exponent: float = 0.0
     redraw: str = "step"
+    copies: int = 1
+    label_noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,11 @@ class Job:
         return self.task.redrawn_items if self.is_redrawn else int(self.n_items)
 
     @property
+    def labelled_items(self) -> int:
+        """Items of the dataset, counted once for each label that they may carry."""
+        return self.dataset_size * (2 if self.task.label_noise > 0 else 1)
+
+    @property
     def name(self) -> str:
         """The stem of the artifact's file; see `job_name`."""
         return job_name(self.identity())
@@ -185,6 +192,8 @@ SETTINGS = {
     "mlp_decay": "weight decay of every MLP",
     "beta_shift": "what is added to beta of K^T Q before the first step",
     "zipf_exponent": "alpha: item k is drawn as k^-alpha",
+    "copies": "tokens of a training context that are the target's item",
+    "label_noise": "probability that a token of a training context carries the other label",
     "context_labels": "labels of a context: random (D), or exactly N/2 of each (balanced, D')",
 }
 
@@ -201,6 +210,8 @@ def settings_of(job: Job) -> dict[str, float | str]:
         "mlp_decay": decay.mlp,
         "beta_shift": job.model.beta_shift,
         "zipf_exponent": job.task.zipf_exponent,
+        "copies": job.task.copies,
+        "label_noise": job.task.label_noise,
         "context_labels": job.task.context_labels,
     }
 

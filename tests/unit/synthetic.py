@@ -17,6 +17,8 @@ SETTINGS = {
     "mlp_decay": 1e-10,
     "beta_shift": 0.0,
     "zipf_exponent": 0.0,
+    "copies": 1,
+    "label_noise": 0.0,
     "context_labels": "random",
 }
 ITEMS = tuple(np.geomspace(500, 10000, 10).round())

@@ -92,7 +92,8 @@ def test_every_job_of_every_preset_takes_a_step_and_an_evaluation():
             if ensemble.model.measures_items(job):
                 items = ensemble.arithmetic.item_logits
                 given = ensemble.parameters, ensemble.data.tables, job.model
-                order_parameters.of_items(items, *given, ensemble.data.probabilities())
+                of_training = ensemble.data.probabilities(), job.dataset_size
+                order_parameters.of_items(items, *given, *of_training)
 
 
 @pytest.mark.parametrize(

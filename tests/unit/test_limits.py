@@ -82,6 +82,34 @@ def test_a_run_is_evaluated_at_most_so_often(evaluation, refused):
 
 
 @pytest.mark.parametrize(
+    ("task", "n_items", "refused"),
+    [
+        ({"copies": 1, "label_noise": 0, "context_labels": "balanced"}, [100, "infinity"], []),
+        ({"copies": 2, "label_noise": 0.1}, [100], []),
+        ({"copies": 2}, [100, "infinity"], []),
+        ({"copies": 2, "redraw": "sequence"}, [100], []),
+        ({"copies": 2, "redraw": "sequence"}, "infinity", ["copies"]),
+        ({"copies": 2, "context_labels": "balanced"}, [100], ["copies"]),
+        ({"label_noise": 0.1}, "infinity", ["label_noise"]),
+        ({"label_noise": 0.1, "context_labels": "balanced"}, [100], ["label_noise"]),
+    ],
+    ids=str,
+)
+def test_copies_and_noise_go_with_random_labels(task, n_items, refused):
+    evaluation = {"schedule": "linear", "every": 1}
+    entry = {"evaluation": evaluation, "steps": 1, "task": task, "n_items": n_items}
+    assert [key[-1] for key, _ in limits.entry_faults(entry, ())] == refused
+
+
+def test_copies_fit_into_a_context():
+    job = a_job(5, 100, copies=5)
+    assert not list(limits.job_faults([job], 64_000, ()))
+    ((key, text),) = limits.job_faults([replace(job, context_length=4)], 64_000, ())
+    assert key == ("task", "copies")
+    assert "allowed: at most context_length, 4" in text
+
+
+@pytest.mark.parametrize(
     ("task", "n_items", "count"),
     [
         ({}, [100, "infinity"], 0),

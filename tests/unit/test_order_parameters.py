@@ -12,6 +12,7 @@ from icl.models.loading import network
 from icl.models.one_layer import network as one_layer
 from icl.record import StopReason
 from icl.task import draws
+from icl.task.sampling import TrainingData
 from icl.task.streams import Purpose
 from icl.theory import landscape
 from reference import token
@@ -185,32 +186,40 @@ def test_an_untrained_transformer_is_not_of_eq_2():
 # The MLP, over all items. ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("exponent", [0.0, 1.0])
+@pytest.mark.parametrize(("exponent", "noise"), [(0.0, 0.0), (1.0, 0.0), (0.0, 0.2), (1.0, 0.2)])
 @pytest.mark.parametrize("case", ["minimal", "mlp-raw", "mlp-normalised"])
-def test_c1_c2_c3_against_the_theory_s_definitions(case, exponent, monkeypatch):
+def test_c1_c2_c3_against_the_theory_s_definitions(case, exponent, noise, monkeypatch):
     monkeypatch.setattr(order_parameters, "ITEMS_AT_ONCE", 7)  # the last part is smaller
     job = make_job(case)
     module = network(job.model.name)
     dataset = draws.training_dataset(SEEDS, 30, DIM, job.task)
     parameters = {name: 3 * p for name, p in module.initialise(SEEDS, job.model).items()}
+    task = replace(job.task, zipf_exponent=exponent, label_noise=noise)
+    data = TrainingData(replace(job, task=task, n_items=30), SEEDS, module.embed)
+    given = data.probabilities()
+    assert (given is None) == (exponent == noise == 0)
+    measured = order_parameters.of_items(
+        module.item_logits, parameters, data.tables, job.model, given, 30
+    )
     p = np.arange(1, 31.0) ** -exponent
-    given = None if exponent == 0 else torch.from_numpy(p / p.sum())
-    measured = order_parameters.of_items(module.item_logits, parameters, dataset, job.model, given)
     index = torch.arange(30).expand(2, -1)
     phi = dataset.labels * module.item_logits(parameters, dataset, index, job.model)
     for r in range(2):
         logits = phi[r].double().numpy()
-        if exponent == 0:
+        both = np.concatenate([logits, -logits])  # with its own label, and with the other
+        weights = np.concatenate([(1 - noise) * p, noise * p])
+        if given is None:
             expected = landscape.order_parameters(logits)
             assert [measured[c][r].item() for c in ("c1", "c2", "c3")] == pytest.approx(
                 [expected.c1, expected.c2, expected.c3], rel=1e-5
             )
-        wrong = 1 / (1 + np.exp(logits))
-        c1 = np.average(wrong, weights=p)
+
+        wrong = 1 / (1 + np.exp(both))
+        c1 = np.average(wrong, weights=weights)
         assert measured["c1"][r].item() == pytest.approx(c1, rel=1e-5)
-        c2 = 1 - np.average(wrong**2, weights=p) / c1
+        c2 = 1 - np.average(wrong**2, weights=weights) / c1
         assert measured["c2"][r].item() == pytest.approx(c2, rel=1e-5)
-        c3 = np.average(np.exp(-logits), weights=p)
+        c3 = np.average(np.exp(-both), weights=weights)
         assert measured["c3"][r].item() == pytest.approx(c3, rel=1e-5)
         assert measured["item_accuracy"][r].item() == pytest.approx((logits > 0).mean())
         loss = np.log1p(np.exp(-logits)).mean()
@@ -220,7 +229,7 @@ def test_c1_c2_c3_against_the_theory_s_definitions(case, exponent, monkeypatch):
 def test_perfect_memory_is_a_number():
     dataset = draws.training_dataset(SEEDS, 30, DIM, Task("random", 8))
     measured = order_parameters.of_items(
-        lambda *_: 1e4 * dataset.labels, {}, dataset, make_job("mlp-raw").model, None
+        lambda *_: 1e4 * dataset.labels, {}, dataset, make_job("mlp-raw").model, None, 30
     )
     assert measured["c1"].tolist() == [0, 0]
     assert measured["c2"].tolist() == [1, 1]

@@ -8,7 +8,9 @@ import pytest
 import torch
 from example_jobs import TASKS, make_job
 from icl.job import Task
+from icl.models.loading import network
 from icl.task import draws, sampling, streams
+from icl.task.draws import Dataset
 from icl.task.sampling import ByLabel, TrainingData
 from icl.task.streams import Purpose
 from scipy import stats
@@ -115,6 +117,70 @@ def test_ranks_follow_zipf(exponent):
         assert chi_square(sequences.context[r], N_ITEMS, expected) > 0.01
         assert chi_square(sequences.target[r], N_ITEMS, expected) > 0.01
     assert chi_square(sequences.context[..., 0], N_ITEMS, expected) > 0.01
+
+
+# Copies and noise. -------------------------------------------------------------------------------
+
+
+def batch_of(**task):
+    """The data of a job, and a batch of many sequences."""
+    sizes = (3, 4, LENGTH, N_ITEMS, BATCH, len(SEEDS))
+    job = make_job("minimal", sizes, task=Task("random", 8, **task), seeds=(5, 6, 7))
+    data = TrainingData(job, SEEDS, network("minimal").embed)
+    return data, data.batch(SEEDS, Purpose.TRAINING, 9, BATCH)[1]
+
+
+@pytest.mark.parametrize("copies", [2, 5])
+def test_copies_of_the_target(copies):
+    """So many for sure; each other token is one of the K items, and so the target by chance."""
+    _, sequences = batch_of(copies=copies)
+    found = (sequences.context == sequences.target[..., None]).sum(-1) - copies
+    others = LENGTH - copies
+    expected = stats.binom.pmf(np.arange(others + 1), others, 1 / N_ITEMS)
+    counts = np.bincount(found.flatten().numpy(), minlength=others + 1)[: others + 1]
+    frequent = expected * counts.sum() > 1000
+    assert counts.sum() == found.numel()
+    np.testing.assert_allclose(counts[frequent] / counts.sum(), expected[frequent], rtol=0.1)
+    assert chi_square(sequences.target, N_ITEMS) > 1e-3
+    assert chi_square(sequences.context[..., copies:], N_ITEMS) > 1e-3
+
+
+def test_noise_turns_labels_of_tokens_and_the_target_answers_as_its_copy_does():
+    data, sequences = batch_of(label_noise=0.25, copies=2)
+    turned = (sequences.context >= N_ITEMS).double()
+    assert (turned[..., 0] == turned[..., 1]).all()  # copies alike
+    independent = turned[..., 1:]
+    assert independent.mean().item() == pytest.approx(0.25, abs=0.005)
+    correlations = np.corrcoef(independent[0].T.numpy()) - np.eye(LENGTH - 1)
+    assert np.abs(correlations).max() < 0.03
+    item = sequences.context % N_ITEMS
+    assert chi_square(item, N_ITEMS) > 1e-3
+    labels, answer = labels_of(Dataset(data.tables.items, data.tables.labels), sequences)
+    clean = data.tables.labels[:, :N_ITEMS]
+    own = clean.gather(1, item.flatten(1)).view_as(item)
+    torch.testing.assert_close(labels, own * (1 - 2 * turned).float())
+    assert (answer == labels[..., 0]).all()
+    assert has_copy(sequences)
+    torch.testing.assert_close(data.tables.items[:, :N_ITEMS], data.tables.items[:, N_ITEMS:])
+    again = data.batch(SEEDS, Purpose.EVALUATE_TRAIN, 9, BATCH)[1]
+    assert not torch.equal(again.context >= N_ITEMS, sequences.context >= N_ITEMS)
+
+
+def test_a_frequent_item_is_as_often_copied_and_turned():
+    _, sequences = batch_of(label_noise=0.25, zipf_exponent=1.0)
+    ranks = np.arange(1, N_ITEMS + 1.0) ** -1
+    assert chi_square(sequences.target % N_ITEMS, N_ITEMS, ranks) > 1e-3
+    assert (sequences.target >= N_ITEMS).double().mean().item() == pytest.approx(0.25, abs=0.01)
+
+
+def test_without_them_nothing_is_drawn_otherwise():
+    _, plain = batch_of()
+    _, same = batch_of(copies=1, label_noise=0.0)
+    assert torch.equal(plain.context, same.context)
+    assert torch.equal(plain.target, same.target)
+    job = make_job("minimal")
+    assert "copies" not in job.identity()["task"]
+    assert "label_noise" not in job.identity()["task"]
 
 
 def test_an_exponent_near_zero_is_uniform():

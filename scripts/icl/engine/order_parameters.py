@@ -10,12 +10,18 @@ Measured = dict[str, torch.Tensor]
 
 
 def of_items(
-    item_logits, parameters: Parameters, tables, model: Model, probabilities: torch.Tensor | None
+    item_logits,
+    parameters: Parameters,
+    tables,
+    model: Model,
+    probabilities: torch.Tensor | None,
+    n_clean: int,
 ) -> Measured:
     """Average over all items: c1, c2 and c3 of eq. 29, 30 and 15; accuracy and loss, (R,) each.
 
-    `probabilities` (K,) say how likely each item is in training; None: all are alike. They weigh
-    c1, c2 and c3, which stand for the training loss; accuracy and loss are means over items.
+    `probabilities` say how likely each labelled item of `tables` is in training; None: all are
+    alike. They weigh c1, c2 and c3, which stand for the training loss; accuracy and loss are means
+    over the first `n_clean`, the items with their own labels.
     """
     n_replicates, n_items = tables.labels.shape
     sums: Measured = {}
@@ -25,13 +31,14 @@ def of_items(
         logits = item_logits(parameters, tables, index, model)
         phi = (tables.labels[:, first:last] * logits).double()  # phi^+, (R, <= ITEMS_AT_ONCE)
         wrong = torch.sigmoid(-phi)
+        clean = phi[:, : max(n_clean - first, 0)]
         weight = 1 / n_items if probabilities is None else probabilities[first:last]
         part = {
             "c1": (weight * wrong).sum(1),
             "squares": (weight * wrong.square()).sum(1),
             "c3": (weight * torch.exp(-phi)).sum(1),
-            "item_accuracy": (phi > 0).double().sum(1) / n_items,
-            "item_loss": torch.nn.functional.softplus(-phi).sum(1) / n_items,
+            "item_accuracy": (clean > 0).double().sum(1) / n_clean,
+            "item_loss": torch.nn.functional.softplus(-clean).sum(1) / n_clean,
         }
         sums = {name: sums.get(name, 0.0) + value for name, value in part.items()}
     c1 = sums["c1"]

@@ -118,6 +118,7 @@ class Ensemble:
                 self.data.tables,
                 job.model,
                 self.data.probabilities(),
+                job.dataset_size,
             )
         values = torch.stack(list(measured.values())).cpu().numpy()  # one copy from the device
         return dict(zip(measured, values, strict=True))

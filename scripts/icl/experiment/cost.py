@@ -97,7 +97,7 @@ def cost(job: Job) -> Cost:
     of_step = batch * size.operations + redrawn * OPERATIONS_PER_NORMAL
     operations = float(n_seeds * job.steps * of_step)
     evaluated = job.evaluation.sequences
-    rows = n_items + job.evaluation.novel_items
+    rows = job.labelled_items + job.evaluation.novel_items
     if per_sequence:
         rows += max(batch, evaluated.train) * length
     width = job.model.item_dim + 2

@@ -68,14 +68,24 @@ def _schedule_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
 
 def _task_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
     """Refuse what one task cannot be at the same time."""
-    exponent = entry["task"].get("zipf_exponent", 0)
-    if exponent == 0:
-        return
-    at = (*key, "task", "zipf_exponent")
-    if entry["task"].get("context_labels", "random") == "balanced":
-        yield at, f"{exponent} is not allowed; allowed: 0, where context_labels is balanced"
-    if inf in expand_items(entry["n_items"]):
-        yield at, f"{exponent} is not allowed; allowed: 0, where n_items is infinity"
+    task = entry["task"]
+    balanced = task.get("context_labels", "random") == "balanced"
+    infinite = inf in expand_items(entry["n_items"])
+    apart = infinite and task.get("redraw", "step") == "sequence"
+    for name, plain, not_at_infinity in (
+        ("zipf_exponent", 0, infinite),
+        ("label_noise", 0, infinite),
+        ("copies", 1, False),
+    ):
+        if (value := task.get(name, plain)) == plain:
+            continue
+        text = f"{value} is not allowed; allowed: {plain}, where"
+        if balanced:
+            yield (*key, "task", name), f"{text} context_labels is balanced"
+        if not_at_infinity:
+            yield (*key, "task", name), f"{text} n_items is infinity"
+        if name == "copies" and apart:
+            yield (*key, "task", name), f"{text} redraw is sequence"
 
 
 def _size_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
@@ -93,6 +103,9 @@ def _size_faults(jobs: list[Job], key: Key) -> Iterator[Fault]:
                 text = f"{n_items} is not allowed; allowed: at least {SURE_OF_BOTH_LABELS}, where"
                 text += " context_labels is balanced and item_labels is random: with fewer, a label"
                 yield (*key, name), f"{text} may not occur"
+        if job.task.copies > length:
+            text = f"{job.task.copies} is not allowed; allowed: at most context_length, {length}"
+            yield (*key, "task", "copies"), text
         if MODELS[job.model.name].reads_context and length > n_items - 1:
             text = f"{length} is not allowed; allowed: at most the items that the context of an IWL"
             text += f" evaluation is drawn from, {n_items - 1} ({name} less the target)"

@@ -157,6 +157,18 @@ class Task(Keys):
         "alpha: item k is drawn as k^-alpha (section 3.6); finite K and random context labels "
         "only; if absent: 0, uniform",
     )
+    copies: int = integer(
+        1,
+        65536,
+        "how many tokens of a training context are the target's item; random context labels, and "
+        "redraw: step where K is infinite; at most N; if absent: 1",
+    )
+    label_noise: float = number(
+        0,
+        0.5,
+        "probability that a token of a training context carries the other label, which the target "
+        "shares with its copy; finite K and random context labels only; if absent: 0",
+    )
     redraw: Literal["step", "sequence"] = key(
         "step or sequence",
         "K = infinity redraws its dataset at every step (section 4), or the items of every "
@@ -434,6 +446,11 @@ class Options(Keys):
     window: Factor = ABSENT
     w_faded: float = key("a value of w above 0", gt=0)
     least_evaluations: int = at_least(1)
+    diversity: list[Annotated[float, Field(gt=0, description="a number of items")]] = key(
+        "a list of numbers of items, one for each N in its order", min_length=1
+    )
+    scale: float = key("a factor above 0", gt=0)
+    least_cells: int = at_least(2)
 
 
 Limit = Annotated[float | None, Field(description="a number, or null for no limit")]

@@ -1,4 +1,4 @@
-"""What a job trains on: the paper's D, its D', Zipf's ranks, and K = infinity.
+"""What a job trains on: the paper's D, its D', Zipf's ranks, copies, noise, and K = infinity.
 
 ICL and IWL are evaluated on D whatever the task (contexts and targets uniform over items, labels as
 they fall), so that a curve always means the same. On D' a head that answers against the majority of
@@ -115,11 +115,45 @@ def redrawn_sequences(
     return dataset, Sequences(context.contiguous(), context.gather(-1, position).squeeze(-1))
 
 
+def with_copies(sequences: Sequences, copies: int) -> Sequences:
+    """Make the target the first item of the context, and so the next `copies` - 1.
+
+    A context has no order, so that the law of the other tokens is what it was.
+    """
+    context = sequences.context.clone()
+    context[..., :copies] = context[..., :1]
+    return Sequences(context, context[..., 0].contiguous())
+
+
+NOISE = {
+    Purpose.TRAINING: Purpose.TRAINING_NOISE,
+    Purpose.EVALUATE_TRAIN: Purpose.EVALUATE_TRAIN_NOISE,
+}
+
+
+def with_noise(
+    seeds: Tensor, purpose: Purpose, step: StepIndex, sequences: Sequences, noise: float, k: int
+) -> Sequences:
+    """Let each token carry the other label with a probability: item i + K is item i with that.
+
+    The target is to be that of a token of the context: see `with_copies`.
+    """
+    words = streams.bits(seeds, NOISE[purpose], step, sequences.context[0].numel())
+    other = words.view(sequences.context.shape) < round(noise * 2**32)
+    return Sequences(sequences.context + k * other, sequences.target)
+
+
+def with_other_labels(dataset: Dataset) -> Dataset:
+    """Append every item once more, with the other label: (R, 2 K, D)."""
+    items, labels = dataset.items, dataset.labels
+    return Dataset(torch.cat((items, items), dim=1), torch.cat((labels, -labels), dim=1))
+
+
 class TrainingData:
     """The training data of a job's replicates.
 
-    `tables` are of the dataset D; at K = infinity, of items never trained on, on which IWL is
-    evaluated.
+    `tables` are of the dataset D, and with noise of D once more, with the other labels; at
+    K = infinity, of items never trained on, on which IWL is evaluated.
     """
 
     def __init__(
@@ -131,7 +165,10 @@ class TrainingData:
     ):
         self.job, self.embed, self.redraw = job, embed, redraw or self._redraw
         draw = draws.unseen_dataset if job.is_redrawn else draws.training_dataset
-        self.tables = self.embed(draw(seeds, job.dataset_size, job.model.item_dim, job.task))
+        dataset = draw(seeds, job.dataset_size, job.model.item_dim, job.task)
+        if job.task.label_noise > 0:
+            dataset = with_other_labels(dataset)
+        self.tables = self.embed(dataset)
         self.by_label: ByLabel | None = None
         self.cumulative: Tensor | None = None
         if not job.is_redrawn and job.task.context_labels == "balanced":
@@ -161,14 +198,29 @@ class TrainingData:
             by_label = by_label or ByLabel.of(tables.labels)
             return tables, draw_balanced_sequences(*sizes, by_label)
         if self.cumulative is not None:
-            return tables, draw_ranked_sequences(*sizes, self.cumulative)
-        return tables, draws.draw_sequences(*sizes, job.dataset_size)
+            sequences = draw_ranked_sequences(*sizes, self.cumulative)
+        else:
+            sequences = draws.draw_sequences(*sizes, job.dataset_size)
+        if task.label_noise > 0:
+            noise = task.label_noise, job.dataset_size
+            sequences = with_noise(seeds, purpose, step, sequences, *noise)
+        if task.copies > 1 or task.label_noise > 0:
+            sequences = with_copies(sequences, task.copies)
+        return tables, sequences
 
     def probabilities(self) -> Tensor | None:
-        """Return each item's probability as a target, (K,) float64; None if all are alike."""
+        """Return each labelled item's probability as a target, float64; None if all are alike.
+
+        (K,), or (2 K,) with noise.
+        """
+        noise, k = self.job.task.label_noise, self.job.dataset_size
         if self.cumulative is None:
-            return None
-        return self.cumulative.diff(prepend=self.cumulative.new_zeros(1))
+            if noise == 0:
+                return None
+            alike = torch.full((k,), 1 / k, dtype=torch.float64, device=self.tables.labels.device)
+        else:
+            alike = self.cumulative.diff(prepend=self.cumulative.new_zeros(1))
+        return alike if noise == 0 else torch.cat(((1 - noise) * alike, noise * alike))
 
     def keep(self, rows: Tensor) -> None:
         """Keep the replicates in rows."""

@@ -38,6 +38,8 @@ class Purpose(IntEnum):
     UNSEEN_LABELS = 12
     INITIAL_BETA = 13
     INITIAL_W = 14
+    TRAINING_NOISE = 15
+    EVALUATE_TRAIN_NOISE = 16
 
 
 StepIndex = int | Tensor  # an index below 2^32; a tensor (1,) only on a GPU
