@@ -50,9 +50,8 @@ def any_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measuremen
     cells = [_cell(data, runs, acquired, key, options) for key in where]
     weights = np.array([cell["replicates"] for cell in cells], float)
     outcome = np.array([cell["acquired"] for cell in cells])
-    said = {
-        name: np.array([cell[name] for cell in cells]) for name in ("race", "scaled", "diversity")
-    }
+    said = {name: np.array([cell[name] for cell in cells]) for name in ("race", "scaled")}
+    said["diversity"] = _by_diversity(cells, options["diversity"])
     drawn = base.resampled(np.zeros(len(cells)), np.arange(len(cells)), options)
     scores = {name: _score(of[drawn], outcome[drawn], weights[drawn]) for name, of in said.items()}
     mean = (outcome * weights)[drawn].sum(1) / weights[drawn].sum(1)
@@ -68,6 +67,15 @@ def any_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measuremen
         diverged=sum(base.count_diverged(runs) for runs in data.values()),
         details={"cells": cells},
     )
+
+
+def _by_diversity(cells: list[dict[str, Any]], thresholds: list[float]) -> np.ndarray:
+    """Return 1 for cells above the threshold of their N, else 0."""
+    lengths = np.unique([cell["N"] for cell in cells])
+    if len(lengths) != len(thresholds):
+        raise NotComputableError(f"{len(lengths)} values of N, {len(thresholds)} of diversity")
+    of_n = dict(zip(lengths.tolist(), thresholds, strict=True))
+    return np.array([float(cell["K"] > of_n[cell["N"]]) for cell in cells])
 
 
 def _score(said: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -110,7 +118,6 @@ def _cell(
         "acquired": float(acquired[own].mean()),
         "race": float((t_icl[:, None] < integral).mean()),
         "scaled": float((options["scale"] * t_icl[:, None] < integral).mean()),
-        "diversity": float(k > options["diversity"][n]),
         "ratio": float(np.exp(np.log(integral).mean() - np.log(t_icl).mean())),
     }
 
