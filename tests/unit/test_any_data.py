@@ -96,16 +96,23 @@ def chance(kind, items, t_icl, own):
     return np.full(len(own), 0.5)
 
 
-def judged(data):
-    return claims.evaluate(CLAIM, "any_data", data, "beyond")
+def judged(data, name="any_data"):
+    return claims.evaluate(BEYOND[name], name, data, "beyond")
 
 
 @pytest.mark.parametrize(
-    ("world", "verdict"),
-    [(race, REPRODUCED), (diversity, NOT_REPRODUCED), (chance, NOT_REPRODUCED)],
+    ("world", "plain", "by_constant"),
+    [
+        (race, REPRODUCED, UNDECIDED),
+        (scaled, UNDECIDED, REPRODUCED),
+        (diversity, NOT_REPRODUCED, NOT_REPRODUCED),
+        (chance, NOT_REPRODUCED, NOT_REPRODUCED),
+    ],
 )
-def test_a_race_is_told_from_its_rivals(world, verdict):
-    assert judged(made_up(world)).verdict == verdict
+def test_a_race_is_told_from_its_rivals(world, plain, by_constant):
+    data = made_up(world)
+    assert judged(data).verdict == plain
+    assert judged(data, "any_data_scaled").verdict == by_constant
 
 
 def test_scores_are_brier_s():

@@ -17,7 +17,10 @@ OF_ITEMS = ("label_noise", "zipf_exponent")
 
 @statistic(
     roles="outcomes acquisition memorisation",
-    quantities="skill over_diversity race_score scaled_score diversity_score constant_score",
+    quantities=(
+        "skill over_diversity scaled_skill scaled_over_diversity race_score scaled_score "
+        "diversity_score constant_score"
+    ),
     options=(
         "threshold acquired_above diversity scale confidence resamples seed least_replicates "
         "least_cells"
@@ -32,12 +35,13 @@ def any_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measuremen
     probability less the outcome, 1 or 0.
 
     - `race_score`: of that probability, in which nothing is fitted.
-    - `scaled_score` (shown): of the same with t_ICL times `scale`, one number of another study.
+    - `scaled_score`: of the same with t_ICL times `scale`, one number of another study.
     - `diversity_score`: of a rival, for which K alone decides: ICL above a threshold at each N,
       which is that of the plain task (`diversity`), and below it none.
     - `constant_score`: of the mean over all runs, whatever the cell.
     - `skill`: 1 less `race_score` over `constant_score`; 1 is perfect, 0 no better than a constant.
     - `over_diversity`: `race_score` less `diversity_score`.
+    - `scaled_skill`, `scaled_over_diversity`: the same of `scaled_score`.
 
     Cells are resampled.
 
@@ -57,8 +61,9 @@ def any_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measuremen
     mean = (outcome * weights)[drawn].sum(1) / weights[drawn].sum(1)
     scores["constant"] = _score(mean[:, None], outcome[drawn], weights[drawn])
     values = {f"{name}_score": of for name, of in scores.items()}
-    values["skill"] = 1 - scores["race"] / scores["constant"]
-    values["over_diversity"] = scores["race"] - scores["diversity"]
+    for name, prefix in (("race", ""), ("scaled", "scaled_")):
+        values[f"{prefix}skill"] = 1 - scores[name] / scores["constant"]
+        values[f"{prefix}over_diversity"] = scores[name] - scores["diversity"]
     return Measurement(
         estimates={
             name: base.bootstrapped(of, options, seeds=len(cells)) for name, of in values.items()
