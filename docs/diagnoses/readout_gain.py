@@ -56,7 +56,7 @@ def of_memorising(job: Job) -> list[float]:
     dataset = run.ensemble.arithmetic.unpack(run.ensemble.data.tables)
     empty = torch.zeros(*dataset.labels.shape, 2)
     tokens = one_layer.normalise(torch.cat((dataset.items, empty), dim=-1))
-    found = []
+    found: list[tuple[np.ndarray, np.ndarray]] = []
     while not run.is_over and not (found and found[-1][1].max() < min(LEVELS)):
         while run.steps < run.at[run.evaluations]:
             run.step()
