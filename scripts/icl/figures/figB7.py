@@ -12,7 +12,7 @@ from icl.verdicts import Verdict
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    figure, axes = style.new_mosaic(["abc"], 2, 2.3)
+    figure, axes = style.new_mosaic(["abc"], 2, 2.3, width_ratios=[1.35, 1, 1])
     foretold = verdicts["start_foretells"]
     _seeds(axes["a"], foretold)
     _lengths(axes["b"], foretold)
@@ -37,18 +37,17 @@ def _seeds(ax: Axes, verdict: Verdict) -> None:
     ax.set_yscale("log")
     ax.set_xlabel(r"$t_{\mathrm{ICL}}$ of the chain")
     ax.set_ylabel(r"$t_{\mathrm{ICL}}$ of the transformer")
-    rows = _rows(ax, verdict)
-    for row in rows:
+    if not (rows := _rows(ax, verdict)):
+        return
+    for row, shade in zip(rows, style.sequence_colours(len(rows)), strict=True):
         x = np.exp(np.asarray(row["foretold"])[:, ::-1])
         y = np.exp(np.asarray(row["log_t_icl"]))
-        ax.plot(x.ravel(), y.ravel(), "o", ms=1.8, alpha=0.6, mew=0, color=style.ICL)
-        words = rf"{row['N']}: $R^2$ = {text.digits_text(row['explained'])}"
-        style.label(ax, words, (x.max(), y.min()), style.NEUTRAL, (-2, 0), ha="right", va="top")
-    if rows:
-        ends = np.array(ax.get_xlim())
-        ax.plot(ends, ends, "--", lw=1, color=style.PREDICTION, scalex=False, scaley=False)
-        style.plain_log(ax.xaxis)
-        style.plain_log(ax.yaxis)
+        words = f"{row['N']}: {text.digits_text(row['explained'])}"
+        ax.plot(x.ravel(), y.ravel(), "o", ms=1.8, mew=0, color=shade, label=words)
+    ends = np.array(ax.get_xlim())
+    ax.plot(ends, ends, "--", lw=1, color=style.FIT, scalex=False, scaley=False)
+    ax.set_ylim(top=3 * ax.get_ylim()[1])
+    ax.legend(loc="upper left", title="$N$, $R^2$", markerscale=2, alignment="left")
 
 
 def _lengths(ax: Axes, verdict: Verdict) -> None:
