@@ -54,6 +54,12 @@ def refused(sources, *arguments, **settings):
         {"task": {"context_labels": "balanced"}},
         {"task": {"zipf_exponent": 1.5}},
         {"task": {"redraw": "sequence"}, "grid": {"n_items": "infinity"}},
+        {"task": {"copies": 8}},
+        {"task": {"copies": 2, "redraw": "step"}, "grid": {"n_items": "infinity"}},
+        {"task": {"copies": 2, "label_noise": 0.5, "zipf_exponent": 1.5}},
+        {"model": MLP, "task": {"copies": 2, "label_noise": 0.1}},
+        {"model": {"name": "two_layer"}, "task": {"copies": 1, "label_noise": 0}},
+        {"task": {"copies": 1, "label_noise": 0, "context_labels": "balanced"}},
     ],
     ids=str,
 )
@@ -92,6 +98,35 @@ def test_what_can_be_run(sources, settings):
         (
             {"task": {"zipf_exponent": 1}, "grid": {"n_items": "infinity"}},
             "zipf_exponent: 1 is not allowed; allowed: 0, where n_items is infinity",
+        ),
+        ({"task": {"copies": 0}}, "task.copies: 0 is not allowed; allowed: an integer from 1"),
+        ({"task": {"copies": 2.5}}, "task.copies: 2.5 is not allowed; allowed: an integer from 1"),
+        ({"task": {"copies": 9}}, "task.copies: 9 is not allowed; allowed: at most context_length"),
+        (
+            {"task": {"copies": 2, "context_labels": "balanced"}},
+            "task.copies: 2 is not allowed; allowed: 1, where context_labels is balanced",
+        ),
+        (
+            {"task": {"copies": 2, "redraw": "sequence"}, "grid": {"n_items": "infinity"}},
+            "task.copies: 2 is not allowed; allowed: 1, where redraw is sequence",
+        ),
+        (
+            {"model": {"name": "two_layer"}, "task": {"copies": 2}},
+            "task.copies: 2 is not allowed; allowed: 1 (this model reads a context's order",
+        ),
+        ({"task": {"label_noise": -0.1}}, "label_noise: -0.1 is not allowed; allowed: a number"),
+        ({"task": {"label_noise": 0.6}}, "label_noise: 0.6 is not allowed; allowed: a number from"),
+        (
+            {"task": {"label_noise": 0.1, "context_labels": "balanced"}},
+            "task.label_noise: 0.1 is not allowed; allowed: 0, where context_labels is balanced",
+        ),
+        (
+            {"task": {"label_noise": 0.1}, "grid": {"n_items": [100, "infinity"]}},
+            "task.label_noise: 0.1 is not allowed; allowed: 0, where n_items is infinity",
+        ),
+        (
+            {"model": {"name": "two_layer"}, "task": {"label_noise": 0.1}},
+            "task.label_noise: 0.1 is not allowed; allowed: 0 (this model reads a context's order",
         ),
         (
             {"task": {"context_labels": "balanced"}, "grid": {"context_length": [8, 9]}},

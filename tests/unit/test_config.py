@@ -204,7 +204,14 @@ def test_a_model_s_scalars_are_part_of_the_name():
 
 
 @pytest.mark.parametrize(
-    "task", [{"context_labels": "balanced"}, {"zipf_exponent": 1.0}, {"item_labels": "balanced"}]
+    "task",
+    [
+        {"context_labels": "balanced"},
+        {"zipf_exponent": 1.0},
+        {"item_labels": "balanced"},
+        {"copies": 2},
+        {"label_noise": 0.1},
+    ],
 )
 def test_the_task_is_part_of_the_name(task):
     assert job(task=task).name != job().name
@@ -212,6 +219,7 @@ def test_the_task_is_part_of_the_name(task):
 
 def test_a_setting_at_its_default_keeps_the_names_of_older_jobs():
     defaults = {"context_labels": "random", "zipf_exponent": 0.0, "redraw": "step"}
+    defaults |= {"copies": 1, "label_noise": 0}
     assert job(task=defaults, evaluation={"order_parameters": False}).name == job().name
     assert "redraw" not in job().identity()["task"]
     # The name of this job before models other than the one-layer transformer existed.

@@ -26,6 +26,7 @@ EVERY = {
         for name, (task, n_items) in TASKS.items()
     },
     "mlp-zipf": make_job("mlp-raw", task=TASKS["zipf"][0]),
+    "mlp-noise": make_job("mlp-raw", task=TASKS["zipf-copies-noise"][0]),
 }
 
 

@@ -169,6 +169,14 @@ def test_the_theorys_flow_starts_where_the_run_does():
     np.testing.assert_allclose(shown_accuracy, by_hand, atol=1e-3)
 
 
+def test_the_theorys_flow_is_of_contexts_with_one_copy():
+    dataset = of_the_minimal_model([0.3, 0.3], copies=[1, 4])
+    (found,) = shown(dataset).values()
+    np.testing.assert_allclose(found["beta"][:, 0], [0.3, np.nan], atol=1e-4)
+    (older,) = shown(dataset.drop_vars("copies")).values()
+    np.testing.assert_allclose(older["beta"][:, 0], [0.3, 0.3], atol=1e-4)
+
+
 def test_the_theorys_curve_ends_where_the_run_does():
     dataset = of_the_minimal_model([0.3, 0.3])
     stops = dataset["step"].values[0, [5, 8]].astype(int)

@@ -171,6 +171,28 @@ def test_pairs_share_their_targets():
         assert whole[name].item() == partner[name].item()
 
 
+@pytest.mark.parametrize(("setting", "other"), [("copies", 2), ("label_noise", 0.1)])
+def test_pairs_share_their_data(setting, other):
+    data = made.minimal_and_alone()
+    alone = data["alone"]
+    unlike = alone.assign_coords({setting: ("run", np.full(alone.sizes["run"], other))})
+    both = xr.concat([alone, unlike], "run", combine_attrs="override")
+    partners = [partner for _, partner in minimal.pairs({**data, "alone": both})]
+    assert partners
+    assert not any(partner[setting].item() == other for partner in partners)
+    before = {role: runs.drop_vars(setting) for role, runs in data.items()}  # older files
+    assert len(list(minimal.pairs(before))) == len(partners)
+
+
+def test_noisy_items_are_no_memory():
+    runs = made.minimal_and_alone()["alone"]
+    noise = np.where(runs["seed"] == runs["seed"][0], 0.1, 0.0)
+    noisy = runs.assign_coords(label_noise=("run", noise))
+    kept, older = map(memorisation.memorising_runs, (noisy, runs.drop_vars("label_noise")))
+    assert kept.sizes["run"] == (noise == 0).sum() > 0
+    assert older.sizes["run"] == runs.sizes["run"]
+
+
 def test_runs_that_do_not_fade_are_tracked_to_their_end_and_told():
     verdict = evaluate("lambert_tracking", {"minimal": made.tracking(fades=False)})
     assert "0 of 8 runs" in " ".join(verdict["details"]["notes"])

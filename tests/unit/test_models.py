@@ -9,6 +9,7 @@ from icl.job import (
     Model,
     Normal,
     Optimiser,
+    Task,
     WeightDecay,
 )
 from icl.models.loading import network
@@ -16,6 +17,7 @@ from icl.models.mlp import network as mlp
 from icl.models.one_layer import network as one_layer
 from icl.task import draws
 from icl.task.draws import Dataset, Sequences
+from icl.task.sampling import TrainingData
 from icl.task.streams import Purpose
 
 # item_dim, hidden_dim, context_length, n_items, batch_size, n_replicates
@@ -97,6 +99,38 @@ def test_loss_and_gradients_in_float64(problem):
                 assert gradients[name][r].abs().max() < 1e-8
             else:
                 assert relative_error(gradients[name][r].numpy(), gradient) < 1e-5, name
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith("two_layer")])
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_turned_token_is_read_and_answered_with_the_other_label(case, copies):
+    """Sequences written out token by token: each token has an item and a label of its own."""
+    task = Task("random", 8, copies=copies, label_noise=0.4)
+    job = make_job(case, (3, 4, 4, 6, 30, 2), task=task)
+    seeds = torch.tensor(job.seeds)
+    data = TrainingData(job, seeds, lambda dataset: dataset)
+    dataset, sequences = data.batch(seeds, Purpose.TRAINING, 5, 30)
+    clean = draws.training_dataset(seeds, 6, 3, task)
+    model = network(job.model.name)
+    parameters = {
+        name: (p + 0.3).double() for name, p in model.initialise(seeds, job.model).items()
+    }
+    tables = model.embed(Dataset(dataset.items.double(), dataset.labels.double()))
+    losses, _ = steps.loss_and_gradients(job, parameters, tables, sequences)
+    for r in range(2):
+        p = {name: value[r].numpy() for name, value in parameters.items()}
+        expected, turned = [], 0
+        for row, answer in zip(sequences.context[r].tolist(), sequences.target[r], strict=True):
+            own = [j % 6 for j in row]
+            labels = [int(label) for label in clean.labels[r, own]]
+            labels = [-of if j >= 6 else of for j, of in zip(row, labels, strict=True)]
+            turned += row[0] >= 6
+            assert row.count(int(answer)) >= copies
+            items = clean.items[r, own].double().numpy()
+            z = CASES[case][1](p, items, labels, list(range(4)), 0)
+            expected.append(np.log1p(np.exp(-labels[0] * z)))
+        assert 0 < turned < 30
+        assert losses[r].item() == pytest.approx(np.mean(expected), rel=1e-9)
 
 
 def test_logits_in_float32(problem):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from example_jobs import CASES, EVERY, TASKS, alone, make_job, with_order_parameters
 from icl.engine import steps, training
-from icl.job import Model, Optimiser, Stop, WeightDecay
+from icl.job import Model, Optimiser, Stop, Task, WeightDecay
 from icl.models import metrics
 from icl.models.one_layer import HEAD, SELF
 from icl.record import StopReason
@@ -128,6 +128,43 @@ def test_what_is_left_to_memorise_is_weighed_as_in_training(case):
     expected = wrong @ weights / weights.sum()
     assert not np.allclose(expected, wrong.mean(axis=1), rtol=1e-3)
     np.testing.assert_allclose(ensemble.evaluate(0)["c1"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["copies", "noise", "zipf-copies-noise", "infinite-copies"])
+def test_evaluations_are_those_of_d_on_every_task(name):
+    """At step 0 all weights are alike, so that only what is evaluated may tell tasks apart."""
+    task, n_items = TASKS[name]
+    job = with_order_parameters(make_job("minimal", task=task, n_items=n_items))
+    of_d = replace(job, task=Task("random", task.redrawn_items))
+    own, plain = (training.Ensemble(of, torch.device("cpu")).evaluate(0) for of in (job, of_d))
+    assert own.keys() == plain.keys()
+    of_training = {"train_loss"}
+    if task.label_noise or task.zipf_exponent:
+        of_training |= {"c1", "c2", "c3"}
+    for metric, values in plain.items():
+        assert np.array_equal(own[metric], values) == (metric not in of_training), metric
+
+
+def test_what_is_left_to_memorise_is_weighed_with_the_labels_noise():
+    job = with_order_parameters(make_job("minimal", task=TASKS["noise"][0], n_items=64))
+    ensemble = training.Ensemble(job, torch.device("cpu"))
+    labels = ensemble.data.tables.labels[:, :64]
+    index = torch.arange(64).expand(len(labels), -1)
+    logits = ensemble.arithmetic.item_logits(
+        ensemble.parameters, ensemble.data.tables, index, job.model
+    )
+    wrong = torch.sigmoid(-labels * logits).double().numpy()
+    expected = (0.75 * wrong + 0.25 * (1 - wrong)).mean(axis=1)
+    assert not np.allclose(expected, wrong.mean(axis=1), rtol=1e-3)
+    np.testing.assert_allclose(ensemble.evaluate(0)["c1"], expected, rtol=1e-5)
+
+
+def test_a_memory_of_noisy_labels_is_of_the_items_own():
+    """It comes to have them right, with a loss above that of the noise and a c1 that stays."""
+    job = replace(memorising_job(), task=Task("random", 32, label_noise=0.1), steps=2000)
+    metrics = training.train(job).metrics
+    assert (metrics["item_accuracy"][:, -1] == 1).all()
+    np.testing.assert_allclose(metrics["c1"][:, -1], 2 * 0.1 * 0.9, rtol=0.25)
 
 
 def test_uniform_ranks_are_the_standard_task():

@@ -268,7 +268,8 @@ def test_probabilities():
 
 
 def test_the_mlp_s_targets_are_those_of_the_model_that_reads_contexts():
-    for task, n_items in (TASKS["standard"], TASKS["balanced"], TASKS["zipf"]):
+    names = ("standard", "balanced", "zipf", "copies", "zipf-copies-noise")
+    for task, n_items in map(TASKS.__getitem__, names):
         whole = make_job("minimal", task=task, n_items=n_items)
         alone = replace(make_job("mlp-raw"), task=task, n_items=n_items)
         targets = [

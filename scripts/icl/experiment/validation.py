@@ -221,6 +221,7 @@ def model_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
     model, when = MODELS[given["name"]], stop["when"]
     faults = _foreign(given, model.keys, (*key, "model"))
     faults += _absent(given, model.needed_keys, (*key, "model"))
+    faults += _order_faults(entry["task"], model.reads_order, (*key, "task"))
     decay = entry["optimiser"]["weight_decay"]
     faults += _foreign(decay, model.decay_groups, (*key, "optimiser", "weight_decay"))
     if evaluation["schedule"] == "geometric":
@@ -242,6 +243,14 @@ def model_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
             faults.append(((*key, "stop", "when"), f"{show(when)} is not allowed; allowed: {text}"))
     needed = thresholds(when, model.reads_context)
     return faults + list(_absent(stop, needed, (*key, "stop")))
+
+
+def _order_faults(task: Mapping[str, Any], reads_order: bool, key: Key) -> Iterator[Fault]:
+    """Refuse tasks that put the target's copy first, where a model can tell that it is."""
+    for name, usual in (("copies", 1), ("label_noise", 0)) if reads_order else ():
+        if (value := task.get(name, usual)) != usual:
+            text = f"{value} is not allowed; allowed: {usual} (this model reads a context's order,"
+            yield (*key, name), f"{text} and the target's copy would come first)"
 
 
 def _foreign(given: Mapping[str, Any], known: Iterable[str], key: Key) -> list[Fault]:

@@ -18,9 +18,12 @@ PLATEAUS = {"response": "final_accuracy", "floor": 0.5, "ceiling": [0.9, 1.0]}
 
 
 def memorising_runs(dataset: xr.Dataset) -> xr.Dataset:
-    """Select the runs of the MLP alone that did not diverge and whose items are drawn uniformly."""
+    """Select the runs of the MLP alone that did not diverge, on items drawn uniformly and clean."""
     runs = base.usable(dataset)
-    return base.where(runs, runs["zipf_exponent"] == 0)
+    plain = runs["zipf_exponent"] == 0
+    if "label_noise" in runs.coords:  # files from before it do not have it
+        plain &= runs["label_noise"] == 0
+    return base.where(runs, plain)
 
 
 @dataclass(frozen=True)

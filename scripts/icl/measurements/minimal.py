@@ -14,7 +14,11 @@ from icl.theory import transience
 from icl.theory.checks import OutOfRangeWarning
 
 # What a run and the run of its MLP alone must share to have drawn the same targets.
-MATCHED = ("context_length", "n_items", "seed", "learning_rate", "mlp_decay", "zipf_exponent")
+# Files from before a setting do not have it: there it is the same in all runs.
+MATCHED = (
+    *("context_length", "n_items", "seed", "learning_rate", "mlp_decay", "zipf_exponent"),
+    *("copies", "label_noise"),
+)
 
 
 def pairs(data: dict[str, xr.Dataset]) -> Iterator[tuple[xr.Dataset, xr.Dataset]]:
@@ -24,10 +28,11 @@ def pairs(data: dict[str, xr.Dataset]) -> Iterator[tuple[xr.Dataset, xr.Dataset]
     """
     whole = base.usable(data["minimal"])
     alone = base.usable(data["alone"])
-    keys = [tuple(run) for run in zip(*(alone[name].values for name in MATCHED), strict=True)]
+    matched = [name for name in MATCHED if name in whole.coords and name in alone.coords]
+    keys = [tuple(run) for run in zip(*(alone[name].values for name in matched), strict=True)]
     rows = dict(zip(keys, range(len(keys)), strict=True))
     for r in range(whole.sizes["run"]):
-        key = tuple(whole[name].values[r] for name in MATCHED)
+        key = tuple(whole[name].values[r] for name in matched)
         if not np.isfinite(whole["n_items"].values[r]):
             continue
         if key not in rows:

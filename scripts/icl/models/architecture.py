@@ -26,6 +26,7 @@ class Architecture:
     optional_keys: tuple[str, ...] = ()  # likewise, that it does without
     decays: tuple[str, ...] = ()  # groups whose weight decay may be set apart from the attention's
     reads_context: bool = True  # if not, it has no ICL, and is evaluated on items alone
+    reads_order: bool = False  # the place of a token in the context tells it something
     # What `network.order_parameters` adds, name -> long name; None: a configuration may not ask.
     order_parameters: Callable[[Job], Mapping[str, str]] | None = None
     measures_items: Callable[[Job], bool] = lambda job: False  # the MLP over all its items

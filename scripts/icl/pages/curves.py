@@ -31,6 +31,7 @@ BALANCE = "equation 15, w = W(c3/lambda)"
 _CURVE = ("run", "evaluation")
 _SHORT = {"context_length": "N", "n_items": "K"}
 _FLOW_SETTINGS = ("context_length", "context_labels", "w_decay")
+_NO_TERM = "Equation 5 has no term for a decay of beta, or for copies of the target, as here."
 _NO_DECAY = 1e-6  # what is below it is only a decay that keeps numbers finite
 Curves = dict[str, np.ndarray]  # (run, kept evaluation), NaN where nothing is said
 
@@ -202,7 +203,7 @@ def _theory(dataset: xr.Dataset, take: Callable[[str], np.ndarray]) -> tuple[dic
     if "c3" in recorded:
         found[BALANCE] = _balance(dataset, take("c3"))
     found = {title: curves for title, curves in found.items() if curves}
-    return found, "" if found else "Equation 5 has no term for a decay of beta, as there is here."
+    return found, "" if found else _NO_TERM
 
 
 def _flow(dataset: xr.Dataset, times: np.ndarray) -> Curves:
@@ -228,17 +229,21 @@ def _flow(dataset: xr.Dataset, times: np.ndarray) -> Curves:
 def _starts(dataset: xr.Dataset) -> dict[tuple, list[int]]:
     """Return the runs that the flow describes, by all that it depends on.
 
-    None where beta is decayed, for which the equation has no term.
+    None where beta is decayed, or a context has copies of its target, for which the equation has no
+    term.
     """
     identities = json.loads(dataset.attrs["jobs"])
     _, of_run = _jobs_of_runs(dataset)
     starts: dict[tuple, list[int]] = defaultdict(list)
     beta, w = (dataset[name].transpose(*_CURVE).values[:, 0] for name in ("beta", "w"))
     settings = [dataset[name].values.tolist() for name in _FLOW_SETTINGS]
+    # Files from before the setting do not have it.
+    copies = dataset["copies"].values if "copies" in dataset.coords else np.ones(len(of_run))
     for run, job in enumerate(of_run):
         follows = MODELS[identities[job]["model"]["name"]].follows_theory
         if (
             follows
+            and copies[run] == 1
             and float(dataset["beta_decay"][run]) <= _NO_DECAY
             and np.isfinite(beta[run] + w[run])
         ):

@@ -118,7 +118,8 @@ def redrawn_sequences(
 def with_copies(sequences: Sequences, copies: int) -> Sequences:
     """Make the target the first item of the context, and so the next `copies` - 1.
 
-    A context has no order, so that the law of the other tokens is what it was.
+    The law of the other tokens is what it was. A model that reads the order of a context could tell
+    the target by its place, so validation refuses it.
     """
     context = sequences.context.clone()
     context[..., :copies] = context[..., :1]

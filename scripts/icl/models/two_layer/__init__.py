@@ -21,5 +21,6 @@ ARCHITECTURE = Architecture(
     name="two_layer",
     own_keys=("attend_to", "layernorm_affine"),
     size=_size,
+    reads_order=True,  # a token attends to those before it
     has_fast_step=True,
 )
