@@ -198,6 +198,7 @@ def test_slopes_that_steepen_are_told_from_others(said, verdict):
     data = with_beta0(STEEPER, said)
     assert judged(data, "chain_follows_beta").verdict == verdict
     found = foretold.foretold_slopes(data, BEYOND["chain_follows_beta"]["options"])
+    assert set(found.estimates) == set(measurements.declared()["foretold_slopes"].quantities)
     expected = np.subtract(said, STEEPER)
     assert found.estimates["least_difference"].value == pytest.approx(expected.min(), abs=0.05)
     assert found.estimates["greatest_difference"].value == pytest.approx(expected.max(), abs=0.05)
