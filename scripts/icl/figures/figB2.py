@@ -43,7 +43,7 @@ def _finals(ax: Axes, runs: xr.Dataset, ratio: float, row: dict | None) -> None:
     style.corner(ax, rf"$r$ = {ratio:g}", 0.02, 0.92)
 
 
-def thresholds(ax: Axes, moved: Verdict) -> None:
+def thresholds(ax: Axes, moved: Verdict, capacity: str = "capacity: 0") -> None:
     """Draw K* against the rate, the fitted slope and those of a race and of a capacity."""
     details = moved.details
     rows = [row for row in details.get("by_rate", ()) if np.isfinite(row["threshold"])]
@@ -68,5 +68,5 @@ def thresholds(ax: Axes, moved: Verdict) -> None:
         style.label(ax, words, end, style.ALTERNATIVE_FIT, (-12, 2), ha="right")
     middle = np.exp(np.log(y).mean())
     ax.plot(line, np.full_like(line, middle), ":", color=style.NEUTRAL, lw=1)
-    style.label(ax, "capacity: 0", (line[0], middle), style.NEUTRAL, (0, 7))
+    style.label(ax, capacity, (line[0], middle), style.NEUTRAL, (0, 7))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

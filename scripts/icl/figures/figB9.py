@@ -56,7 +56,7 @@ def _cells(ax: Axes, verdict: Verdict) -> None:
         ax.plot(ratio, fraction, marker, ms=4, alpha=0.8, color=color, label=name)
     ax.axvline(1, ls="--", lw=1, color=style.FIT)
     style.label(ax, "the race", (1, 0.02), style.FIT, (3, 0))
-    ax.legend(loc="center right")
+    ax.legend(loc="lower right")
     style.plain_log(ax.xaxis)
 
 
