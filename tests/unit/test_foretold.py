@@ -107,15 +107,17 @@ def test_quantities_are_those_that_went_in():
     assert found["explained"].value == pytest.approx(explained, abs=0.03)
     assert found["over_beta0"].value == pytest.approx(explained - 0.6 / noise, abs=0.05)
     assert found["exponent"].value == pytest.approx(1.4, abs=0.02)
+    difference = np.polyfit(np.log(LENGTHS), np.log([1.2, 1, 1, 0.8]), 1)[0]
+    assert found["exponent_difference"].value == pytest.approx(difference, abs=0.01)
+    assert found["foretold_exponent"].value == pytest.approx(1.4 + difference, abs=0.02)
+    assert found["slope"].value == pytest.approx(0.9 / (0.9 + noise - 1), abs=0.02)
 
 
 def test_data_that_both_share_do_not_count():
     """A transformer is compared with the chain of the other seed of its start."""
-    data = made_up(share=0.6)
-    same = data["acquisition"].assign_attrs(experiment="chain")
-    noise = np.random.default_rng(5).standard_normal(same.sizes["run"])
-    log_t = np.log(same["icl_accuracy"].values.argmax(axis=1) + 1.0)
-    of_data = with_starts("whole", same["context_length"], same["seed"], 3 + noise + 0 * log_t)
+    runs = made_up()["acquisition"]
+    noise = np.random.default_rng(5).standard_normal(runs.sizes["run"])
+    of_data = with_starts("whole", runs["context_length"].values, runs["seed"].values, 3 + noise)
     found = foretold.foretold_times(
         {"acquisition": of_data, "foretold": of_data}, BEYOND["start_foretells"]["options"]
     )
