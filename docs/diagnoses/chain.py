@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 python docs/diagnoses/chain.py
 
 Trains the chain of `icl.models.chain` with d = 512, the self token and balanced labels, on the
-seeds of the extended size, whose t_ICL at K = infinity is in the gallery; at three times its learning
-rate, for the theory's time is the rate times the step. The transformers' affine, which they learn,
-has no place in the chain. Prints geometric means of t_ICL, their ratio and R^2 of log t_ICL over
-seeds with 95 % intervals, and the exponents of N.
+seeds of the extended size, whose t_ICL at K = infinity is in the gallery; at three times its
+learning rate, for the theory's time is the rate times the step. The transformers' affine, which
+they learn, has no place in the chain. Prints geometric means of t_ICL, their ratio and R^2 of log
+t_ICL over seeds with 95 % intervals, and the exponents of N.
 """
 
 import sys
