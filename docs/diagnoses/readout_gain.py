@@ -54,8 +54,7 @@ def of_memorising(job: Job) -> list[float]:
     """Train the MLP alone; return its mean gain over seeds at each of `LEVELS` of c1."""
     run = training.Run(job, torch.device("cpu"))
     dataset = run.ensemble.arithmetic.unpack(run.ensemble.data.tables)
-    empty = torch.zeros(*dataset.labels.shape, 2)
-    tokens = one_layer.normalise(torch.cat((dataset.items, empty), dim=-1))
+    tokens = one_layer.embed(dataset).unlabelled
     found: list[tuple[np.ndarray, np.ndarray]] = []
     while not run.is_over and not (found and found[-1][1].max() < min(LEVELS)):
         while run.steps < run.at[run.evaluations]:

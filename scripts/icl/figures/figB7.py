@@ -50,11 +50,17 @@ def _seeds(ax: Axes, verdict: Verdict) -> None:
     ax.legend(loc="upper left", title="$N$, $R^2$", markerscale=2, alignment="left")
 
 
+def _along_n(ax: Axes) -> None:
+    """Put N along the axis, in its doublings."""
+    ax.set_xscale("log", base=2)
+    ax.set_xlabel("context length $N$")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
 def _lengths(ax: Axes, verdict: Verdict) -> None:
     """Draw geometric mean t_ICL against N: transformers, chains, and a law linear in N."""
-    ax.set_xscale("log", base=2)
+    _along_n(ax)
     ax.set_yscale("log")
-    ax.set_xlabel("context length $N$")
     ax.set_ylabel(r"$t_{\mathrm{ICL}}$ at $K=\infty$")
     rows = _rows(ax, verdict)
     if not rows:
@@ -67,14 +73,12 @@ def _lengths(ax: Axes, verdict: Verdict) -> None:
     ax.plot(n, foretold, "-", lw=1, color=style.PREDICTION, label="chain")
     ax.plot(n, own[0] * n / n[0], ":", lw=1, color=style.NEUTRAL, label="linear in $N$")
     ax.legend(loc="upper left")
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     style.plain_log(ax.yaxis)
 
 
 def _slopes(ax: Axes, verdict: Verdict) -> None:
     """Draw the slope of log t_ICL on beta0 against N, of transformers and of chains."""
-    ax.set_xscale("log", base=2)
-    ax.set_xlabel("context length $N$")
+    _along_n(ax)
     ax.set_ylabel(r"slope of $\ln\,t_{\mathrm{ICL}}$ on $\beta_0$")
     rows = _rows(ax, verdict)
     if not rows:
@@ -91,4 +95,3 @@ def _slopes(ax: Axes, verdict: Verdict) -> None:
         )
     ax.axhline(-1, ls=":", lw=1, color=style.NEUTRAL)
     style.label(ax, "theory", (n[-1], -1), style.NEUTRAL, (0, 3), ha="right", va="bottom")
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -49,9 +49,13 @@ def any_data(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measuremen
     """
     runs = base.undiverged(data["outcomes"])
     acquired = base.final(runs, "icl_accuracy") > options["acquired_above"]
-    where = np.unique(_keys(runs, ("context_length", "n_items", *OF_DATA)), axis=0)
+    keys = _keys(runs, ("context_length", "n_items", *OF_DATA))
+    where, place = np.unique(keys, axis=0, return_inverse=True)
     base.require_number(len(where), {"least_replicates": options["least_cells"]}, "cells of data")
-    cells = [_cell(data, runs, acquired, key, options) for key in where]
+    cells = [
+        _cell(data, runs.isel(run=np.flatnonzero(place == i)), acquired[place == i], options)
+        for i in range(len(where))
+    ]
     weights = np.array([cell["replicates"] for cell in cells], float)
     outcome = np.array([cell["acquired"] for cell in cells])
     said = {name: np.array([cell[name] for cell in cells]) for name in ("race", "scaled")}
@@ -98,12 +102,10 @@ def _cell(
     data: Mapping[str, xr.Dataset],
     runs: xr.Dataset,
     acquired: np.ndarray,
-    key: np.ndarray,
     options: dict[str, Any],
 ) -> dict[str, Any]:
-    """Foretell the outcomes of one cell, and count them."""
-    own = (_keys(runs, ("context_length", "n_items", *OF_DATA)) == key).all(axis=1)
-    first = runs.isel(run=np.flatnonzero(own)[0])
+    """Foretell the outcomes of the runs of one cell, and count them."""
+    first = runs.isel(run=0)
     n, k = int(first["context_length"]), float(first["n_items"])
     kind = {name: first[name].item() for name in OF_DATA}
     least = options["least_replicates"]
@@ -119,8 +121,8 @@ def _cell(
         "N": n,
         "K": k,
         **kind,
-        "replicates": int(own.sum()),
-        "acquired": float(acquired[own].mean()),
+        "replicates": len(acquired),
+        "acquired": float(acquired.mean()),
         "race": float((t_icl[:, None] < integral).mean()),
         "scaled": float((options["scale"] * t_icl[:, None] < integral).mean()),
         "ratio": float(np.exp(np.log(integral).mean() - np.log(t_icl).mean())),

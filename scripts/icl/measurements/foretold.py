@@ -135,12 +135,13 @@ def _exponents(rows: list[dict[str, Any]], options: dict[str, Any]) -> dict[str,
     if len(rows) < 2 or len(common) < options["least_replicates"]:
         return dict.fromkeys(names, UNKNOWN)
     log_n = np.log([row["N"] for row in rows])
-    of_n = (log_n - log_n.mean()) / ((log_n - log_n.mean()) ** 2).sum()
     chosen = [np.isin(row["seeds"], list(common)) for row in rows]
-    own, foretold = (
-        of_n @ [row[name][at].mean(axis=1) for row, at in zip(rows, chosen, strict=True)]
-        for name in ("log_t_icl", "foretold")
-    )
+
+    def exponents(name: str) -> np.ndarray:
+        log_t = [row[name][at].mean(axis=1) for row, at in zip(rows, chosen, strict=True)]
+        return _regression(log_n, np.transpose(log_t))[0]
+
+    own, foretold = exponents("log_t_icl"), exponents("foretold")
     values = (own, foretold, foretold - own)
     return {name: intervals.mean(of, options) for name, of in zip(names, values, strict=True)}
 

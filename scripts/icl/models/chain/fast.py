@@ -22,7 +22,7 @@ class Step(whole.Step):
 
     Attributes:
         label: (R, B), rho, what attention reads of labels.
-        difference: (E, 1), takes V's two columns to what V answers to rho.
+        difference: (2, 1), takes V's two columns to what V answers to rho.
     """
 
     def __init__(self, job: Job, shape: Shape):
