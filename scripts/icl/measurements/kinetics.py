@@ -5,10 +5,21 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import base
+from icl.measurements import base, intervals
 from icl.measurements.base import Measurement, NotComputableError, statistic
 from icl.measurements.memorisation import growth
-from icl.measurements.thresholds import beside_nu, predicted_line, thresholds
+from icl.measurements.thresholds import (
+    Thresholds,
+    beside_nu,
+    exponent,
+    infinite_medians,
+    memorised,
+    missing,
+    predicted_line,
+    thresholds,
+)
+from icl.statistics import curves, fits
+from icl.theory.memorisation import critical_diversity
 
 RATIO = "rate_ratio"  # the MLP's learning rate over the attention's, r
 
@@ -36,17 +47,7 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
 
     Source: section 3.6; equation 12.
     """
-    runs = base.unstopped(data["mlp_rates"], "which makes a transition sharp by itself")
-    ratio = rate_ratio(runs)
-    order = np.lexsort((runs["seed"], runs["n_items"], ratio))
-    runs = runs.assign_coords({RATIO: ratio}).isel(run=order)
-    if (lengths := np.unique(runs["context_length"])).size != 1:
-        raise NotComputableError(f"{lengths.size} values of N; this claim compares K* at one")
-    if len(np.unique(runs[RATIO])) < 3:
-        raise NotComputableError("fewer than three rates of the MLP; a trend needs three or more")
-    cells = runs[RATIO].values * 1e12 + runs["n_items"].values
-    base.require_replicates(cells, options["least_replicates"], "rate, K")
-    found = thresholds(runs, options, RATIO)
+    found = _by_rate(data["mlp_rates"], options)
     alone = growth(data["memorisation"], options["least_seeds_alone"])
     compared, notes = beside_nu(found, alone, options, "r")
     return Measurement(
@@ -62,4 +63,85 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
             "predicted_line": predicted_line(found, compared["inverse_nu"].value),
         },
         notes=notes,
+    )
+
+
+def _by_rate(dataset: xr.Dataset, options: dict[str, Any]) -> Thresholds:
+    """Measure K* at each rate of the MLP, at one N."""
+    runs = base.unstopped(dataset, "which makes a transition sharp by itself")
+    ratio = rate_ratio(runs)
+    order = np.lexsort((runs["seed"], runs["n_items"], ratio))
+    runs = runs.assign_coords({RATIO: ratio}).isel(run=order)
+    if (lengths := np.unique(runs["context_length"])).size != 1:
+        raise NotComputableError(f"{lengths.size} values of N; this claim compares K* at one")
+    if len(np.unique(runs[RATIO])) < 3:
+        raise NotComputableError("fewer than three rates of the MLP; a trend needs three or more")
+    cells = runs[RATIO].values * 1e12 + runs["n_items"].values
+    base.require_replicates(cells, options["least_replicates"], "rate, K")
+    return thresholds(runs, options, RATIO)
+
+
+@statistic(
+    roles="mlp_rates acquisition memorisation",
+    quantities="exponent raced difference delay",
+    options=(
+        "threshold response acquired_above floor ceiling confidence resamples seed least_replicates"
+    ),
+)
+def raced_rates(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Compare the exponent of K* on r with that of a race whose two clocks are measured at each r.
+
+    Equation 12 at each r: K* is where I_K(inf) of the MLP alone, trained at that r, is the median
+    t_ICL at K = infinity and that r, both in the attention's time. Nothing is fitted.
+
+    - `exponent`: of the measured K* on r, as in kinetics_not_capacity.
+    - `raced`: of the K* that the clocks give.
+    - `difference`: `exponent` less `raced`.
+    - `delay`: of the median t_ICL on r. Equation 12 alone, with one t_ICL for all r, has 0.
+
+    Source: equation 12; the paper does not change rates.
+    """
+    found = _by_rate(data["mlp_rates"], options)
+    length = data["mlp_rates"]["context_length"].values[0]
+    infinite = base.sorted_runs(base.usable(data["acquisition"]))
+    infinite = base.where(infinite, infinite["context_length"].values == length)
+    alone = base.usable(data["memorisation"])
+    medians, stars, rows = [], [], []
+    for value in found.values:
+        at_rate = (base.where(runs, rate_ratio(runs).values == value) for runs in (infinite, alone))
+        of_icl, of_mlp = at_rate
+        if not of_icl.sizes["run"] or not of_mlp.sizes["run"]:
+            raise NotComputableError(f"r = {value:g}: t_ICL or I_K was not measured at this rate")
+        base.require_replicates(
+            of_icl["context_length"].values, options["least_replicates"], "rate"
+        )
+        median = infinite_medians(of_icl, options)[1][:, 0]
+        star = critical_diversity(np.log(median), *memorised(of_mlp, options))
+        medians.append(np.log10(median))
+        stars.append(star)
+        low, high = curves.interval(10 ** star[1:], options["confidence"])
+        rows.append(
+            {
+                RATIO: value,
+                "threshold": 10 ** star[0],
+                "interval": [low, high],
+                "median_t_icl": median[0],
+            }
+        )
+    raced = Thresholds(found.values, np.stack(stars, axis=1), rows, found.seeds, RATIO)
+    compared = exponent(found, options), exponent(raced, options)
+    delay = fits.fit_power(
+        np.log(found.values), np.stack(medians, axis=1) * np.log(10), np.ones(len(found.values))
+    )
+    return Measurement(
+        estimates={
+            "exponent": compared[0],
+            "raced": compared[1],
+            "difference": intervals.difference(*compared),
+            "delay": base.bootstrapped(delay.slope, options, seeds=found.seeds),
+        },
+        replicates=int(sum(row["replicates"] for row in found.rows)),
+        diverged=sum(base.count_diverged(dataset) for dataset in data.values()),
+        details={"by_rate": found.rows, "raced": rows},
+        notes=missing(found, "r") + missing(raced, "r, of the race"),
     )

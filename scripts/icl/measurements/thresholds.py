@@ -326,10 +326,10 @@ def beside_nu(
         "inverse_nu": inverse,
         "nu": nu,
     }
-    return estimates, _missing(found, symbol) + outside
+    return estimates, missing(found, symbol) + outside
 
 
-def _missing(found: Thresholds, symbol: str) -> list[str]:
+def missing(found: Thresholds, symbol: str) -> list[str]:
     """Note where K* is not inside the grid."""
     return [
         f"{symbol} = {row[found.over]:g}: K* is not inside the grid of K"

@@ -1,0 +1,97 @@
+"""K* against the rate of the MLP, beside a race whose two clocks are measured at each rate."""
+
+import numpy as np
+import pytest
+import synthetic
+import synthetic_outcomes as made
+import xarray as xr
+from committed import BEYOND
+from icl import claims, measurements
+from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from icl.measurements import kinetics
+
+RATES = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
+CLAIM = BEYOND["raced_rates_16"]
+QUICK = {**CLAIM, "options": {**CLAIM["options"], "resamples": 200}}
+
+
+def made_up(exponent, *, delay=-0.2, nu=made.NU, seeds=24):
+    """Runs of K* ~ r^exponent, t_ICL ~ r^delay and I_K of the MLP alone as K^nu / r."""
+    generator = np.random.default_rng(3)
+    infinite, alone = [], []
+    for r in RATES:
+        t_icl = 100 * r**delay * np.exp(0.1 * generator.standard_normal(seeds))
+        own = made.outcomes(
+            "infinite",
+            np.full(seeds, 32),
+            np.full(seeds, np.inf),
+            np.arange(seeds),
+            np.full(seeds, True),
+            generator=generator,
+            t_icl=t_icl,
+            settings={"mlp_learning_rate": np.full(seeds, synthetic.RATE * r)},
+        )
+        items = np.round(700 * r ** (1 / nu) * 2.0 ** np.arange(-4, 4))
+        memory = made.memorisation(
+            n_items=items, nu=nu, prefactor=100 / 700**nu / r, generator=generator
+        )
+        rate = np.full(memory.sizes["run"], synthetic.RATE * r)
+        infinite.append(own)
+        alone.append(memory.assign_coords(mlp_learning_rate=("run", rate)))
+    join = {"dim": "run", "join": "outer", "combine_attrs": "override"}
+    return {
+        "mlp_rates": made.kinetics(exponent=exponent, seeds=seeds, generator=generator),
+        "acquisition": xr.concat(infinite, **join),
+        "memorisation": xr.concat(alone, **join),
+    }
+
+
+def judged(data):
+    return claims.evaluate(QUICK, "raced_rates_16", data, "beyond")
+
+
+def race(delay=-0.2, nu=made.NU):
+    return (1 + delay) / nu
+
+
+def test_the_race_of_both_clocks_is_what_equation_12_says():
+    found = kinetics.raced_rates(made_up(race()), QUICK["options"])
+    assert found.estimates["raced"].value == pytest.approx(race(), abs=0.1)
+    assert set(found.estimates) == set(measurements.declared()["raced_rates"].quantities)
+    assert found.estimates["delay"].value == pytest.approx(-0.2, abs=0.03)
+    for row, r in zip(found.details["raced"], RATES, strict=True):
+        assert row["rate_ratio"] == r
+        assert row["threshold"] == pytest.approx(700 * r ** race(), rel=0.15)
+        assert row["interval"][0] < row["threshold"] < row["interval"][1]
+
+
+@pytest.mark.parametrize(
+    ("exponent", "expected"),
+    [
+        (race(), REPRODUCED),
+        (0.0, NOT_REPRODUCED),  # a capacity
+        (race(delay=0.4), NOT_REPRODUCED),
+        (race() / 2, NOT_REPRODUCED),  # half a race
+        (race(delay=0.0), UNDECIDED),  # equation 12 with one t_ICL at every r: at the band's end
+    ],
+)
+def test_its_rivals_do_not_pass(exponent, expected):
+    assert judged(made_up(exponent)).verdict == expected
+
+
+def test_a_rate_without_its_clock_is_named():
+    data = made_up(race())
+    slow = data["acquisition"]["mlp_learning_rate"] < 0.5 * synthetic.RATE
+    data["acquisition"] = data["acquisition"].isel(run=np.flatnonzero(~slow))
+    found = judged(data)
+    assert found.verdict == UNDECIDED
+    assert "r = 0.25: t_ICL or I_K was not measured" in found.reason
+
+
+def test_a_clock_beyond_what_was_memorised_leaves_the_race_unknown():
+    data = made_up(race())
+    few = data["memorisation"]["n_items"] < 400
+    data["memorisation"] = data["memorisation"].isel(run=np.flatnonzero(few))
+    assert judged(data).verdict == UNDECIDED
+    found = kinetics.raced_rates(data, QUICK["options"])
+    assert "r, of the race = 4: K* is not inside the grid" in " ".join(found.notes)
