@@ -44,6 +44,7 @@ class Model:
     initial_w: Normal | None = None
     beta_shift: float = 0.0
     mlp_input: str | None = None
+    heads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,13 @@ class WeightDecay:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """Plain SGD."""
+    """Plain SGD, or Adam."""
 
     learning_rate: float
     batch_size: int
     weight_decay: WeightDecay
     mlp_learning_rate: float | None = None  # of every MLP; None: as the rest
+    method: str = "sgd"
 
     def rate_of(self, group: str) -> float:
         """Return the learning rate of a group of parameters: attention, mlp, beta or w."""
@@ -184,7 +186,8 @@ Built = TypeVar("Built")
 
 # What may differ between the runs of an experiment besides N, K and the seed: name -> long name.
 SETTINGS = {
-    "learning_rate": "learning rate of SGD",
+    "learning_rate": "learning rate of SGD, or of Adam",
+    "method": "optimiser: sgd or adam",
     "mlp_learning_rate": "learning rate of every MLP",
     "attention_decay": "weight decay of the attention: Q, K, V and the affine, or beta and w",
     "beta_decay": "weight decay of the minimal model's beta",
@@ -203,6 +206,7 @@ def settings_of(job: Job) -> dict[str, float | str]:
     decay = job.optimiser.weight_decay
     return {
         "learning_rate": job.optimiser.learning_rate,
+        "method": job.optimiser.method,
         "mlp_learning_rate": job.optimiser.rate_of("mlp"),
         "attention_decay": decay.attention,
         "beta_decay": decay.of("beta"),

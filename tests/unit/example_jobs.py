@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 import reference_chain
 import reference_minimal
+import reference_multi_head
 import reference_two_layer
 from icl.experiment.grid import expand
 from icl.job import (
@@ -89,6 +90,13 @@ CASES = {
             functools.partial(reference_chain.logit, attend_to=attend_to),
         )
         for attend_to in ("context", "context_and_self")
+    },
+    **{
+        f"multi_head-{heads}": (
+            {"attend_to": attend_to, "heads": heads},
+            functools.partial(reference_multi_head.logit, attend_to=attend_to, heads=heads),
+        )
+        for heads, attend_to in ((2, "context"), (3, "context_and_self"))
     },
 }
 

@@ -10,6 +10,7 @@ ACCURACY_NOISE = 0.005
 RATE = 0.1
 SETTINGS = {
     "learning_rate": RATE,
+    "method": "sgd",
     "mlp_learning_rate": RATE,
     "attention_decay": 1e-10,
     "beta_decay": 1e-10,

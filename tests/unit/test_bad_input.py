@@ -72,7 +72,7 @@ def test_what_can_be_run(sources, settings):
     [
         (
             {"model": {"name": "three_layer"}},
-            "allowed: one_layer, two_layer, minimal, mlp or chain",
+            "allowed: one_layer, multi_head, two_layer, minimal, mlp or chain",
         ),
         (
             {"model": {**MINIMAL, "attend_to": "context"}},

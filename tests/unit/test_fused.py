@@ -38,6 +38,8 @@ MODEL = {
     "whole-vectors": Model("one_layer", 15, 16, "context", False),
     "mlp-raw": Model("mlp", 13, 24, mlp_input="raw"),
     "mlp-normalised": Model("mlp", 13, 24, mlp_input="normalised"),
+    "multi_head-context": Model("multi_head", 13, 24, "context", heads=2),
+    "multi_head-context_and_self": Model("multi_head", 13, 24, "context_and_self", heads=3),
     "chain-context": Model("chain", 13, 24, "context"),
     "chain-context_and_self": Model("chain", 13, 24, "context_and_self"),
 }

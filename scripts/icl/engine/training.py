@@ -1,4 +1,4 @@
-"""The engine: SGD on R replicates at once, evaluations on a schedule, stop rules."""
+"""The engine: training of R replicates at once, evaluations on a schedule, stop rules."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from icl import record
 from icl.engine import graphs, memorised, order_parameters, steps
+from icl.engine.adam import Adam
 from icl.engine.checkpoint import Checkpoints
 from icl.job import Job
 from icl.models import MODELS, metrics
@@ -52,6 +53,8 @@ class Ensemble:
         self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
         starts = self.seeds - self.seeds % job.seeds_per_start
         self.parameters = self.network.initialise(starts, job.model)
+        is_adam = job.optimiser.method == "adam"
+        self.adam = Adam(job, self.parameters, device) if is_adam else None
         self.data = TrainingData(job, self.seeds, self.arithmetic.embed, self.arithmetic.redraw)
         self.novel: draws.Tables | None = None
         if job.evaluation.novel_items:
@@ -62,7 +65,7 @@ class Ensemble:
         self.graph = graphs.Graph(self._train_step, device) if device.type == "cuda" else None
 
     def train_step(self, step: int) -> None:
-        """Do one step of SGD."""
+        """Do one step of training."""
         if self.graph:
             self.graph(step)
         else:
@@ -71,7 +74,20 @@ class Ensemble:
     def _train_step(self, step: StepIndex) -> None:
         batch_size = self.job.optimiser.batch_size
         batch = self.data.batch(self.seeds, Purpose.TRAINING, step, batch_size)
-        self.arithmetic.step(self.parameters, *batch)
+        if self.adam:
+            self.adam.step(self.parameters, *batch, step)
+        else:
+            self.arithmetic.step(self.parameters, *batch)
+
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All that training changes, by name: parameters, and what the optimiser remembers."""
+        found = {"parameter": self.parameters}
+        if self.adam:
+            found |= {"first moment": self.adam.first, "second moment": self.adam.second}
+        return {
+            f"{kind} {name}": value for kind, of in found.items() for name, value in of.items()
+        }
 
     def _accuracy_and_loss(
         self, tables: draws.Tables, sequences: draws.Sequences
@@ -128,6 +144,8 @@ class Ensemble:
         index = torch.from_numpy(rows).to(self.seeds.device)
         self.seeds = self.seeds[index]
         self.parameters = {name: p[index].contiguous() for name, p in self.parameters.items()}
+        if self.adam:
+            self.adam.keep(index)
         self.data.keep(index)
         self.novel = self.novel and self.novel.select(index)
         if self.graph:
@@ -191,12 +209,11 @@ class Run:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all that determines how the job goes on; only valid until the next step."""
-        parameters = self.ensemble.parameters.items()
         return {
             "done": np.array([self.steps, self.evaluations]),
             "active": self.active,
             **self._history(),
-            **{f"parameter {name}": p.cpu().numpy() for name, p in parameters},
+            **{name: value.cpu().numpy() for name, value in self.ensemble.tensors.items()},
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
@@ -204,18 +221,17 @@ class Run:
         expected = {name: (v.dtype, v.shape) for name, v in self.state().items()}
         active = state.get("active", self.active)
         expected["active"] = (active.dtype, active.shape)
-        for name in expected:
-            if name.startswith("parameter "):
-                dtype, shape = expected[name]
-                expected[name] = (dtype, (len(active), *shape[1:]))
+        for name in self.ensemble.tensors:
+            dtype, shape = expected[name]
+            expected[name] = (dtype, (len(active), *shape[1:]))
         if {name: (v.dtype, v.shape) for name, v in state.items()} != expected:
             raise ValueError("its arrays are not those that this version of the code needs")
         self.steps, self.evaluations = state["done"].tolist()
         self._let_others_leave(active)
         for name, values in self._history().items():
             values[...] = state[name]
-        for name, parameter in self.ensemble.parameters.items():
-            parameter.copy_(torch.from_numpy(state[f"parameter {name}"]))
+        for name, tensor in self.ensemble.tensors.items():
+            tensor.copy_(torch.from_numpy(state[name]))
 
     def _let_others_leave(self, staying: np.ndarray) -> None:
         """Keep the replicates in `staying`, a part of `active`."""
@@ -230,7 +246,7 @@ class Run:
             kept[self.active] = self.ensemble.parameters[name].cpu().numpy()
 
     def step(self) -> None:
-        """Do one step of SGD."""
+        """Do one step of training."""
         self.ensemble.train_step(self.steps)
         self.steps += 1
         self._keep_weights(str(self.steps))

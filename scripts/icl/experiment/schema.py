@@ -100,7 +100,8 @@ NORMAL = "a mapping {mean, sd}; fixed where sd is 0"
 class Model(Keys):
     name: Literal[tuple(MODELS)] = key(  # type: ignore[valid-type]  # mypy wants words in full
         words(*MODELS),
-        "which model: the one-layer transformer of eq. 1, the two-layer one of Figure A.5, the "
+        "which model: the one-layer transformer of eq. 1, the same with several heads, the "
+        "two-layer one of Figure A.5, the "
         "minimal model of eq. 3, the MLP alone, or the chain between them (docs/models.md)",
     )
     item_dim: int = integer(
@@ -134,6 +135,7 @@ class Model(Keys):
         "MLP alone: the item as the minimal model takes it, or LayerNorm of it with an empty label "
         "as a transformer does; the paper is silent",
     )
+    heads: int = integer(1, 64, "multi_head: how many heads, each with a Q, K and V of its own")
 
 
 class Task(Keys):
@@ -184,9 +186,14 @@ class WeightDecay(Keys):
 
 
 class Optimiser(Keys):
+    method: Literal["sgd", "adam"] = key(
+        "sgd or adam",
+        "plain SGD (section 3.1), or Adam with its usual constants, 0.9, 0.999 and 1e-8; if "
+        "absent: sgd",
+    )
     learning_rate: float = key(
         "a number above 0 and at most 1000",
-        "of plain SGD (section 3.1); times steps, it is the theory's time",
+        "of the optimiser; times steps, it is the theory's time",
         gt=0,
         le=1000,
     )

@@ -20,9 +20,10 @@ from icl.models.architecture import Architecture
 from icl.models.chain import ARCHITECTURE as chain
 from icl.models.minimal import ARCHITECTURE as minimal
 from icl.models.mlp import ARCHITECTURE as mlp
+from icl.models.multi_head import ARCHITECTURE as multi_head
 from icl.models.one_layer import ARCHITECTURE as one_layer
 from icl.models.two_layer import ARCHITECTURE as two_layer
 
 MODELS: dict[str, Architecture] = {
-    model.name: model for model in (one_layer, two_layer, minimal, mlp, chain)
+    model.name: model for model in (one_layer, multi_head, two_layer, minimal, mlp, chain)
 }

@@ -258,7 +258,7 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
 
 def _described(setting: str) -> dict[str, str]:
     """Return the attributes of a setting; one that is a word has no unit."""
-    unit = {} if setting == "context_labels" else {"units": "1"}
+    unit = {} if setting in ("context_labels", "method") else {"units": "1"}
     return {"long_name": SETTINGS[setting], **unit}
 
 

@@ -31,7 +31,7 @@ class Step(whole.Step):
         self.difference = torch.tensor([[0.5], [-0.5]])
 
     def _read(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
-        self._attend(p, tables, sequences, first)
+        self.attend(p, tables, sequences, first)
         torch.sub(self.read[..., -2], self.read[..., -1], out=self.label)
 
     def _along(self, p: Parameters) -> tuple[torch.Tensor, ...]:

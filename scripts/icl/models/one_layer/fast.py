@@ -71,7 +71,8 @@ class Step(BatchStep):
         self.product, self.product_gradient, self.key_gradient = squares
         self.weights = buffer(*rows, -(-context_length // 4) * 4 + 1)
 
-    def _attend(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
+    def attend(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
+        """Fill the buffers up to `read`, with the labels of the targets."""
         look_up_targets(tables, sequences.target, first, self.raw, self.mlp.labels)
         if self.affine:
             gain, bias = p["gain"][:, None, :], p["bias"][:, None, :]
@@ -85,7 +86,7 @@ class Step(BatchStep):
         run(self.attention.forward, tables.rows, sequences.context, first, *of_target, *found)
 
     def _forward(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
-        self._attend(p, tables, sequences, first)
+        self.attend(p, tables, sequences, first)
         if self.affine:
             gain, bias = p["gain"][:, None, :], p["bias"][:, None, :]
             torch.addcmul(bias, self.read, gain, out=self.read_token)
@@ -96,9 +97,9 @@ class Step(BatchStep):
         """Train the parameters on one batch, in place."""
         self._forward(p, tables, sequences, 0)
         self.mlp.train(p, self.of_mlp)
-        self._train_attention(p, tables, sequences)
+        self.train_attention(p, tables, sequences)
 
-    def _train_attention(self, p: Parameters, tables: Rows, sequences: Sequences) -> None:
+    def train_attention(self, p: Parameters, tables: Rows, sequences: Sequences) -> None:
         """Update Q, K, V and the affine, from the gradient of u = token + V read_token."""
         sgd, u_gradient = self.of_attention, self.mlp.u_gradient
         torch.bmm(u_gradient, p["value"], out=self.read_gradient)
