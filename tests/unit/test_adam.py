@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 from example_jobs import make_job
+from fused_jobs import MODEL, make_state
+from fused_jobs import make_job as fused_job
 from icl.engine import steps, training
 from icl.job import Optimiser, WeightDecay
 from icl.models.loading import network
 from icl.task import draws
 from icl.task.streams import Purpose
-from test_fused import MODEL, make_state
-from test_fused import make_job as fused_job
 
 CPU = torch.device("cpu")
 DECAY = WeightDecay(3e-3, 1e-3)
