@@ -217,6 +217,62 @@ def test_only_shifts_that_both_have_are_compared():
     assert judged(data, "chain_follows_beta").verdict == REPRODUCED
 
 
+def fates(strength, starts=64, draw=0, per_start=3):
+    """Runs near K* whose odds fall with a start's log t_ICL (in deviations) by `strength`."""
+    generator = np.random.default_rng(draw)
+    of_start = generator.standard_normal(starts)
+    odds = np.exp(-strength * np.repeat(of_start, per_start))
+    acquires = generator.random(odds.size) < odds / (1 + odds)
+    seed = np.arange(odds.size)
+    runs = synthetic_outcomes.outcomes(
+        "near", np.full(seed.size, 64), np.full(seed.size, 1900.0), seed, acquires,
+        generator=generator,
+    )  # fmt: skip
+    jobs = runs.attrs["jobs"].replace(
+        '"numerics": 1', f'"numerics": 1, "seeds_per_start": {per_start}'
+    )
+    noise = 0.08 * generator.standard_normal(seed.size)
+    log_t = 5 + 0.3 * np.repeat(of_start, per_start) + noise
+    n = np.full(seed.size, 64)
+    return acquires, {
+        "near_threshold": runs.assign_attrs(jobs=jobs),
+        "foretold": with_starts("chain", n, seed, log_t, per_start=per_start),
+    }
+
+
+@pytest.mark.parametrize(("strength", "expected"), [(0.8, 1.0), (0.0, 0.1), (-1.2, 0.0)])
+def test_a_start_that_decides_is_told_from_one_that_does_not(strength, expected):
+    verdicts = [
+        judged(fates(strength, draw=draw)[1], "chain_foretells_outcome").verdict
+        for draw in range(10)
+    ]
+    share = np.mean([verdict == REPRODUCED for verdict in verdicts])
+    assert share >= expected if expected == 1 else share <= expected
+    if strength < 0:
+        assert set(verdicts) == {NOT_REPRODUCED}
+
+
+def test_the_area_is_that_of_all_pairs():
+    acquires, data = fates(0.8, starts=20)
+    found = foretold.foretold_outcomes(data, BEYOND["chain_foretells_outcome"]["options"])
+    assert set(found.estimates) == set(measurements.declared()["foretold_outcomes"].quantities)
+    time = foretold.by_start(data["foretold"], {"least_replicates": 2})[1]
+    log_t, _ = foretold.log_times(
+        data["foretold"], BEYOND["chain_foretells_outcome"]["options"], ""
+    )
+    quick = np.repeat(-log_t[time].mean(axis=1), 3)
+    pairs = [(a > b) + (a == b) / 2 for a in quick[acquires] for b in quick[~acquires]]
+    assert found.estimates["auc"].value == pytest.approx(np.mean(pairs), rel=1e-9)
+    shares = [row["share"] for row in found.details["quarters"]]
+    assert np.mean(shares) == pytest.approx(acquires.mean())
+
+
+def test_starts_without_a_chain_are_refused():
+    _, data = fates(0.8)
+    data["foretold"] = data["foretold"].isel(run=slice(3, None))
+    assert "1 starts have no t_ICL" in judged(data, "chain_foretells_outcome").reason
+
+
 def drawn(data):
     verdicts = {name: judged(data, name) for name in ("start_foretells", "chain_exponent")}
     verdicts["chain_follows_beta"] = judged(with_beta0(STEEPER, STEEPER), "chain_follows_beta")

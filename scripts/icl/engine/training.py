@@ -85,9 +85,7 @@ class Ensemble:
         found = {"parameter": self.parameters}
         if self.adam:
             found |= {"first moment": self.adam.first, "second moment": self.adam.second}
-        return {
-            f"{kind} {name}": value for kind, of in found.items() for name, value in of.items()
-        }
+        return {f"{kind} {name}": value for kind, of in found.items() for name, value in of.items()}
 
     def _accuracy_and_loss(
         self, tables: draws.Tables, sequences: draws.Sequences

@@ -23,7 +23,7 @@ MOST_NAMED = 5  # values of K whose seeds are counted below them
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
     figure, axes = style.new_mosaic(("aaabbb", "cchddd", "eeefff"), 2, 6.6)
-    _thresholds(axes["a"], verdicts["threshold_exponent"])
+    thresholds(axes["a"], verdicts["threshold_exponent"])
     linear, main = verdicts["linear_ticl"], data["transition"]
     infinite = joined(data, "acquisition", "longest")
     times.against_length(axes["b"], infinite, linear.details, linear.options)
@@ -45,7 +45,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     return figure
 
 
-def _thresholds(ax: Axes, verdict: Verdict) -> None:
+def thresholds(ax: Axes, verdict: Verdict) -> None:
     """Draw K* against N, the predicted slope, and K* with no fitted constant."""
     details = verdict.details
     rows = [row for row in details.get("by_length", ()) if np.isfinite(row["threshold"])]

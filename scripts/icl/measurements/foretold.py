@@ -4,12 +4,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
 from icl.measurements import base, intervals
 from icl.measurements.acquisition import beta0_of
 from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
 from icl.measurements.shifted_starts import SHIFT, log_times, slopes
 from icl.measurements.starts import by_start
+
+QUARTERS = 4  # of the starts, from the quickest chains to the slowest
 
 
 @statistic(
@@ -191,3 +194,85 @@ def foretold_slopes(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Mea
         diverged=sum(base.count_diverged(data[k]) for k in ("acquisition", "foretold")),
         details={"by_length": rows},
     )
+
+
+@statistic(
+    roles="near_threshold foretold initial_beta acquisition",
+    quantities="auc over_beta0 own_auc",
+    options="threshold acquired_above confidence resamples seed least_replicates",
+    optional="initial_beta acquisition",
+)
+def foretold_outcomes(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
+    """Measure how well t_ICL of the chain at K = infinity foretells who acquires ICL near K*.
+
+    - `auc`: probability that, of two runs at one K of which one acquires ICL, it is the one whose
+      start has the quicker chains: the area under the ROC curve, 0.5 if a start says nothing.
+    - `over_beta0` (shown): that less the same of beta0.
+    - `own_auc` (shown): the same of the transformer's own t_ICL at K = infinity from that start.
+
+    Starts are resampled, each with its runs. The chains' data are not those of the runs.
+    """
+    near, places = by_start(base.undiverged(data["near_threshold"]), options)
+    acquired = (base.final(near, "icl_accuracy") > options["acquired_above"])[places]
+    if acquired.all() or not acquired.any():
+        raise NotComputableError("all runs acquire ICL, or none: there is nothing to tell apart")
+    starts = _starts(near, places)
+    quick = {"auc": -_mean_log_time(data["foretold"], starts, options)}
+    if "initial_beta" in data:
+        quick["beta0"] = beta0_of(near["seed"].values[places[:, 0]], data["initial_beta"])
+    if "acquisition" in data:
+        quick["own_auc"] = -_mean_log_time(data["acquisition"], starts, options)
+    drawn = base.resampled(np.zeros(len(starts)), np.arange(len(starts)), options)
+    areas = {
+        name: np.array([_area(of[rows], acquired[rows]) for rows in drawn])
+        for name, of in quick.items()
+    }
+    if "beta0" in areas:
+        areas["over_beta0"] = areas["auc"] - areas.pop("beta0")
+    found = {name: base.bootstrapped(of, options, seeds=len(starts)) for name, of in areas.items()}
+    quarters = np.array_split(np.argsort(-quick["auc"], kind="stable"), QUARTERS)
+    return Measurement(
+        estimates={**dict.fromkeys(("over_beta0", "own_auc"), UNKNOWN), **found},
+        replicates=acquired.size,
+        diverged=sum(base.count_diverged(of) for of in data.values()),
+        details={
+            "n_items": near["n_items"].values[0],
+            "quarters": [
+                {
+                    "t_icl": np.exp(-quick["auc"][rows].mean()),
+                    "share": share.value,
+                    "interval": [share.low, share.high],
+                    "runs": acquired[rows].size,
+                }
+                for rows in quarters
+                for share in [
+                    intervals.proportion(acquired[rows].sum(), acquired[rows].size, options)
+                ]
+            ],
+        },
+    )
+
+
+def _starts(runs: xr.Dataset, places: np.ndarray) -> np.ndarray:
+    """Name the starts of places (S, seeds of a start): (S,)."""
+    return runs["seed"].values[places[:, 0]] // places.shape[1]
+
+
+def _mean_log_time(runs: xr.Dataset, starts: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+    """Average log t_ICL at K = infinity over the runs of each start: (S,)."""
+    runs, places = by_start(base.undiverged(base.infinite_only(runs)), options)
+    of_start = dict(zip(_starts(runs, places).tolist(), places, strict=True))
+    if missing := sorted(set(starts.tolist()) - set(of_start)):
+        raise NotComputableError(f"{len(missing)} starts have no t_ICL at K = infinity")
+    log_t, _ = log_times(runs, options, "K = infinity")
+    return np.array([log_t[of_start[start]].mean() for start in starts.tolist()])
+
+
+def _area(score: np.ndarray, acquired: np.ndarray) -> float:
+    """Return the area under the ROC curve of a start's score (S,) for outcomes (S, k)."""
+    of_run = np.repeat(score, acquired.shape[1])
+    rank, yes = stats.rankdata(of_run), acquired.ravel()
+    n_yes = yes.sum()
+    if n_yes in (0, yes.size):
+        return np.nan
+    return (rank[yes].sum() - n_yes * (n_yes + 1) / 2) / (n_yes * (yes.size - n_yes))
