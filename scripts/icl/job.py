@@ -75,6 +75,38 @@ class WeightDecay:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What does not change from a step on: after so many steps it stays as it is."""
+
+    from_: int
+    at: float | None = None  # the value that it takes then; None: the one that it has
+
+    def __str__(self) -> str:
+        """Write it for a reader and for a collected dataset."""
+        return f"from {self.from_}" + ("" if self.at is None else f" at {self.at}")
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The groups of parameters that are held from a step on; None: trained to the end."""
+
+    attention: Held | None = None
+    mlp: Held | None = None
+    beta: Held | None = None
+    w: Held | None = None
+
+    @property
+    def groups(self) -> dict[str, Held]:
+        """Return those that are held at some time."""
+        every = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {group: held for group, held in every.items() if held}
+
+    def __str__(self) -> str:
+        """Write it for a reader and for a collected dataset."""
+        return ", ".join(f"{group} {held}" for group, held in self.groups.items()) or "nothing"
+
+
+@dataclass(frozen=True)
 class Optimiser:
     """Plain SGD."""
 
@@ -82,6 +114,7 @@ class Optimiser:
     batch_size: int
     weight_decay: WeightDecay
     mlp_learning_rate: float | None = None  # of every MLP; None: as the rest
+    hold: Hold = Hold()
 
     def rate_of(self, group: str) -> float:
         """Return the learning rate of a group of parameters: attention, mlp, beta or w."""
@@ -150,14 +183,13 @@ class Job:
     def identity(self) -> dict[str, Any]:
         """Return all that determines the job's numbers, as JSON-able data."""
         n_items = None if self.is_redrawn else self.n_items
-        settings = {**_settings(self), "n_items": n_items, "seeds": list(self.seeds)}
-        return {"numerics": NUMERICS_VERSION, **settings}
+        return {"numerics": NUMERICS_VERSION, **_settings(self), "n_items": n_items}
 
     @classmethod
     def from_identity(cls, identity: dict[str, Any]) -> "Job":
         """Rebuild a job from what `identity` returned."""
         n_items = inf if identity["n_items"] is None else identity["n_items"]
-        return build(cls, {**identity, "n_items": n_items, "seeds": tuple(identity["seeds"])})
+        return build(cls, {**identity, "n_items": n_items})
 
     @property
     def is_redrawn(self) -> bool:
@@ -195,7 +227,9 @@ SETTINGS = {
     "copies": "tokens of a training context that are the target's item",
     "label_noise": "probability that a token of a training context carries the other label",
     "context_labels": "labels of a context: random (D), or exactly N/2 of each (balanced, D')",
+    "hold": "groups of parameters that do not change from a step on, and at which value",
 }
+WORDS = ("context_labels", "hold")  # the settings that are no numbers
 
 
 def settings_of(job: Job) -> dict[str, float | str]:
@@ -213,6 +247,7 @@ def settings_of(job: Job) -> dict[str, float | str]:
         "copies": job.task.copies,
         "label_noise": job.task.label_noise,
         "context_labels": job.task.context_labels,
+        "hold": str(job.optimiser.hold),
     }
 
 
@@ -231,22 +266,29 @@ def job_name(identity: dict[str, Any]) -> str:
 
 
 def _settings(instance: Any) -> dict[str, Any]:
-    """Return a dataclass as a mapping, without the fields that hold their default."""
-    out = {}
+    """Return a dataclass as a JSON-able mapping, without the fields that hold their default."""
+    out: dict[str, Any] = {}
     for field in fields(instance):
         value = getattr(instance, field.name)
         if field.default is MISSING or value != field.default:
-            out[field.name] = _settings(value) if is_dataclass(value) else value
+            value = list(value) if isinstance(value, tuple) else value
+            out[_key(field.name)] = _settings(value) if is_dataclass(value) else value
     return out
+
+
+def _key(field: str) -> str:
+    """Return what a configuration calls a field: `from` is a word of Python's."""
+    return field.rstrip("_")
 
 
 def build(cls: type[Built], values: dict[str, Any]) -> Built:
     """Build a dataclass from a mapping, its own dataclass fields likewise."""
     arguments = {}
     for field in fields(cls):  # type: ignore[arg-type]  # no annotation says "a dataclass"
-        if field.name not in values:
+        if _key(field.name) not in values:
             continue  # it has a default, or the constructor complains
-        value = values[field.name]
+        value: Any = values[_key(field.name)]
+        value = tuple(value) if isinstance(value, list) else value
         kinds = (field.type, *get_args(field.type))
         if float in kinds and int not in kinds and value is not None:
             value = float(value)  # 1 and 1.0 are one setting

@@ -59,19 +59,42 @@ class Ensemble:
             novel = draws.novel_dataset(self.seeds, n, dim, job.task)
             self.novel = self.arithmetic.embed(novel)
 
+        self.held: set[str] = set()  # the parameters that the next step does not change
         self.graph = graphs.Graph(self._train_step, device) if device.type == "cuda" else None
+        self._clamp(0)
+
+    def _held(self, step: int) -> set[str]:
+        """Name the parameters that are held after a number of steps."""
+        groups = self.job.optimiser.hold.groups
+        held = {group for group, of in groups.items() if of.from_ <= step}
+        return {name for name in self.parameters if self.network.GROUPS[name] in held}
+
+    def _clamp(self, step: int) -> None:
+        """Give their value to the parameters whose clamp begins after a number of steps."""
+        groups = self.job.optimiser.hold.groups
+        for name, parameter in self.parameters.items():
+            of = groups.get(self.network.GROUPS[name])
+            if of and of.at is not None and of.from_ == step:
+                parameter.fill_(of.at)
 
     def train_step(self, step: int) -> None:
-        """Do one step of SGD."""
+        """Do one step of SGD: from the parameters after `step` steps to those after one more."""
+        held = self._held(step)
+        if self.graph and held != self.held:
+            self.graph.forget()
+        self.held = held
         if self.graph:
             self.graph(step)
         else:
             self._train_step(step)
+        self._clamp(step + 1)
 
     def _train_step(self, step: StepIndex) -> None:
         batch_size = self.job.optimiser.batch_size
         batch = self.data.batch(self.seeds, Purpose.TRAINING, step, batch_size)
-        self.arithmetic.step(self.parameters, *batch)
+        # What is held gives a copy to be trained, and so keeps its own bits.
+        copies = {name: self.parameters[name].clone() for name in self.held}
+        self.arithmetic.step(self.parameters | copies, *batch)
 
     def _accuracy_and_loss(
         self, tables: draws.Tables, sequences: draws.Sequences

@@ -101,7 +101,8 @@ def cost(job: Job) -> Cost:
     if per_sequence:
         rows += max(batch, evaluated.train) * length
     width = job.model.item_dim + 2
-    numbers = n_seeds * (size.tables * rows * width + 4 * size.weights + batch * size.numbers)
+    copies = 5 if job.optimiser.hold.groups else 4  # of the weights
+    numbers = n_seeds * (size.tables * rows * width + copies * size.weights + batch * size.numbers)
     numbers += 6 * n_items * width  # while one replicate's items are drawn
     longest = max(evaluated.icl, evaluated.iwl, evaluated.train)
     numbers += n_seeds * longest * length * 10  # indices of an evaluation's sequences, 64-bit

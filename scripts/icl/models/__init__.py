@@ -5,7 +5,7 @@ torch, for the Snakefile and the analysis read it. `network` holds pure function
 whose leading dimension is the replicate:
 
 - `GROUPS`: parameter name -> "attention", "mlp", "beta" or "w", the group whose weight decay it
-  takes;
+  takes, and with which it is held;
 - `initialise(seeds, model)`: the parameters at step 0;
 - `embed(dataset)`: the tables that the forward pass looks items up in, their `labels` among them;
 - `logits(parameters, tables, sequences, model)`: the forward pass, (R, B), above 0 meaning +1;

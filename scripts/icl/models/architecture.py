@@ -48,3 +48,9 @@ class Architecture:
     def decay_groups(self) -> tuple[str, ...]:
         """The keys of `weight_decay` in a configuration."""
         return ("attention", "mlp", *self.decays)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The values of its network's `GROUPS`: what a configuration may hold."""
+        attention = ("attention",) if self.reads_context else ()
+        return (*(self.decays or attention), "mlp")
