@@ -133,7 +133,7 @@ class EvaluationSequences:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The schedule and the size of evaluations, and whether they read off order parameters."""
+    """The schedule and the size of evaluations, and what they measure beside accuracy and loss."""
 
     schedule: str
     every: int
@@ -141,6 +141,7 @@ class Evaluation:
     sequences: EvaluationSequences
     novel_items: int
     order_parameters: bool = False
+    substitutions: tuple[str, ...] = ()  # in the place of a part of the model
 
     def at(self, steps: int) -> tuple[int, ...]:
         """List the steps of the evaluations of a run, from 0 to its last step.

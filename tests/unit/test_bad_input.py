@@ -66,6 +66,8 @@ def refused(sources, *arguments, **settings):
             "optimiser": {"hold": {"beta": {"from": 5, "at": -2}, "w": {"from": 5}}},
         },
         {"model": MLP, "optimiser": {"hold": {"mlp": {"from": 5}}}},
+        {"evaluation": {"substitutions": ["vote", "uniform"], "order_parameters": True}},
+        {"model": MINIMAL, "evaluation": {"substitutions": []}},
     ],
     ids=str,
 )
@@ -209,6 +211,25 @@ def test_what_can_be_run(sources, settings):
         (
             {"model": MINIMAL, "optimiser": {"hold": {"beta": {"from": 5, "at": 81}}}},
             "hold.beta.at: 81 is not allowed; allowed: a number from -80 to 80",
+        ),
+        (
+            {"evaluation": {"substitutions": "vote"}},
+            "substitutions: 'vote' is not allowed; allowed: a list of uniform and vote",
+        ),
+        (
+            {"evaluation": {"substitutions": ["votes"]}},
+            "substitutions[0]: 'votes' is not allowed; allowed: a list of uniform and vote",
+        ),
+        (
+            {"evaluation": {"substitutions": ["vote", "vote"]}},
+            "substitutions: ['vote', 'vote'] is not allowed; allowed: a list of uniform and vote",
+        ),
+        *(
+            (
+                {"model": model, "evaluation": {"substitutions": ["vote"]}},
+                "substitutions: ['vote'] is not allowed; allowed: [] (this model has none)",
+            )
+            for model in (MINIMAL, MLP, {"name": "two_layer"}, {"name": "chain"})
         ),
         (
             {"block_size": 1000, "seeds": {"first": 0, "count": 1000}, "grid": {"n_items": 10**6}},

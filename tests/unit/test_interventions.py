@@ -1,4 +1,4 @@
-"""What a configuration may do to a run: hold a part of the model."""
+"""What a configuration may do to a run: hold a part of the model, and put another in its place."""
 
 import json
 from dataclasses import replace
@@ -10,9 +10,10 @@ import torch
 from example_jobs import CASES, DEFAULTS, alone, experiment, make_job, with_order_parameters
 from icl.engine import graphs, steps, training
 from icl.experiment.grid import expand
-from icl.job import SETTINGS, Held, Hold, Job, Model, Optimiser, WeightDecay, settings_of
-from icl.models import MODELS
+from icl.job import SETTINGS, Held, Hold, Job, Model, Optimiser, Task, WeightDecay, settings_of
+from icl.models import MODELS, metrics
 from icl.models.loading import network
+from icl.models.one_layer import network as one_layer
 from icl.store import artifacts
 from icl.task import draws
 from icl.task.streams import Purpose
@@ -246,3 +247,100 @@ def test_another_model_does_not_inherit_a_hold_of_what_it_lacks():
     of_entry = {"model": {**MINIMAL, "name": "minimal"}}
     (job,) = jobs_of(of_entry, optimiser={"hold": hold})
     assert job.optimiser.hold == Hold(mlp=Held(4))
+
+
+# Substitutions. -----------------------------------------------------------------------------------
+
+
+def asking(job, *words):
+    return replace(job, evaluation=replace(job.evaluation, substitutions=words))
+
+
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("attend_to", ["context", "context_and_self"])
+def test_substitutions_against_a_transcription(attend_to, affine):
+    model, seeds = Model("one_layer", 5, 8, attend_to, affine), torch.tensor([3, 4])
+    dataset = draws.novel_dataset(seeds, 30, 5, Task("random", 8))
+    sequences = draws.draw_sequences(seeds, Purpose.EVALUATE_ICL, 0, 90, 6, 30)
+    generator = torch.Generator().manual_seed(1)
+    parameters = {
+        name: p + 0.5 * torch.randn(p.shape, generator=generator)
+        for name, p in one_layer.initialise(seeds, model).items()
+    }
+    got = one_layer.substituted(parameters, one_layer.embed(dataset), sequences, model)
+    accuracies = []
+    for r in range(2):
+        p = {name: value[r].double().numpy() for name, value in parameters.items()}
+        items, labels = dataset.items[r].double().numpy(), dataset.labels[r].int().tolist()
+        right = {"uniform": [], "vote": [], "whole": []}
+        for row, last in zip(
+            sequences.context[r].tolist(), sequences.target[r].tolist(), strict=True
+        ):
+            target = reference.token(items[last], None, p)
+            context = [reference.token(items[j], labels[j], p) for j in row]
+            attended = [*context, target] if attend_to == "context_and_self" else context
+            mean = sum(p["value"] @ t for t in attended) / len(attended)
+            h = np.maximum(p["hidden1"] @ (target + mean) + p["hidden1_bias"], 0)
+            h = np.maximum(p["hidden2"] @ h + p["hidden2_bias"], 0)
+            z = (p["readout"] @ h + p["readout_bias"]).item()
+            right["uniform"].append(z * labels[last] > 0)
+            scores = [np.exp((p["key"] @ t) @ (p["query"] @ target)) for t in context]
+            vote = sum(score * labels[j] for score, j in zip(scores, row, strict=True))
+            right["vote"].append(vote * labels[last] > 0)
+            whole = reference.logit(p, context, target, attend_to)
+            right["whole"].append(whole * labels[last] > 0)
+        means = {word: np.mean(found) for word, found in right.items()}
+        accuracies.append(means)
+        for word in ("uniform", "vote"):
+            assert got[word][r].item() == pytest.approx(means[word], abs=1e-12)
+    assert len({*accuracies[0].values()}) == 3, "each answers otherwise"
+
+
+def test_a_head_that_copies_needs_no_mlp():
+    """Attention all on the target's copy, an MLP that answers +1: the vote alone is right."""
+    job = make_job(
+        "minimal", (13, 8, 4, 64, 8, 2), model=Model("one_layer", 13, 8, "context", False)
+    )
+    seeds = torch.tensor(job.seeds)
+    parameters = one_layer.initialise(seeds, job.model)
+    parameters["query"] = 60 * torch.diag(torch.tensor([1.0] * 13 + [0, 0])).expand(2, 15, 15)
+    parameters["key"] = torch.eye(15).expand(2, 15, 15)
+    parameters["readout"] = 0 * parameters["readout"]
+    parameters["readout_bias"] = 1 + 0 * parameters["readout_bias"]
+    dataset = draws.novel_dataset(seeds, 64, 13, job.task)
+    sequences = draws.draw_sequences(seeds, Purpose.EVALUATE_ICL, 0, 200, 4, 64)
+    tables = one_layer.embed(dataset)
+    got = one_layer.substituted(parameters, tables, sequences, job.model)
+    assert (got["vote"] > 0.97).all()
+    positive = (tables.labels.gather(1, sequences.target) > 0).double().mean(1)
+    assert torch.equal(got["uniform"], positive)
+
+
+def test_substitutions_are_recorded_and_change_nothing_else():
+    job = make_job("minimal", model=Model("one_layer", 5, 16, "context_and_self", True))
+    plain = training.train(job)
+    for words in (("uniform",), ("vote",), ("uniform", "vote")):
+        asked = asking(job, *words)
+        measured = training.train(asked)
+        assert measured.metrics.keys() == metrics.metrics_of(asked).keys()
+        new = measured.metrics.keys() - plain.metrics.keys()
+        assert new == {f"icl_of_{word}" for word in words}
+        assert all(np.isfinite(measured.metrics[name]).all() for name in new)
+        for name, values in plain.metrics.items():
+            np.testing.assert_array_equal(values, measured.metrics[name])
+        assert artifacts.job_dataset(measured, asked, {})[min(new)].attrs["long_name"]
+    both = training.train(with_order_parameters(asked))
+    for name in (*measured.metrics, "icl_of_beta"):
+        assert name in both.metrics
+
+
+def test_substitutions_are_part_of_the_identity_in_no_order():
+    (plain,) = jobs_of({})
+    first, second = (
+        jobs_of({"evaluation": {"substitutions": words}})[0]
+        for words in (["vote", "uniform"], ["uniform", "vote"])
+    )
+    assert first.name == second.name != plain.name
+    assert jobs_of({"evaluation": {"substitutions": []}}) == [plain]
+    assert "substitutions" not in plain.identity()["evaluation"]
+    assert Job.from_identity(json.loads(json.dumps(first.identity()))) == first

@@ -122,11 +122,17 @@ class Ensemble:
         _, train_loss = self._accuracy_and_loss(*training)
         values = (icl_accuracy, iwl_accuracy, icl_loss, iwl_loss, train_loss)
         measured = dict(zip(METRICS, values, strict=True))
+        held_out = draws.Sequences(novel.context[:, :HELD_OUT], novel.target[:, :HELD_OUT])
+
+        def read_off(function: Callable[..., dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+            tables = self.arithmetic.unpack(self.novel)
+            return function(self.parameters, tables, held_out, self.job.model)
+
         if evaluation.order_parameters:
-            held_out = draws.Sequences(novel.context[:, :HELD_OUT], novel.target[:, :HELD_OUT])
-            measured |= self.network.order_parameters(
-                self.parameters, self.arithmetic.unpack(self.novel), held_out, self.job.model
-            )
+            measured |= read_off(self.network.order_parameters)
+        if evaluation.substitutions:
+            found = read_off(self.network.substituted)
+            measured |= {f"icl_of_{word}": found[word] for word in evaluation.substitutions}
         return measured
 
     @torch.no_grad()

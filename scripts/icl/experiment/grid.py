@@ -93,6 +93,7 @@ def _without_idle_settings(entry: dict[str, Any]) -> dict[str, Any]:
     reads_context = MODELS[entry["model"]["name"]].reads_context
     if evaluation["schedule"] == "linear":
         evaluation["per_decade"] = None
+    evaluation["substitutions"] = sorted(evaluation.get("substitutions", ()))
     used = thresholds(stop["when"], reads_context)
     idle = {"icl_accuracy", "iwl_accuracy", "c1", "confirmations"} - set(used)
     stop.update(dict.fromkeys(idle))

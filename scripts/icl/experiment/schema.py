@@ -249,6 +249,11 @@ class Evaluation(Keys):
         "whether to record beta, w and what goes with them (docs/models.md); one_layer and minimal "
         "only; if absent: false",
     )
+    substitutions: Annotated[list[Literal["uniform", "vote"]], AfterValidator(_unlike)] = key(
+        "a list of uniform and vote",
+        "one_layer only: ICL accuracy with all attention weights alike (uniform), and that of the "
+        "sign of sum_j a_j l_j (vote); if absent: none",
+    )
 
 
 class Stop(Keys):

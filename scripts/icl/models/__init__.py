@@ -11,7 +11,8 @@ whose leading dimension is the replicate:
 - `logits(parameters, tables, sequences, model)`: the forward pass, (R, B), above 0 meaning +1;
 - `item_logits(parameters, tables, index, model)`, where the MLP acts on items by themselves: its
   logits (R, B);
-- `order_parameters(parameters, tables, sequences, model)`, where theory names some: each (R,).
+- `order_parameters(parameters, tables, sequences, model)`, where theory names some: each (R,);
+- `substituted`, likewise, where a configuration may ask for `evaluation.substitutions`.
 
 A room that has a faster step for a CPU keeps it in `fast`; one for a GPU, in `gpu`.
 """
