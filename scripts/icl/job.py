@@ -76,6 +76,38 @@ class WeightDecay:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What does not change from a step on: after so many steps it stays as it is."""
+
+    from_: int
+    at: float | None = None  # the value that it takes then; None: the one that it has
+
+    def __str__(self) -> str:
+        """Write it for a reader and for a collected dataset."""
+        return f"from {self.from_}" + ("" if self.at is None else f" at {self.at}")
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The groups of parameters that are held from a step on; None: trained to the end."""
+
+    attention: Held | None = None
+    mlp: Held | None = None
+    beta: Held | None = None
+    w: Held | None = None
+
+    @property
+    def groups(self) -> dict[str, Held]:
+        """Return those that are held at some time."""
+        every = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {group: held for group, held in every.items() if held}
+
+    def __str__(self) -> str:
+        """Write it for a reader and for a collected dataset."""
+        return ", ".join(f"{group} {held}" for group, held in self.groups.items()) or "nothing"
+
+
+@dataclass(frozen=True)
 class Optimiser:
     """Plain SGD, or Adam."""
 
@@ -84,6 +116,7 @@ class Optimiser:
     weight_decay: WeightDecay
     mlp_learning_rate: float | None = None  # of every MLP; None: as the rest
     method: str = "sgd"
+    hold: Hold = Hold()
 
     def rate_of(self, group: str) -> float:
         """Return the learning rate of a group of parameters: attention, mlp, beta or w."""
@@ -102,7 +135,7 @@ class EvaluationSequences:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The schedule and the size of evaluations, and whether they read off order parameters."""
+    """The schedule and the size of evaluations, and what they measure beside accuracy and loss."""
 
     schedule: str
     every: int
@@ -110,6 +143,7 @@ class Evaluation:
     sequences: EvaluationSequences
     novel_items: int
     order_parameters: bool = False
+    substitutions: tuple[str, ...] = ()  # in the place of a part of the model
 
     def at(self, steps: int) -> tuple[int, ...]:
         """List the steps of the evaluations of a run, from 0 to its last step.
@@ -152,14 +186,13 @@ class Job:
     def identity(self) -> dict[str, Any]:
         """Return all that determines the job's numbers, as JSON-able data."""
         n_items = None if self.is_redrawn else self.n_items
-        settings = {**_settings(self), "n_items": n_items, "seeds": list(self.seeds)}
-        return {"numerics": NUMERICS_VERSION, **settings}
+        return {"numerics": NUMERICS_VERSION, **_settings(self), "n_items": n_items}
 
     @classmethod
     def from_identity(cls, identity: dict[str, Any]) -> "Job":
         """Rebuild a job from what `identity` returned."""
         n_items = inf if identity["n_items"] is None else identity["n_items"]
-        return build(cls, {**identity, "n_items": n_items, "seeds": tuple(identity["seeds"])})
+        return build(cls, {**identity, "n_items": n_items})
 
     @property
     def is_redrawn(self) -> bool:
@@ -198,7 +231,9 @@ SETTINGS = {
     "copies": "tokens of a training context that are the target's item",
     "label_noise": "probability that a token of a training context carries the other label",
     "context_labels": "labels of a context: random (D), or exactly N/2 of each (balanced, D')",
+    "hold": "groups of parameters that do not change from a step on, and at which value",
 }
+WORDS = ("context_labels", "hold", "method")  # the settings that are no numbers
 
 
 def settings_of(job: Job) -> dict[str, float | str]:
@@ -217,6 +252,7 @@ def settings_of(job: Job) -> dict[str, float | str]:
         "copies": job.task.copies,
         "label_noise": job.task.label_noise,
         "context_labels": job.task.context_labels,
+        "hold": str(job.optimiser.hold),
     }
 
 
@@ -235,22 +271,29 @@ def job_name(identity: dict[str, Any]) -> str:
 
 
 def _settings(instance: Any) -> dict[str, Any]:
-    """Return a dataclass as a mapping, without the fields that hold their default."""
-    out = {}
+    """Return a dataclass as a JSON-able mapping, without the fields that hold their default."""
+    out: dict[str, Any] = {}
     for field in fields(instance):
         value = getattr(instance, field.name)
         if field.default is MISSING or value != field.default:
-            out[field.name] = _settings(value) if is_dataclass(value) else value
+            value = list(value) if isinstance(value, tuple) else value
+            out[_key(field.name)] = _settings(value) if is_dataclass(value) else value
     return out
+
+
+def _key(field: str) -> str:
+    """Return what a configuration calls a field: `from` is a word of Python's."""
+    return field.rstrip("_")
 
 
 def build(cls: type[Built], values: dict[str, Any]) -> Built:
     """Build a dataclass from a mapping, its own dataclass fields likewise."""
     arguments = {}
     for field in fields(cls):  # type: ignore[arg-type]  # no annotation says "a dataclass"
-        if field.name not in values:
+        if _key(field.name) not in values:
             continue  # it has a default, or the constructor complains
-        value = values[field.name]
+        value: Any = values[_key(field.name)]
+        value = tuple(value) if isinstance(value, list) else value
         kinds = (field.type, *get_args(field.type))
         if float in kinds and int not in kinds and value is not None:
             value = float(value)  # 1 and 1.0 are one setting

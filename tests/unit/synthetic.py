@@ -21,6 +21,7 @@ SETTINGS = {
     "copies": 1,
     "label_noise": 0.0,
     "context_labels": "random",
+    "hold": "nothing",
 }
 ITEMS = tuple(np.geomspace(500, 10000, 10).round())
 

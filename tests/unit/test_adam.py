@@ -8,7 +8,7 @@ from example_jobs import make_job
 from fused_jobs import MODEL, make_state
 from fused_jobs import make_job as fused_job
 from icl.engine import steps, training
-from icl.job import Optimiser, WeightDecay
+from icl.job import Held, Hold, Optimiser, WeightDecay
 from icl.models.loading import network
 from icl.task import draws
 from icl.task.streams import Purpose
@@ -78,6 +78,21 @@ def test_it_moves_weights_as_sgd_does_not():
     first = (adam.parameters["hidden2"] - start["hidden2"]).abs()
     assert first.median() == pytest.approx(ADAM.mlp_learning_rate, rel=0.01)  # of its first step
     assert (sgd.parameters["hidden2"] - start["hidden2"]).abs().median() < first.median() / 10
+
+
+def test_what_is_held_does_not_move():
+    job = make_job("minimal")
+    held = replace(job, optimiser=replace(ADAM, hold=Hold(mlp=Held(2))))
+    free, held = (training.Ensemble(of, CPU) for of in (replace(job, optimiser=ADAM), held))
+    for step in range(4):
+        for ensemble in (free, held):
+            ensemble.train_step(step)
+        if step == 1:
+            kept = {name: p.clone() for name, p in held.parameters.items()}
+            for name, p in free.parameters.items():
+                assert torch.equal(kept[name], p), name
+    for name, p in held.parameters.items():
+        assert torch.equal(p, kept[name]) == (name not in ("beta", "w")), name
 
 
 def test_who_stays_goes_on_as_if_alone():

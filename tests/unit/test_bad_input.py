@@ -60,6 +60,14 @@ def refused(sources, *arguments, **settings):
         {"model": MLP, "task": {"copies": 2, "label_noise": 0.1}},
         {"model": {"name": "two_layer"}, "task": {"copies": 1, "label_noise": 0}},
         {"task": {"copies": 1, "label_noise": 0, "context_labels": "balanced"}},
+        {"optimiser": {"hold": {"attention": {"from": 0}, "mlp": {"from": 99}}}},
+        {
+            "model": MINIMAL,
+            "optimiser": {"hold": {"beta": {"from": 5, "at": -2}, "w": {"from": 5}}},
+        },
+        {"model": MLP, "optimiser": {"hold": {"mlp": {"from": 5}}}},
+        {"evaluation": {"substitutions": ["vote", "uniform"], "order_parameters": True}},
+        {"model": MINIMAL, "evaluation": {"substitutions": []}},
     ],
     ids=str,
 )
@@ -154,6 +162,74 @@ def test_what_can_be_run(sources, settings):
         (
             {"model": {"name": "two_layer"}, "evaluation": {"order_parameters": True}},
             "order_parameters: True is not allowed; allowed: false",
+        ),
+        (
+            {"optimiser": {"hold": {"mlp": 5}}},
+            "hold.mlp: 5 is not allowed; allowed: a mapping {from}",
+        ),
+        ({"optimiser": {"hold": {"head": {"from": 5}}}}, "optimiser.hold.head: unknown key"),
+        (
+            {"optimiser": {"hold": {"mlp": {}}}},
+            "hold.mlp.from: is missing; allowed: an integer from",
+        ),
+        (
+            {"optimiser": {"hold": {"mlp": {"from": -1}}}},
+            "from: -1 is not allowed; allowed: an int",
+        ),
+        (
+            {"optimiser": {"hold": {"mlp": {"from": 1.5}}}},
+            "from: 1.5 is not allowed; allowed: an i",
+        ),
+        (
+            {"optimiser": {"hold": {"mlp": {"from": 100}}}},
+            "hold.mlp.from: 100 is not allowed; allowed: below the run's steps, 100",
+        ),
+        (
+            {"optimiser": {"hold": {"mlp": {"from": 50}}}, "grid": {"steps": 50}},
+            "hold.mlp.from: 50 is not allowed; allowed: below the run's steps, 50",
+        ),
+        (
+            {"optimiser": {"hold": {"mlp": {"from": 5, "at": 0}}}},
+            "hold.mlp.at: unknown key; allowed: from",
+        ),
+        (
+            {"optimiser": {"hold": {"attention": {"from": 5, "at": 0}}}},
+            "hold.attention.at: unknown key; allowed: from",
+        ),
+        (
+            {"optimiser": {"hold": {"beta": {"from": 5}}}},
+            "hold.beta: is not a key of this model; allowed: attention, mlp",
+        ),
+        (
+            {"model": MINIMAL, "optimiser": {"hold": {"attention": {"from": 5}}}},
+            "hold.attention: is not a key of this model; allowed: beta, w, mlp",
+        ),
+        (
+            {"model": MLP, "optimiser": {"hold": {"attention": {"from": 5}}}},
+            "hold.attention: is not a key of this model; allowed: mlp",
+        ),
+        (
+            {"model": MINIMAL, "optimiser": {"hold": {"beta": {"from": 5, "at": 81}}}},
+            "hold.beta.at: 81 is not allowed; allowed: a number from -80 to 80",
+        ),
+        (
+            {"evaluation": {"substitutions": "vote"}},
+            "substitutions: 'vote' is not allowed; allowed: a list of uniform and vote",
+        ),
+        (
+            {"evaluation": {"substitutions": ["votes"]}},
+            "substitutions[0]: 'votes' is not allowed; allowed: a list of uniform and vote",
+        ),
+        (
+            {"evaluation": {"substitutions": ["vote", "vote"]}},
+            "substitutions: ['vote', 'vote'] is not allowed; allowed: a list of uniform and vote",
+        ),
+        *(
+            (
+                {"model": model, "evaluation": {"substitutions": ["vote"]}},
+                "substitutions: ['vote'] is not allowed; allowed: [] (this model has none)",
+            )
+            for model in (MINIMAL, MLP, {"name": "two_layer"}, {"name": "chain"})
         ),
         (
             {"block_size": 1000, "seeds": {"first": 0, "count": 1000}, "grid": {"n_items": 10**6}},

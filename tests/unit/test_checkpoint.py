@@ -13,7 +13,7 @@ import pytest
 from example_jobs import EVERY, JOB, alone, with_order_parameters
 from icl.engine import checkpoint, training
 from icl.engine.checkpoint import Checkpoints, Interrupted, decode, encode
-from icl.job import Stop
+from icl.job import Held, Hold, Stop
 from icl.store import artifacts, provenance
 
 # Two of three replicates leave before the end, one after another.
@@ -59,6 +59,16 @@ CASES = {
     **EVERY,
     "order-parameters": with_order_parameters(JOB),
     "stopping": STOPPING,
+    "adam": replace(JOB, optimiser=replace(JOB.optimiser, method="adam")),
+    "adam-stopping": replace(STOPPING, optimiser=replace(STOPPING.optimiser, method="adam")),
+    "held": replace(JOB, optimiser=replace(JOB.optimiser, hold=Hold(mlp=Held(30)))),
+    "clamped": replace(
+        EVERY["minimal"],
+        optimiser=replace(
+            EVERY["minimal"].optimiser,
+            hold=Hold(beta=Held(10, 2.0), w=Held(1), mlp=Held(18)),
+        ),
+    ),
 }
 
 

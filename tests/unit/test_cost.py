@@ -19,6 +19,13 @@ def test_one_layer():
     assert cost(job(steps=10**7)).minutes > base.minutes
 
 
+def test_what_is_held_is_there_twice():
+    wide = job(model={"hidden_dim": 2048})
+    held = job(model={"hidden_dim": 2048}, optimiser={"hold": {"mlp": {"from": 3}}})
+    weights = 2 * 2048**2  # of two replicates, nearly
+    assert cost(held).memory_mb - cost(wide).memory_mb == pytest.approx(4e-6 * weights, rel=0.1)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_every_model(case):
     small = make_job(case)

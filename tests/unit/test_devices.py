@@ -11,7 +11,7 @@ from example_jobs import CASES, TASKS, furthest, make_job
 from icl.engine import order_parameters, steps, training
 from icl.experiment.grid import expand
 from icl.experiment.validation import load_yaml
-from icl.job import Model, Stop, WeightDecay
+from icl.job import Held, Hold, Model, Optimiser, Stop, WeightDecay
 from icl.task import draws
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -26,6 +26,20 @@ EVERY = {
         for name, (task, n_items) in TASKS.items()
     },
     "mlp-zipf": make_job("mlp-raw", task=TASKS["zipf"][0]),
+    "one_layer-held": make_job(
+        "minimal",
+        model=Model("one_layer", 5, 16, "context_and_self", True),
+        optimiser=Optimiser(0.1, 32, WeightDecay(0.1, 0.1), hold=Hold(mlp=Held(7))),
+    ),
+    "one_layer-adam": make_job(
+        "minimal",
+        model=Model("one_layer", 5, 16, "context_and_self", True),
+        optimiser=Optimiser(0.001, 32, WeightDecay(0.1, 0.1), method="adam"),
+    ),
+    "minimal-clamped": make_job(
+        "minimal",
+        optimiser=Optimiser(0.1, 32, WeightDecay(0.1, 0.1), hold=Hold(beta=Held(1, 2.0))),
+    ),
     "mlp-noise": make_job("mlp-raw", task=TASKS["zipf-copies-noise"][0]),
 }
 

@@ -19,9 +19,18 @@ def faults_of_grid(n_items, context_length=8, count=2, block_size=2):
     return list(limits.grid_faults(entry, ("grid",)))
 
 
+ENTRY = {
+    "evaluation": {"schedule": "linear", "every": 1},
+    "steps": 1,
+    "task": {},
+    "optimiser": {},
+    "n_items": 100,
+}
+
+
 def faults_of_schedule(every, steps, **evaluation):
     evaluation = {"schedule": "linear", "every": every, **evaluation}
-    entry = {"evaluation": evaluation, "steps": steps, "task": {}, "n_items": 100}
+    entry = {**ENTRY, "evaluation": evaluation, "steps": steps}
     return [(".".join(key), text) for key, text in limits.entry_faults(entry, ())]
 
 
@@ -96,8 +105,7 @@ def test_a_run_is_evaluated_at_most_so_often(evaluation, refused):
     ids=str,
 )
 def test_copies_and_noise_go_with_random_labels(task, n_items, refused):
-    evaluation = {"schedule": "linear", "every": 1}
-    entry = {"evaluation": evaluation, "steps": 1, "task": task, "n_items": n_items}
+    entry = {**ENTRY, "task": task, "n_items": n_items}
     assert [key[-1] for key, _ in limits.entry_faults(entry, ())] == refused
 
 
@@ -122,8 +130,7 @@ def test_copies_fit_into_a_context():
     ids=str,
 )
 def test_zipf_goes_with_random_labels_and_a_finite_k(task, n_items, count):
-    evaluation = {"schedule": "linear", "every": 1}
-    entry = {"evaluation": evaluation, "steps": 1, "task": task, "n_items": n_items}
+    entry = {**ENTRY, "task": task, "n_items": n_items}
     found = list(limits.entry_faults(entry, ()))
     assert [key for key, _ in found] == [("task", "zipf_exponent")] * count
 
@@ -229,3 +236,12 @@ def conditions(**changed):
 )
 def test_a_line_is_fitted_to_three_points_or_more(changed, keys):
     assert conditions(**changed) == keys
+
+
+@pytest.mark.parametrize(("step", "count"), [(0, 0), (9, 0), (10, 1)])
+def test_a_hold_begins_before_the_last_step(step, count):
+    hold = {"attention": {"from": 0}, "mlp": {"from": step}}
+    entry = {**ENTRY, "steps": 10, "optimiser": {"hold": hold}}
+    found = [(".".join(key), text) for key, text in limits.entry_faults(entry, ())]
+    text = "10 is not allowed; allowed: below the run's steps, 10"
+    assert found == [("optimiser.hold.mlp.from", text)] * count

@@ -62,22 +62,46 @@ class Ensemble:
             novel = draws.novel_dataset(self.seeds, n, dim, job.task)
             self.novel = self.arithmetic.embed(novel)
 
+        self.held: set[str] = set()  # the parameters that the next step does not change
         self.graph = graphs.Graph(self._train_step, device) if device.type == "cuda" else None
+        self._clamp(0)
+
+    def _held(self, step: int) -> set[str]:
+        """Name the parameters that are held after a number of steps."""
+        groups = self.job.optimiser.hold.groups
+        held = {group for group, of in groups.items() if of.from_ <= step}
+        return {name for name in self.parameters if self.network.GROUPS[name] in held}
+
+    def _clamp(self, step: int) -> None:
+        """Give their value to the parameters whose clamp begins after a number of steps."""
+        groups = self.job.optimiser.hold.groups
+        for name, parameter in self.parameters.items():
+            of = groups.get(self.network.GROUPS[name])
+            if of and of.at is not None and of.from_ == step:
+                parameter.fill_(of.at)
 
     def train_step(self, step: int) -> None:
-        """Do one step of training."""
+        """Do one step: from the parameters after `step` steps to those after one more."""
+        held = self._held(step)
+        if self.graph and held != self.held:
+            self.graph.forget()
+        self.held = held
         if self.graph:
             self.graph(step)
         else:
             self._train_step(step)
+        self._clamp(step + 1)
 
     def _train_step(self, step: StepIndex) -> None:
         batch_size = self.job.optimiser.batch_size
         batch = self.data.batch(self.seeds, Purpose.TRAINING, step, batch_size)
+        # What is held gives a copy to be trained, and so keeps its own bits.
+        copies = {name: self.parameters[name].clone() for name in self.held}
+        trained = self.parameters | copies
         if self.adam:
-            self.adam.step(self.parameters, *batch, step)
+            self.adam.step(trained, *batch, step)
         else:
-            self.arithmetic.step(self.parameters, *batch)
+            self.arithmetic.step(trained, *batch)
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -113,11 +137,17 @@ class Ensemble:
         _, train_loss = self._accuracy_and_loss(*training)
         values = (icl_accuracy, iwl_accuracy, icl_loss, iwl_loss, train_loss)
         measured = dict(zip(METRICS, values, strict=True))
+        held_out = draws.Sequences(novel.context[:, :HELD_OUT], novel.target[:, :HELD_OUT])
+
+        def read_off(function: Callable[..., dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+            tables = self.arithmetic.unpack(self.novel)
+            return function(self.parameters, tables, held_out, self.job.model)
+
         if evaluation.order_parameters:
-            held_out = draws.Sequences(novel.context[:, :HELD_OUT], novel.target[:, :HELD_OUT])
-            measured |= self.network.order_parameters(
-                self.parameters, self.arithmetic.unpack(self.novel), held_out, self.job.model
-            )
+            measured |= read_off(self.network.order_parameters)
+        if evaluation.substitutions:
+            found = read_off(self.network.substituted)
+            measured |= {f"icl_of_{word}": found[word] for word in evaluation.substitutions}
         return measured
 
     @torch.no_grad()

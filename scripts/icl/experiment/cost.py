@@ -102,6 +102,7 @@ def cost(job: Job) -> Cost:
         rows += max(batch, evaluated.train) * length
     width = job.model.item_dim + 2
     copies = 8 if job.optimiser.method == "adam" else 4  # moments, and what a step is made of
+    copies += 1 if job.optimiser.hold.groups else 0
     numbers = n_seeds * (size.tables * rows * width + copies * size.weights + batch * size.numbers)
     numbers += 6 * n_items * width  # while one replicate's items are drawn
     longest = max(evaluated.icl, evaluated.iwl, evaluated.train)

@@ -45,10 +45,11 @@ def _inherited_by(name: str, settings: dict[str, Any]) -> dict[str, Any]:
         return settings
     model = MODELS[name]
     settings["model"] = {k: v for k, v in settings["model"].items() if k in model.keys}
-    if "weight_decay" in settings.get("optimiser", {}):
-        decay = settings["optimiser"]["weight_decay"]
-        decay = {k: v for k, v in decay.items() if k in model.decay_groups}
-        settings["optimiser"] = {**settings["optimiser"], "weight_decay": decay}
+    for key, known in (("weight_decay", model.decay_groups), ("hold", model.groups)):
+        if key in settings.get("optimiser", {}):
+            of_groups = settings["optimiser"][key]
+            of_groups = {k: v for k, v in of_groups.items() if k in known}
+            settings["optimiser"] = {**settings["optimiser"], key: of_groups}
     return settings
 
 
@@ -92,6 +93,7 @@ def _without_idle_settings(entry: dict[str, Any]) -> dict[str, Any]:
     reads_context = MODELS[entry["model"]["name"]].reads_context
     if evaluation["schedule"] == "linear":
         evaluation["per_decade"] = None
+    evaluation["substitutions"] = sorted(evaluation.get("substitutions", ()))
     used = thresholds(stop["when"], reads_context)
     idle = {"icl_accuracy", "iwl_accuracy", "c1", "confirmations"} - set(used)
     stop.update(dict.fromkeys(idle))

@@ -21,6 +21,7 @@ MOST_EVALUATIONS = 100_000  # of a run
 def entry_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
     """List what is wrong with the settings of a grid entry, once defaults are merged into it."""
     yield from _schedule_faults(entry, key)
+    yield from _hold_faults(entry, key)
     yield from _task_faults(entry, key)
 
 
@@ -64,6 +65,15 @@ def _schedule_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
     if count > MOST_EVALUATIONS:
         text = f"{every} is not allowed; allowed: such that a run of {steps} steps has at most"
         yield (*key, "evaluation", "every"), f"{text} {MOST_EVALUATIONS} evaluations, not {count}"
+
+
+def _hold_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
+    """Refuse a hold that would begin once training is over."""
+    steps = entry["steps"]
+    for group, held in entry["optimiser"].get("hold", {}).items():
+        if held["from"] >= steps:
+            text = f"{held['from']} is not allowed; allowed: below the run's steps, {steps}"
+            yield (*key, "optimiser", "hold", group, "from"), text
 
 
 def _task_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:

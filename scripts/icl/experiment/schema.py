@@ -185,6 +185,30 @@ class WeightDecay(Keys):
     w: float = number(0, 1, "minimal model: of w, in place of attention's (section 3.7)")
 
 
+STEP = "the step from which on it does not change; below the run's steps"
+
+
+class Frozen(Keys):
+    from_: int = integer(0, WORD, STEP, required=True, alias="from")
+
+
+class Clamped(Frozen):
+    at: float = number(-80, 80, "the value that it takes at that step; if absent: the one it has")
+
+
+FROZEN = "a mapping {from}, the number of steps after which it is frozen; 0: never trained"
+CLAMPED = f"{FROZEN}; or {{from, at}}, a value that it takes then and keeps"
+
+
+class Hold(Keys):
+    attention: Frozen = key(
+        FROZEN, "Q, K, V and the affine; not of the minimal model or of the MLP alone"
+    )
+    mlp: Frozen = key(FROZEN, "every MLP")
+    beta: Clamped = key(CLAMPED, "minimal model: beta")
+    w: Clamped = key(CLAMPED, "minimal model: w")
+
+
 class Optimiser(Keys):
     method: Literal["sgd", "adam"] = key(
         "sgd or adam",
@@ -205,6 +229,7 @@ class Optimiser(Keys):
     )
     batch_size: int = integer(1, 1048576, "sequences of a step (section 3.1)")
     weight_decay: WeightDecay = key("a mapping")
+    hold: Hold = key("a mapping")
 
 
 class Sequences(Keys):
@@ -230,6 +255,11 @@ class Evaluation(Keys):
         "true or false",
         "whether to record beta, w and what goes with them (docs/models.md); one_layer and minimal "
         "only; if absent: false",
+    )
+    substitutions: Annotated[list[Literal["uniform", "vote"]], AfterValidator(_unlike)] = key(
+        "a list of uniform and vote",
+        "one_layer only: ICL accuracy with all attention weights alike (uniform), and that of the "
+        "sign of sum_j a_j l_j (vote); if absent: none",
     )
 
 

@@ -224,6 +224,12 @@ def model_faults(entry: dict[str, Any], key: Key) -> list[Fault]:
     faults += _order_faults(entry["task"], model.reads_order, (*key, "task"))
     decay = entry["optimiser"]["weight_decay"]
     faults += _foreign(decay, model.decay_groups, (*key, "optimiser", "weight_decay"))
+    hold = entry["optimiser"].get("hold", {})
+    faults += _foreign(hold, model.groups, (*key, "optimiser", "hold"))
+    substitutions = evaluation.get("substitutions", ())
+    if set(substitutions) - set(model.substitutions):
+        text = f"{show(substitutions)} is not allowed; allowed: [] (this model has none)"
+        faults.append(((*key, "evaluation", "substitutions"), text))
     if evaluation["schedule"] == "geometric":
         faults += _absent(evaluation, ("per_decade",), (*key, "evaluation"))
     if model.reads_context:

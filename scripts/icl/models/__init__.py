@@ -5,13 +5,14 @@ torch, for the Snakefile and the analysis read it. `network` holds pure function
 whose leading dimension is the replicate:
 
 - `GROUPS`: parameter name -> "attention", "mlp", "beta" or "w", the group whose weight decay it
-  takes;
+  takes, and with which it is held;
 - `initialise(seeds, model)`: the parameters at step 0;
 - `embed(dataset)`: the tables that the forward pass looks items up in, their `labels` among them;
 - `logits(parameters, tables, sequences, model)`: the forward pass, (R, B), above 0 meaning +1;
 - `item_logits(parameters, tables, index, model)`, where the MLP acts on items by themselves: its
   logits (R, B);
-- `order_parameters(parameters, tables, sequences, model)`, where theory names some: each (R,).
+- `order_parameters(parameters, tables, sequences, model)`, where theory names some: each (R,);
+- `substituted`, likewise, where a configuration may ask for `evaluation.substitutions`.
 
 A room that has a faster step for a CPU keeps it in `fast`; one for a GPU, in `gpu`.
 """

@@ -1,7 +1,7 @@
 """The description of a model: its keys, its metrics, its size and what it can do."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from icl.job import Job
 
@@ -29,6 +29,8 @@ class Architecture:
     reads_order: bool = False  # the place of a token in the context tells it something
     # What `network.order_parameters` adds, name -> long name; None: a configuration may not ask.
     order_parameters: Callable[[Job], Mapping[str, str]] | None = None
+    # Of `evaluation.substitutions`, word -> long name of the metric `icl_of_<word>`.
+    substitutions: Mapping[str, str] = field(default_factory=dict)
     measures_items: Callable[[Job], bool] = lambda job: False  # the MLP over all its items
     follows_theory: bool = False  # its beta and w are those of the theory's equations
     has_fast_step: bool = False  # its room has a `fast` module, for a CPU
@@ -48,3 +50,9 @@ class Architecture:
     def decay_groups(self) -> tuple[str, ...]:
         """The keys of `weight_decay` in a configuration."""
         return ("attention", "mlp", *self.decays)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The values of its network's `GROUPS`: what a configuration may hold."""
+        attention = ("attention",) if self.reads_context else ()
+        return (*(self.decays or attention), "mlp")

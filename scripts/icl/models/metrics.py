@@ -31,4 +31,6 @@ def metrics_of(job: Job) -> dict[str, str]:
         metrics |= ITEM_METRICS
     if job.evaluation.order_parameters and model.order_parameters:
         metrics |= model.order_parameters(job)
+    asked = job.evaluation.substitutions
+    metrics |= {f"icl_of_{word}": model.substitutions[word] for word in asked}
     return metrics

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.job import SETTINGS, Job, job_name, settings_of
+from icl.job import SETTINGS, WORDS, Job, job_name, settings_of
 from icl.models.metrics import metrics_of
 from icl.record import SUMMARIES, Record, StopReason
 from icl.store import files
@@ -258,7 +258,7 @@ def collect(datasets: Iterable[xr.Dataset], attributes: Mapping[str, Any]) -> xr
 
 def _described(setting: str) -> dict[str, str]:
     """Return the attributes of a setting; one that is a word has no unit."""
-    unit = {} if setting in ("context_labels", "method") else {"units": "1"}
+    unit = {} if setting in WORDS else {"units": "1"}
     return {"long_name": SETTINGS[setting], **unit}
 
 

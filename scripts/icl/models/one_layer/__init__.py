@@ -23,6 +23,12 @@ HEAD = {
 SELF = {"self_weight": "attention of the target to itself on held-out sequences"}
 
 
+SUBSTITUTIONS = {
+    "uniform": "ICL accuracy with the same attention weight on all that is attended to",
+    "vote": "ICL accuracy of the sign of sum_j a_j l_j, without V and without MLP",
+}
+
+
 def _order_parameters(job: Job) -> dict[str, str]:
     return HEAD | (SELF if job.model.attend_to == "context_and_self" else {})
 
@@ -40,6 +46,7 @@ ARCHITECTURE = Architecture(
     optional_keys=("beta_shift",),
     size=_size,
     order_parameters=_order_parameters,
+    substitutions=SUBSTITUTIONS,
     has_fast_step=True,
     has_gpu_step=True,
 )

@@ -160,6 +160,32 @@ def replacements(
     }
 
 
+def substituted(
+    parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
+) -> dict[str, torch.Tensor]:
+    """Measure ICL accuracy with a part replaced: word of `substitutions` -> (R,) float64.
+
+    - `uniform`: every attention weight is 1 / n, as of a Q that is 0.
+    - `vote`: the answer is the sign of sum_j a_j l_j over the context, l_j = +-1 the labels.
+    """
+    p = {name: value.double() for name, value in parameters.items()}
+    labels = tables.labels.gather(1, sequences.target)
+    margins: dict[str, list[torch.Tensor]] = {"uniform": [], "vote": []}
+    parts = (x.split(SEQUENCES_IN_FLOAT64, dim=1) for x in (sequences.context, sequences.target))
+    for rows, last in zip(*parts, strict=True):
+        context = look_up(tables.labelled, rows).double()
+        target = look_up(tables.unlabelled, last).double()
+        u = attention({**p, "query": torch.zeros_like(p["query"])}, context, target, model)
+        margins["uniform"].append(mlp(p, u))
+        weights = attend(p, context, target, model)[1][..., : rows.shape[-1]]
+        of_context = tables.labels.gather(1, rows.flatten(1)).view(rows.shape)
+        margins["vote"].append((weights * of_context).sum(-1))
+    return {
+        word: (labels * torch.cat(found, dim=1) > 0).double().mean(1)
+        for word, found in margins.items()
+    }
+
+
 def order_parameters(
     parameters: Parameters, tables: Tables, sequences: Sequences, model: Model
 ) -> dict[str, torch.Tensor]:
