@@ -359,7 +359,14 @@ def test_analysis_and_figures_do_not_import_torch():
 
 
 ELSEWHERE = {"exponential_beta0", "start_or_data", "shifted_start", *synthetic_kinetics.CASES}
-ELSEWHERE |= {"foretold_times", "foretold_slopes", "any_data", "raced_rates", "foretold_outcomes"}
+ELSEWHERE |= {
+    "foretold_times",
+    "foretold_slopes",
+    "any_data",
+    "raced_rates",
+    "foretold_outcomes",
+    "halted_memory",
+}
 HERE = set(measurements.declared()) - ELSEWHERE
 OPTIONS = {
     claim["statistic"]: claim["options"]
