@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import synthetic_outcomes as made
 from committed import BEYOND
+from drawing import points, texts
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from icl.figures import figB11
 from icl.measurements import halted
 
 CLAIM = BEYOND["halted_memory"]
@@ -81,3 +83,18 @@ def test_one_length_that_fails_is_enough():
 )
 def test_other_designs_are_refused(words, reason):
     assert reason in judged({"halted": made_up((0.5,) * 4, words=words)}).reason
+
+
+def test_the_figure_shows_each_step_and_the_free():
+    data = {"halted": made_up((0.75, 0.5, 0.25, 0.125)), "few": made_up((0.5, 0.5, 0, 0.25), (32,))}
+    figure = figB11.draw({"halted": data["halted"]}, {"halted_memory": judged(data)})
+    assert [points(figure, "o", panel) for panel in range(3)] == [4, 4, 4]
+    assert points(figure, "s", 1) == 4
+    assert [tick.get_text() for tick in figure.axes[1].get_xticklabels()] == [
+        "60",
+        "115",
+        "920",
+        "free",
+    ]
+    empty = judged({"halted": made_up((0.5,) * 2, words=WORDS[:2])})
+    assert "not measured" in texts(figB11.draw({}, {"halted_memory": empty}))
