@@ -8,12 +8,16 @@ claim. They then train at K = infinity, on fresh items:
 - an MLP that has memorised: the MLP alone learns K items, near the study's K*, until c1 is 0.4 or
   0.3, and takes the place of the untrained MLP. That is free of charge; with what it takes, a share
   U/t_ICL of ICL's acquisition is at the untrained MLP's pace, U being I_K up to that c1;
+- a transformer that has memorised: the whole learns these K items for as long, so that what it has
+  by then acquired of ICL is in it, and the rest of t_ICL is added to U;
 - its gain alone: the untrained MLP's readout times what gives it the gain of c1 = 0.4, by the
   definition of readout_gain.py and on the same K items; also where what it then says of the target
   alone is subtracted from the logit, in training too;
+- its weights, shuffled: each array's elements in another order;
 - no scores: Q becomes a multiple of K, so that K^T Q is beta0 times the identity but for noise of
   a tenth of that; K grows by sqrt(2), so that K^T Q learns as fast as before;
-- no random function: what the MLP, as it starts, says of the target alone is subtracted.
+- no function: what the MLP, as it starts, says of the target alone is subtracted. Of an MLP that
+  has memorised that is noise to fresh items, where to the K items it is the answer.
 
 Prints, for each N: how long the MLP alone takes to c1, its gain on the K items and on fresh ones;
 the factor on t_ICL, a geometric mean over seeds, each against itself unmodified, with a 95 %
@@ -43,6 +47,7 @@ from icl.experiment.validation import Sources, check
 from icl.job import Job, Stop
 from icl.measurements import intervals
 from icl.measurements.base import Estimate
+from icl.measurements.transition import gap_around
 from icl.models.layers import MLP, Parameters, mlp_outputs
 from icl.models.one_layer import fast as fused_one_layer
 from icl.models.one_layer import network as one_layer
@@ -57,8 +62,8 @@ STUDY = ROOT / "docs/gallery/study"
 SEEDS = tuple(range(60_700, 60_724))  # of no claim
 ITEMS = {16: 305, 32: 672, 64: 1871}  # N -> K, near the study's K*
 LEVELS = (0.4, 0.3)
-OTHERS = {16: ("no scores",), 32: ("no scores", "no scores, no function")}
-GRIDS = {16: (30, 50, 85, 145, 245, 415, 700), 32: (80, 135, 230, 390, 660, 1100, 1900)}
+OTHERS = {16: "no scores", 32: "no scores"}
+GRIDS = {16: (110, 140, 180, 230, 300, 400), 32: (180, 235, 305, 400, 520, 680)}
 STEPS = {16: 700, 32: 1200}  # two to three times t_ICL of these
 FEW = 12  # seeds, at each K
 EVERY = 4  # steps of the MLP alone between looks at c1
@@ -90,7 +95,7 @@ def log_times(job: Job, start: Parameters) -> np.ndarray:
     found = curves.acquisition_time(record.metrics["icl_accuracy"], clock, ACCURACY)
     if found.censored:
         print(f"{found.censored} seeds never acquire ICL: the factor is at least that", flush=True)
-    return np.log(found.time)
+    return np.log(np.maximum(found.time, 0.01))  # one may have acquired it before
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,18 @@ def memorise(job: Job) -> tuple[list[Memorising], torch.Tensor, torch.Tensor]:
     assert not np.isnan(found[-1].time).any(), "a seed never gets there: more steps are needed"
     dataset = run.ensemble.arithmetic.unpack(run.ensemble.data.tables)
     return found, one_layer.embed(dataset).unlabelled, dataset.labels
+
+
+def learnt(job: Job, n_items: int, time: np.ndarray) -> Parameters:
+    """Train the transformer on K items; return each seed's weights at its own time (R,)."""
+    at = np.rint(time / job.optimiser.learning_rate).astype(int)
+    run, found = training.Run(replace(job, n_items=n_items), torch.device("cpu")), Parameters()
+    while run.steps < at.max():
+        run.step()
+        own = torch.from_numpy(at == run.steps)
+        for name, p in run.ensemble.parameters.items():
+            found.setdefault(name, p.clone())[own] = p[own]
+    return found
 
 
 def read_louder(start: Parameters, factor: torch.Tensor) -> Parameters:
@@ -157,6 +174,15 @@ def without_function(start: Parameters) -> Parameters:
     return start | {f"start_{name}": start[name].clone() for name in MLP}
 
 
+def shuffled(weights: Parameters) -> Parameters:
+    """Put each array's elements in another order."""
+    generator, found = torch.Generator().manual_seed(0), {}
+    for name, p in weights.items():
+        flat = [row.flatten()[torch.randperm(row.numel(), generator=generator)] for row in p]
+        found[name] = torch.stack(flat).view_as(p)
+    return found
+
+
 def starts_of(job: Job, alone: Job) -> tuple[dict[str, Parameters], dict[str, np.ndarray]]:
     """Make the weights that each row starts from, and the I_K that some took to make.
 
@@ -177,24 +203,30 @@ def starts_of(job: Job, alone: Job) -> tuple[dict[str, Parameters], dict[str, np
 
     report("untrained", start)
     for level, at in zip(LEVELS, found, strict=True):
-        name = f"c1 = {level}"
-        starts[f"MLP at {name}"], used[f"MLP at {name}"] = start | at.weights, at.used
-        report(name, at.weights, f"; time {at.time.mean():.1f}, I_K {at.used.mean():.1f}")
+        whole = learnt(job, int(alone.n_items), at.time)
+        for name, p in (("MLP", start | at.weights), ("transformer", whole)):
+            starts[f"{name} at c1 = {level}"] = p
+            starts[f"{name} at c1 = {level}, no function"] = without_function(p)
+        used |= {name: at.used for name in starts if str(level) in name}
+        report(
+            f"c1 = {level}", at.weights, f"; time {at.time.mean():.1f}, I_K {at.used.mean():.1f}"
+        )
+    starts["no scores"] = without_scores(start, dim)
+    for name, p in (("as drawn", start), ("no scores", starts["no scores"])):
+        key_query = p["key"].mT @ p["query"]
+        print(f"  K^T Q, {name}: deviation of an element {key_query.std():.4f}")
+    starts["no function"] = without_function(start)
     wanted = gain(found[0].weights, tokens, labels)[0]
     factor = factor_for(start, wanted, tokens, labels)
     starts["its gain"] = read_louder(start, factor)
     report("its gain", starts["its gain"], f"; readout times {factor.mean():.1f}")
     factor = factor_for(start, wanted, tokens, torch.zeros_like(labels))
     starts["its gain, no function"] = without_function(read_louder(start, factor))
-    starts["no scores"] = without_scores(start, dim)
-    for name, p in (("as drawn", start), ("no scores", starts["no scores"])):
-        key_query = p["key"].mT @ p["query"]
-        print(f"  K^T Q, {name}: deviation of an element {key_query.std():.4f}")
-    starts["no function"] = without_function(start)
     starts["no scores, no function"] = without_function(starts["no scores"])
-    memorised = starts[f"MLP at c1 = {LEVELS[0]}"]
-    starts[f"MLP at c1 = {LEVELS[0]}, no scores"] = without_scores(memorised, dim)
-    starts[f"MLP at c1 = {LEVELS[0]}, no function"] = without_function(memorised)
+    memorised = f"MLP at c1 = {LEVELS[0]}"
+    starts[f"{memorised}, no scores"] = without_scores(starts[memorised], dim)
+    starts["its weights, shuffled"] = start | shuffled(found[0].weights)
+    report("shuffled", starts["its weights, shuffled"])
     return starts, used
 
 
@@ -300,8 +332,9 @@ def log_threshold(job: Job, start: Parameters) -> Estimate:
     means = np.stack([values[order].mean(1) for values in finals], axis=1)
     x, weights = np.log10(GRIDS[length]), np.full(len(finals), float(FEW))
     found = np.log(10) * fits.fit_logistic(x, means, weights, 0.5, (0.9, 1.0)).midpoint
-    ends = curves.interval(found[1:], curves.expanded_level(LEVEL, FEW))
-    return Estimate(float(found[0]), *ends)
+    low, high = curves.interval(found[1:], curves.expanded_level(LEVEL, FEW))
+    gap = np.log(gap_around(np.array(GRIDS[length]), np.exp(found[0])))
+    return Estimate(float(found[0]), min(low, gap[0]), max(high, gap[1]))
 
 
 def written(e: Estimate, digits: int = 2) -> str:
@@ -334,15 +367,15 @@ def main() -> None:
         for name, start in starts.items():
             logs = log_times(job, start)
             usual = usual if len(usual) else logs
-            rows[name] = geometric_mean(logs - usual)
+            print(f"  {name}: t_ICL {np.exp(logs).mean():.1f}", flush=True)
+            apart = not name.startswith("transformer")  # from what ICL is acquired as it memorises
+            if apart:
+                rows[name] = geometric_mean(logs - usual)
             if name in used:
                 share = np.minimum(used[name] / np.exp(usual), 1)
-                both = np.log(share + (1 - share) * np.exp(logs - usual))
+                left = 1 - share if apart else 1
+                both = np.log(share + left * np.exp(logs - usual))
                 rows[f"{name}, and what that takes"] = geometric_mean(both)
-            print(
-                f"  {name}: t_ICL {np.exp(logs.mean()):.1f}, times {written(rows[name])}",
-                flush=True,
-            )
         for name, row in (("nearest", of_study.finite[0]), ("most", of_study.finite[-1])):
             print(f"  finite K, {name}: K = {row['n_items']:.0f}")
             rows[f"finite K, {name}"] = Estimate(row["ratio"], *row["interval"])
@@ -351,7 +384,7 @@ def main() -> None:
             cells = written(factor), written(of_study.left(factor))
             print(f"  | {name} | " + " | ".join(cells) + " |", flush=True)
             table.setdefault(name, []).extend(cells)
-        for name in OTHERS.get(length, ()):
+        if name := OTHERS.get(length):
             star = log_threshold(replace(job, seeds=SEEDS[:FEW]), starts[name])
             own = written(intervals.rescaled(star, np.exp), 0)
             print(f"  its own K*, {name}: {own}; equation 12's is", end=" ")
