@@ -367,7 +367,7 @@ def main() -> None:
         for name, start in starts.items():
             logs = log_times(job, start)
             usual = usual if len(usual) else logs
-            print(f"  {name}: t_ICL {np.exp(logs).mean():.1f}", flush=True)
+            print(f"  {name}: t_ICL {np.exp(logs.mean()):.1f}", flush=True)
             apart = not name.startswith("transformer")  # from what ICL is acquired as it memorises
             if apart:
                 rows[name] = geometric_mean(logs - usual)
