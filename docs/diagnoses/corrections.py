@@ -37,10 +37,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import xarray as xr
-from readout_gain import gain
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "docs/diagnoses")]
 
 from icl.engine import training
 from icl.experiment.validation import Sources, check
@@ -57,6 +56,7 @@ from icl.store import files
 from icl.task import draws
 from icl.theory.memorisation import i_k
 from icl.verdicts import Verdict
+from readout_gain import gain
 
 STUDY = ROOT / "docs/gallery/study"
 SEEDS = tuple(range(60_700, 60_724))  # of no claim
