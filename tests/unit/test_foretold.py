@@ -276,6 +276,7 @@ def test_starts_without_a_chain_are_refused():
 def drawn(data):
     verdicts = {name: judged(data, name) for name in ("start_foretells", "chain_exponent")}
     verdicts["chain_follows_beta"] = judged(with_beta0(STEEPER, STEEPER), "chain_follows_beta")
+    verdicts["chain_foretells_outcome"] = judged(fates(0.8)[1], "chain_foretells_outcome")
     return figB7.draw({"whole": data["acquisition"], "chain": data["foretold"]}, verdicts)
 
 
@@ -285,6 +286,7 @@ def test_the_figure_shows_runs_means_and_slopes():
     assert points(figure, "o", 0) == data["acquisition"].sizes["run"]
     assert points(figure, "o", 1) == len(LENGTHS)
     assert points(figure, "o", 2) == 2 * len(LENGTHS)
+    assert points(figure, "o", 3) == foretold.QUARTERS
     assert "not measured" not in texts(figure)
     x, y = figure.axes[0].lines[0].get_data()
     row = judged(data, "start_foretells").details["by_length"][0]
@@ -297,6 +299,6 @@ def test_the_figure_says_what_was_not_measured():
     none = dataclasses.replace(judged(data, "start_foretells"), details={})
     figure = figB7.draw(
         {"whole": data["acquisition"]},
-        dict.fromkeys(("start_foretells", "chain_exponent", "chain_follows_beta"), none),
+        dict.fromkeys(("start_foretells", "chain_follows_beta", "chain_foretells_outcome"), none),
     )
-    assert texts(figure).count("not measured") == 3
+    assert texts(figure).count("not measured") == 4

@@ -12,14 +12,16 @@ from icl.verdicts import Verdict
 
 def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     """Draw the figure."""
-    figure, axes = style.new_mosaic(["abc"], 2, 2.3, width_ratios=[1.35, 1, 1])
+    figure, axes = style.new_mosaic(["ab", "cd"], 2, 4.4)
     foretold = verdicts["start_foretells"]
     _seeds(axes["a"], foretold)
     _lengths(axes["b"], foretold)
     _slopes(axes["c"], verdicts["chain_follows_beta"])
+    _outcomes(axes["d"], verdicts["chain_foretells_outcome"])
     style.panel(axes["a"], "a", "each start, other data")
     style.panel(axes["b"], "b", "mean over starts")
     style.panel(axes["c"], "c", r"where $\beta$ is moved")
+    style.panel(axes["d"], "d", "near $K^*$")
     style.mark_gap(figure, annotations.gap(data.values(), 2))
     return figure
 
@@ -95,3 +97,15 @@ def _slopes(ax: Axes, verdict: Verdict) -> None:
         )
     ax.axhline(-1, ls=":", lw=1, color=style.NEUTRAL)
     style.label(ax, "theory", (n[-1], -1), style.NEUTRAL, (0, 3), ha="right", va="bottom")
+
+
+def _outcomes(ax: Axes, verdict: Verdict) -> None:
+    """Draw the share of runs near K* that acquires ICL, by quarters of t_ICL of the chain."""
+    ax.set_xlabel(r"$t_{\mathrm{ICL}}$ of the chain, by quarters")
+    ax.set_ylabel("share with ICL")
+    if not (rows := verdict.details.get("quarters", [])):
+        style.corner(ax, "not measured", 0.03, 0.95)
+        return
+    x, share, ends = panels.columns(rows, "t_icl", "share", "interval")
+    panels.with_intervals(ax, x, share, ends, fmt="o", ms=4, lw=1, capsize=2, color=style.ICL)
+    ax.set_ylim(0, 1)
