@@ -267,6 +267,31 @@ def test_the_area_is_that_of_all_pairs():
     assert np.mean(shares) == pytest.approx(acquires.mean())
 
 
+def test_other_scores_have_the_sign_of_the_chain():
+    """What is shown beside it, where beta0 or the transformer's own t_ICL says the very same."""
+    _, data = fates(0.8)
+    options = BEYOND["chain_foretells_outcome"]["options"]
+    log_t, _ = foretold.log_times(data["foretold"], options, "")
+    of_start = np.repeat(log_t.reshape(-1, 3).mean(axis=1), 3)
+    initial = synthetic_outcomes.initial_beta(-of_start, overlap=OVERLAP)
+    data |= {
+        "acquisition": data["foretold"],
+        "initial_beta": initial.assign_coords(seed=("run", np.arange(of_start.size))),
+    }
+    found = foretold.foretold_outcomes(data, options).estimates
+    assert found["own_auc"].value == found["auc"].value > 0.6
+    assert found["over_beta0"].value == pytest.approx(0, abs=1e-9)
+
+
+def test_a_start_has_its_own_chain_where_there_are_more():
+    _, data = fates(0.8)
+    options = BEYOND["chain_foretells_outcome"]["options"]
+    data["near_threshold"] = data["near_threshold"].isel(run=slice(60, None))
+    found = foretold.foretold_outcomes(data, options).estimates["auc"].value
+    data["foretold"] = data["foretold"].isel(run=slice(60, None))
+    assert foretold.foretold_outcomes(data, options).estimates["auc"].value == found
+
+
 def test_starts_without_a_chain_are_refused():
     _, data = fates(0.8)
     data["foretold"] = data["foretold"].isel(run=slice(3, None))

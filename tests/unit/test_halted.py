@@ -9,6 +9,7 @@ from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from icl.figures import figB11
 from icl.measurements import halted
+from icl.record import StopReason
 
 CLAIM = BEYOND["halted_memory"]
 WORDS = ("mlp from 60", "mlp from 115", "mlp from 920", "nothing")
@@ -83,6 +84,40 @@ def test_one_length_that_fails_is_enough():
 )
 def test_other_designs_are_refused(words, reason):
     assert reason in judged({"halted": made_up((0.5,) * 4, words=words)}).reason
+
+
+def test_the_least_over_lengths_is_judged():
+    parts = [made_up((0.75, 0.5, 0.25, 0.125), (16,)), made_up((0.5, 0.5, 0.25, 0.25), (32,))]
+    joined = halted.xr.concat(parts, "run", combine_attrs="override")
+    found = halted.halted_memory({"halted": joined}, CLAIM["options"]).estimates
+    assert found["least_gain"].value == pytest.approx(0.25)
+    assert found["least_lead"].value == pytest.approx(0.25)
+
+
+def test_items_are_told_apart():
+    more = made_up((0.75, 0.5, 0.25, 0.125), (32,))
+    more = more.assign_coords(n_items=2 * more["n_items"])
+    joined = halted.xr.concat(
+        [made_up((0.5, 0.5, 0.0, 0.0), (32,)), more], "run", combine_attrs="override"
+    )
+    found = halted.halted_memory({"halted": joined}, CLAIM["options"])
+    assert [rows[0]["n_items"] for rows in found.details["by_length"]] == [400, 800]
+    assert [rows[0]["acquired"] for rows in found.details["by_length"]] == [12, 18]
+
+
+def test_runs_that_were_stopped_or_diverged_or_are_few():
+    data = made_up((0.75, 0.5, 0.25, 0.125))
+    reason = data["stop_reason"].values.copy()
+    reason[0] = StopReason.ACQUIRED
+    stopped = data.assign(stop_reason=("run", reason))
+    assert "1 runs were ended by a stop rule" in judged({"halted": stopped}).reason
+    reason[0] = StopReason.DIVERGED
+    found = halted.halted_memory(
+        {"halted": data.assign(stop_reason=("run", reason))}, CLAIM["options"]
+    )
+    assert (found.diverged, found.replicates) == (1, data.sizes["run"] - 1)
+    few = judged({"halted": made_up((0.5,) * 4, seeds=7)})
+    assert "fewer than 8 replicates" in few.reason
 
 
 def test_the_figure_shows_each_step_and_the_free():

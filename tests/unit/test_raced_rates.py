@@ -9,6 +9,7 @@ from committed import BEYOND
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from icl.measurements import kinetics
+from icl.measurements.thresholds import Thresholds
 
 RATES = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 CLAIM = BEYOND["raced_rates_16"]
@@ -95,3 +96,49 @@ def test_a_clock_beyond_what_was_memorised_leaves_the_race_unknown():
     assert judged(data).verdict == UNDECIDED
     found = kinetics.raced_rates(data, QUICK["options"])
     assert "r, of the race = 4: K* is not inside the grid" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.5])
+def test_the_difference_is_of_what_is_measured_less_the_race(exponent):
+    found = kinetics.raced_rates(made_up(exponent), QUICK["options"]).estimates
+    assert found["exponent"].value == pytest.approx(exponent, abs=0.1)
+    assert found["difference"].value == pytest.approx(exponent - race(), abs=0.1)
+
+
+def test_two_bent_curves_that_are_one_do_not_differ(monkeypatch):
+    """K* as the race has it at each rate, but known best at other rates."""
+    data = made_up(race())
+    late = data["acquisition"]["mlp_learning_rate"].values > 1.5 * synthetic.RATE
+    clock = data["acquisition"]["theory_time"].values * np.where(late, 0.6, 1.0)[:, None]
+    data["acquisition"] = data["acquisition"].assign_coords(
+        theory_time=(("run", "evaluation"), clock)
+    )
+    raced = kinetics.raced_rates(data, QUICK["options"])
+    stars = np.log10([row["threshold"] for row in raced.details["raced"]])
+    noise = np.random.default_rng(0).standard_normal((200, 5)) * [0.01, 0.01, 0.1, 0.1, 0.1]
+    same = Thresholds(RATES, np.vstack([stars, stars + noise]), raced.details["by_rate"], 24)
+    monkeypatch.setattr(kinetics, "_by_rate", lambda *arguments: same)
+    found = kinetics.raced_rates(data, QUICK["options"]).estimates
+    assert found["exponent"].value - found["raced"].value > 0.05
+    assert found["difference"].value == pytest.approx(0, abs=1e-9)
+
+
+def test_runs_of_another_length_do_not_set_the_clock():
+    data = made_up(race())
+    expected = kinetics.raced_rates(data, QUICK["options"]).estimates
+    other = data["acquisition"].copy(deep=True)
+    other = other.assign_coords(
+        context_length=("run", np.full(other.sizes["run"], 64)),
+        theory_time=3 * other["theory_time"],
+    )
+    join = {"dim": "run", "join": "outer", "combine_attrs": "override"}
+    data["acquisition"] = xr.concat([data["acquisition"], other], **join)
+    assert kinetics.raced_rates(data, QUICK["options"]).estimates == expected
+
+
+def test_few_runs_at_a_rate_are_named_by_the_rate():
+    data = made_up(race())
+    slow = data["acquisition"]["mlp_learning_rate"] < 0.3 * synthetic.RATE
+    few = np.flatnonzero(~slow | (data["acquisition"]["seed"] < 5))
+    data["acquisition"] = data["acquisition"].isel(run=few)
+    assert "fewer than 8 replicates at the rate = 0.25 (5)" in judged(data).reason

@@ -22,7 +22,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     for letter, (claim, (title, clocks)) in zip("abc", PANELS.items(), strict=True):
         ax = axes[letter]
         thresholds(ax, verdicts[claim], capacity="0")
-        _raced(ax, verdicts[clocks])
+        if clocks in verdicts:
+            _raced(ax, verdicts[clocks])
         ax.set_xlabel("rate of the MLP, $r$")
         if letter != "a":
             ax.set_ylabel("")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from icl.measurements import base, intervals
+from icl.measurements import base
 from icl.measurements.base import Measurement, NotComputableError, statistic
 from icl.measurements.memorisation import growth
 from icl.measurements.thresholds import (
@@ -96,7 +96,9 @@ def raced_rates(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
 
     - `exponent`: of the measured K* on r, as in kinetics_not_capacity.
     - `raced`: of the K* that the clocks give.
-    - `difference`: `exponent` less `raced`.
+    - `difference`: exponent on r of the measured K* over the race's. It is not quite `exponent`
+      less `raced`, each of which weighs the rates by its own errors: where K* is no power of r,
+      those would differ between two curves that are one.
     - `delay`: of the median t_ICL on r. Equation 12 alone, with one t_ICL for all r, has 0.
 
     Source: equation 12; the paper does not change rates.
@@ -112,9 +114,7 @@ def raced_rates(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
         of_icl, of_mlp = at_rate
         if not of_icl.sizes["run"] or not of_mlp.sizes["run"]:
             raise NotComputableError(f"r = {value:g}: t_ICL or I_K was not measured at this rate")
-        base.require_replicates(
-            of_icl["context_length"].values, options["least_replicates"], "rate"
-        )
+        base.require_replicates(rate_ratio(of_icl).values, options["least_replicates"], "the rate")
         median = infinite_medians(of_icl, options)[1][:, 0]
         star = critical_diversity(np.log(median), *memorised(of_mlp, options))
         medians.append(np.log10(median))
@@ -129,15 +129,16 @@ def raced_rates(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
             }
         )
     raced = Thresholds(found.values, np.stack(stars, axis=1), rows, found.seeds, RATIO)
-    compared = exponent(found, options), exponent(raced, options)
+    # The two come from different runs and draws, so the resamples of their ratio have both errors.
+    ratio = Thresholds(found.values, found.log_items - raced.log_items, rows, found.seeds, RATIO)
     delay = fits.fit_power(
         np.log(found.values), np.stack(medians, axis=1) * np.log(10), np.ones(len(found.values))
     )
     return Measurement(
         estimates={
-            "exponent": compared[0],
-            "raced": compared[1],
-            "difference": intervals.difference(*compared),
+            "exponent": exponent(found, options),
+            "raced": exponent(raced, options),
+            "difference": exponent(ratio, options),
             "delay": base.bootstrapped(delay.slope, options, seeds=found.seeds),
         },
         replicates=int(sum(row["replicates"] for row in found.rows)),
