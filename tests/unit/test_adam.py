@@ -66,6 +66,22 @@ def test_it_is_pytorchs(model):
         assert (p.double() - exact[name]).norm() < SLIP * move.norm(), name
 
 
+@pytest.mark.parametrize("model", MODEL)
+def test_its_gradients_are_those_of_float64(model):
+    """Rounding of weights would spoil them if the step from which they are read were short."""
+    job = fused_job(model, 2)
+    job = replace(job, optimiser=replace(ADAM, batch_size=32, mlp_learning_rate=None))
+    start, dataset, sequences = make_state(job)
+    ensemble, plain = training.Ensemble(job, CPU), steps.plain(job)
+    found = ensemble.adam.gradients(start, ensemble.arithmetic.embed(dataset), sequences)
+    exact = {name: p.double() for name, p in start.items()}
+    tables = plain.embed(draws.Dataset(dataset.items.double(), dataset.labels.double()))
+    _, gradients = steps.loss_and_gradients(job, exact, tables, sequences)
+    largest = max(gradient.abs().max().item() for gradient in gradients.values())
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(found[name].double(), gradient, rtol=0, atol=2e-5 * largest)
+
+
 def test_it_moves_weights_as_sgd_does_not():
     job = make_job("minimal")
     sgd, adam = (

@@ -5,11 +5,14 @@ from dataclasses import replace
 from math import inf
 
 import pytest
+import torch
 import xarray as xr
 from checkout import ROOT
 from example_jobs import CASES, job, make_job
 from icl.experiment.cost import cost, largest
 from icl.job import Job, Model
+from icl.models import MODELS
+from icl.models.loading import network
 
 
 def test_one_layer():
@@ -24,6 +27,25 @@ def test_what_is_held_is_there_twice():
     held = job(model={"hidden_dim": 2048}, optimiser={"hold": {"mlp": {"from": 3}}})
     weights = 2 * 2048**2  # of two replicates, nearly
     assert cost(held).memory_mb - cost(wide).memory_mb == pytest.approx(4e-6 * weights, rel=0.1)
+
+
+def test_adam_holds_moments_a_copy_and_a_gradient():
+    sgd, adam = (
+        job(model={"hidden_dim": 2048}, optimiser={"method": method, "learning_rate": 0.001})
+        for method in ("sgd", "adam")
+    )
+    weights = 2 * 2048**2  # of two replicates, nearly
+    assert cost(adam).memory_mb - cost(sgd).memory_mb == pytest.approx(16e-6 * weights, rel=0.1)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_models_size_counts_its_weights(case):
+    """All but biases and what is of one number."""
+    small = make_job(case)
+    parameters = network(small.model.name).initialise(torch.tensor([0]), small.model)
+    matrices = sum(p[0].numel() for p in parameters.values() if p.ndim == 3)
+    counted = MODELS[small.model.name].size(small).weights
+    assert matrices <= counted <= 1.3 * matrices
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -238,6 +238,22 @@ def test_a_line_is_fitted_to_three_points_or_more(changed, keys):
     assert conditions(**changed) == keys
 
 
+@pytest.mark.parametrize(
+    ("rate", "mlp_rate", "named"),
+    [
+        (0.03, 0.03, []),
+        (0.031, 0.001, ["optimiser.learning_rate"]),
+        (0.001, 0.1, ["optimiser.mlp_learning_rate"]),
+    ],
+)
+def test_adam_does_not_take_sgds_rate(rate, mlp_rate, named):
+    optimiser = {"method": "adam", "learning_rate": rate, "mlp_learning_rate": mlp_rate}
+    found = list(limits.entry_faults({**ENTRY, "optimiser": optimiser}, ()))
+    assert [".".join(key) for key, _ in found] == named
+    assert all("allowed: at most 0.03, where method is adam" in text for _, text in found)
+    assert not list(limits.entry_faults({**ENTRY, "optimiser": {**optimiser, "method": "sgd"}}, ()))
+
+
 @pytest.mark.parametrize(("step", "count"), [(0, 0), (9, 0), (10, 1)])
 def test_a_hold_begins_before_the_last_step(step, count):
     hold = {"attention": {"from": 0}, "mlp": {"from": step}}

@@ -8,6 +8,7 @@ import xarray as xr
 from committed import BEYOND
 from icl import claims, measurements
 from icl.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from icl.figures import figB8
 from icl.measurements import kinetics
 from icl.measurements.thresholds import Thresholds
 
@@ -16,12 +17,12 @@ CLAIM = BEYOND["raced_rates_16"]
 QUICK = {**CLAIM, "options": {**CLAIM["options"], "resamples": 200}}
 
 
-def made_up(exponent, *, delay=-0.2, nu=made.NU, seeds=24):
+def made_up(exponent, *, delay=-0.2, nu=made.NU, seeds=24, spread=0.1):
     """Runs of K* ~ r^exponent, t_ICL ~ r^delay and I_K of the MLP alone as K^nu / r."""
     generator = np.random.default_rng(3)
     infinite, alone = [], []
     for r in RATES:
-        t_icl = 100 * r**delay * np.exp(0.1 * generator.standard_normal(seeds))
+        t_icl = 100 * r**delay * np.exp(spread * generator.standard_normal(seeds))
         own = made.outcomes(
             "infinite",
             np.full(seeds, 32),
@@ -78,6 +79,36 @@ def test_the_race_of_both_clocks_is_what_equation_12_says():
 )
 def test_its_rivals_do_not_pass(exponent, expected):
     assert judged(made_up(exponent)).verdict == expected
+
+
+def test_the_spread_of_t_icl_is_in_the_interval_of_the_race():
+    widths = []
+    for spread in (0.1, 1.0):
+        found = kinetics.raced_rates(made_up(race(), spread=spread), QUICK["options"])
+        widths.append(found.estimates["raced"].high - found.estimates["raced"].low)
+    assert widths[1] > 3 * widths[0]
+
+
+def test_too_few_seeds_of_the_mlp_alone_are_refused():
+    data = made_up(race())
+    few = data["memorisation"]["seed"] < 2
+    data["memorisation"] = data["memorisation"].isel(run=np.flatnonzero(few))
+    assert "fewer than 3 replicates at K" in judged(data).reason
+
+
+def test_the_figure_shows_the_race_at_each_rate():
+    data = made_up(race())
+    verdicts = {}
+    for name in figB8.PANELS:
+        rates = {"mlp_rates": data["mlp_rates"], "memorisation": made.memorisation()}
+        verdicts[name] = claims.evaluate(BEYOND[name], name, rates, "beyond")
+        verdicts[figB8.PANELS[name][1]] = judged(data)
+    figure = figB8.draw({"short": data["mlp_rates"]}, verdicts)
+    rows = judged(data).details["raced"]
+    for ax in figure.axes:
+        (squares,) = (line for line in ax.get_lines() if line.get_marker() == "s")
+        np.testing.assert_allclose(squares.get_xdata(), RATES)
+        np.testing.assert_allclose(squares.get_ydata(), [row["threshold"] for row in rows])
 
 
 def test_a_rate_without_its_clock_is_named():

@@ -38,18 +38,23 @@ class Adam:
         self.first = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self.second = {name: torch.zeros_like(p) for name, p in parameters.items()}
 
+    def gradients(self, parameters: Parameters, tables: Tables, sequences: Sequences) -> Parameters:
+        """Compute the gradients of each replicate's mean loss, decay aside."""
+        moved = {name: p.clone() for name, p in parameters.items()}
+        self.arithmetic.step(moved, tables, sequences)
+        return {name: (p - moved[name]) / LARGE_RATE for name, p in parameters.items()}
+
     def step(
         self, parameters: Parameters, tables: Tables, sequences: Sequences, step: StepIndex
     ) -> None:
         """Train the parameters on one batch, in place; steps are counted from 0."""
-        moved = {name: p.clone() for name, p in parameters.items()}
-        self.arithmetic.step(moved, tables, sequences)
+        gradients = self.gradients(parameters, tables, sequences)
         # Of the mean of steps 0 to `step` these shares are not yet there.
         share1, share2 = 1 - BETA1 ** (step + 1), 1 - BETA2 ** (step + 1)
         for name, p in parameters.items():
             rate = self.optimiser.rate_of(self.groups[name])
             decay = self.optimiser.weight_decay.of(self.groups[name])
-            gradient = (p - moved[name]) / LARGE_RATE + decay * p
+            gradient = gradients[name] + decay * p
             first, second = self.first[name], self.second[name]
             first.lerp_(gradient, 1 - BETA1)
             second.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)

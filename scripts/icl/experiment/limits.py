@@ -16,12 +16,13 @@ MEMORY_LIMIT_MB = 64_000  # of a job, where memory_limit_mb is not given
 SURE_OF_BOTH_LABELS = 64  # among as many random labels one is missing once in 2^63
 MOST_JOBS = 20_000  # of a grid entry; Snakemake takes minutes to plan as many
 MOST_EVALUATIONS = 100_000  # of a run
+MOST_OF_ADAM = 0.03  # as a rate; a step of Adam moves a weight by about its rate
 
 
 def entry_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
     """List what is wrong with the settings of a grid entry, once defaults are merged into it."""
     yield from _schedule_faults(entry, key)
-    yield from _hold_faults(entry, key)
+    yield from _optimiser_faults(entry, key)
     yield from _task_faults(entry, key)
 
 
@@ -67,10 +68,14 @@ def _schedule_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
         yield (*key, "evaluation", "every"), f"{text} {MOST_EVALUATIONS} evaluations, not {count}"
 
 
-def _hold_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
-    """Refuse a hold that would begin once training is over."""
-    steps = entry["steps"]
-    for group, held in entry["optimiser"].get("hold", {}).items():
+def _optimiser_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
+    """Refuse SGD's rate for Adam, and a hold that would begin once training is over."""
+    steps, optimiser = entry["steps"], entry["optimiser"]
+    for name in ("learning_rate", "mlp_learning_rate"):
+        if optimiser.get("method") == "adam" and optimiser.get(name, 0) > MOST_OF_ADAM:
+            text = f"{optimiser[name]} is not allowed; allowed: at most {MOST_OF_ADAM}, where"
+            yield (*key, "optimiser", name), f"{text} method is adam, which moves weights by it"
+    for group, held in optimiser.get("hold", {}).items():
         if held["from"] >= steps:
             text = f"{held['from']} is not allowed; allowed: below the run's steps, {steps}"
             yield (*key, "optimiser", "hold", group, "from"), text

@@ -16,7 +16,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     verdict = verdicts["halted_memory"]
     every = verdict.details.get("by_length", [])
     few = verdict.details.get("few", [])
-    letters = "abcd"[: max(len(every), 1)]
+    letters = "abcdef"[: max(len(every), 1)]
     figure, axes = style.new_mosaic([letters], 2, 2.1, sharey=True)
     for letter, rows in zip(letters, every, strict=False):
         ax, length = axes[letter], rows[0]["context_length"]

@@ -210,7 +210,7 @@ def foretold_outcomes(data: dict[str, xr.Dataset], options: dict[str, Any]) -> M
     - `over_beta0` (shown): that less the same of beta0.
     - `own_auc` (shown): the same of the transformer's own t_ICL at K = infinity from that start.
 
-    Starts are resampled, each with its runs. The chains' data are not those of the runs.
+    Starts are resampled, each with its runs. The chains see other items than the runs do.
     """
     near, places = by_start(base.undiverged(data["near_threshold"]), options)
     acquired = (base.final(near, "icl_accuracy") > options["acquired_above"])[places]

@@ -42,8 +42,8 @@ def kinetics_not_capacity(data: dict[str, xr.Dataset], options: dict[str, Any]) 
 
     A network that holds only so many items has one K* whatever r is: the exponent is 0. In a race
     an MLP that learns r times as fast has I_K / r in the attention's time, so equation 12 gives
-    K* ~ r^(1/nu). `difference` is the exponent less 1/nu. nu is that of memorisation_exponent: I_K
-    in the MLP's own time is the same at every r. The range of nu must hold every K*.
+    K* ~ r^(1/nu). `difference` is the exponent less 1/nu. nu is that of memorisation_exponent, and
+    I_K in the MLP's own time is taken to be the same at every r. nu's range must hold every K*.
 
     Source: section 3.6; equation 12.
     """
@@ -85,7 +85,8 @@ def _by_rate(dataset: xr.Dataset, options: dict[str, Any]) -> Thresholds:
     roles="mlp_rates acquisition memorisation",
     quantities="exponent raced difference delay",
     options=(
-        "threshold response acquired_above floor ceiling confidence resamples seed least_replicates"
+        "threshold response acquired_above floor ceiling least_seeds_alone confidence resamples "
+        "seed least_replicates"
     ),
 )
 def raced_rates(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measurement:
@@ -108,6 +109,7 @@ def raced_rates(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
     infinite = base.sorted_runs(base.usable(data["acquisition"]))
     infinite = base.where(infinite, infinite["context_length"].values == length)
     alone = base.usable(data["memorisation"])
+    level = curves.expanded_level(options["confidence"], found.seeds)
     medians, stars, rows = [], [], []
     for value in found.values:
         at_rate = (base.where(runs, rate_ratio(runs).values == value) for runs in (infinite, alone))
@@ -115,11 +117,12 @@ def raced_rates(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
         if not of_icl.sizes["run"] or not of_mlp.sizes["run"]:
             raise NotComputableError(f"r = {value:g}: t_ICL or I_K was not measured at this rate")
         base.require_replicates(rate_ratio(of_icl).values, options["least_replicates"], "the rate")
+        base.require_replicates(of_mlp["n_items"].values, options["least_seeds_alone"], "K")
         median = infinite_medians(of_icl, options)[1][:, 0]
         star = critical_diversity(np.log(median), *memorised(of_mlp, options))
         medians.append(np.log10(median))
         stars.append(star)
-        low, high = curves.interval(10 ** star[1:], options["confidence"])
+        low, high = curves.interval(10 ** star[1:], level)
         rows.append(
             {
                 RATIO: value,
