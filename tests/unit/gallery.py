@@ -26,7 +26,7 @@ DRAWN = {
         *("figB3", "figB4"),
     ],
     "study": ["figB2", "figB3", "figB4"],
-    "beyond": ["figB5", "figB6", "figB7", "figB8", "figB9"],
+    "beyond": ["figB5", "figB6", "figB7", "figB8", "figB9", "figB10", "figB11"],
 }
 EVERY = [(size, name) for size, names in DRAWN.items() for name in names]
 

@@ -45,5 +45,6 @@ def _shares(ax: Axes, rows: list[dict], look: str, colour: str) -> None:
     ax.set_xlabel("MLP held from step")
     ax.set_ylim(-0.05, 1.05)
     ticks = x.tolist()
-    ax.set_xticks(ticks, [f"{step:g}" for step in steps[held]] + ["free"], minor=False)
+    names = [f"{step:g}" * (place % 2 == 0) for place, step in enumerate(steps[held])]
+    ax.set_xticks(ticks, [*names, "free"], minor=False)
     ax.set_xticks([], minor=True)

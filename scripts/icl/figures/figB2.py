@@ -43,8 +43,13 @@ def _finals(ax: Axes, runs: xr.Dataset, ratio: float, row: dict | None) -> None:
     style.corner(ax, rf"$r$ = {ratio:g}", 0.02, 0.92)
 
 
-def thresholds(ax: Axes, moved: Verdict, capacity: str = "capacity: 0") -> None:
-    """Draw K* against the rate, the fitted slope and those of a race and of a capacity."""
+def thresholds(
+    ax: Axes, moved: Verdict, capacity: str = "capacity: 0", in_corner: bool = False
+) -> None:
+    """Draw K* against the rate, the fitted slope and those of a race and of a capacity.
+
+    The race is named at the end of its line, or in the corner.
+    """
     details = moved.details
     rows = [row for row in details.get("by_rate", ()) if np.isfinite(row["threshold"])]
     ax.set_xscale("log", base=2)
@@ -65,7 +70,10 @@ def thresholds(ax: Axes, moved: Verdict, capacity: str = "capacity: 0") -> None:
     if panels.slope(ax, line, race, style.ALTERNATIVE_FIT, "--"):
         end = (line[-1], np.exp(race["log_prefactor"]) * line[-1] ** race["exponent"])
         words = rf"race: $1/\nu$ = {text.digits_text(race['exponent'])}"
-        style.label(ax, words, end, style.ALTERNATIVE_FIT, (-12, 2), ha="right")
+        if in_corner:
+            style.corner(ax, words, 0.98, 0.13, style.ALTERNATIVE_FIT)
+        else:
+            style.label(ax, words, end, style.ALTERNATIVE_FIT, (-12, 2), ha="right")
     middle = np.exp(np.log(y).mean())
     ax.plot(line, np.full_like(line, middle), ":", color=style.NEUTRAL, lw=1)
     style.label(ax, capacity, (line[0], middle), style.NEUTRAL, (0, 7))

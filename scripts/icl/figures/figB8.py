@@ -21,7 +21,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     figure, axes = style.new_mosaic(["abc"], 2, 2.3)
     for letter, (claim, (title, clocks)) in zip("abc", PANELS.items(), strict=True):
         ax = axes[letter]
-        thresholds(ax, verdicts[claim], capacity="0")
+        thresholds(ax, verdicts[claim], capacity="0", in_corner=True)
         if clocks in verdicts:
             _raced(ax, verdicts[clocks])
         ax.set_xlabel("rate of the MLP, $r$")
@@ -41,4 +41,4 @@ def _raced(ax: Axes, verdict: Verdict) -> None:
     x, y, ends = panels.columns(rows, "rate_ratio", "threshold", "interval")
     look = {"ms": 4, "mfc": "w", "lw": 1, "capsize": 2, "color": style.PREDICTION}
     panels.with_intervals(ax, x, y, ends, fmt="s", **look)
-    style.label(ax, "both clocks measured", (x[-1], y[-1]), style.PREDICTION, (-6, 4), ha="right")
+    style.corner(ax, "both clocks", 0.03, 0.97, style.PREDICTION)
