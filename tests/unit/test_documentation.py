@@ -12,6 +12,7 @@ import yaml
 from icl import claims
 from icl.experiment import grid
 from icl.experiment.yaml_files import load_yaml
+from markdown import markdown
 from markdown.extensions.toc import slugify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,3 +187,11 @@ def test_no_paragraph_is_longer_than_a_breath(page):
     for paragraph in paragraphs(page.read_text(encoding="utf-8")):
         words = re.sub(r"(?<=\])\([^)]*\)|(?<=\$)[^$]+(?=\$)", "", paragraph).split()
         assert len(words) <= MOST, paragraph
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_star_of_k_is_taken_for_emphasis(page):
+    """Markdown makes italics of what stands between two of them, or breaks bold text."""
+    html = markdown(page.read_text(encoding="utf-8"), extensions=["tables", "fenced_code"])
+    taken = re.findall(r"<em>[^<]*K</em>|K<em>[^<]*</em>|</(?:em|strong)>\*", html)
+    assert not taken
