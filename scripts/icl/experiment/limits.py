@@ -74,7 +74,7 @@ def _optimiser_faults(entry: dict[str, Any], key: Key) -> Iterator[Fault]:
     for name in ("learning_rate", "mlp_learning_rate"):
         if optimiser.get("method") == "adam" and optimiser.get(name, 0) > MOST_OF_ADAM:
             text = f"{optimiser[name]} is not allowed; allowed: at most {MOST_OF_ADAM}, where"
-            yield (*key, "optimiser", name), f"{text} method is adam, which moves weights by it"
+            yield (*key, "optimiser", name), f"{text} method is adam; give a rate beside it"
     for group, held in optimiser.get("hold", {}).items():
         if held["from"] >= steps:
             text = f"{held['from']} is not allowed; allowed: below the run's steps, {steps}"
