@@ -265,6 +265,8 @@ def test_the_area_is_that_of_all_pairs():
     assert found.estimates["auc"].value == pytest.approx(np.mean(pairs), rel=1e-9)
     shares = [row["share"] for row in found.details["quarters"]]
     assert np.mean(shares) == pytest.approx(acquires.mean())
+    times = [row["t_icl"] for row in found.details["quarters"]]
+    assert times == sorted(times), "the quickest chains come first"
 
 
 def test_other_scores_have_the_sign_of_the_chain():
@@ -290,6 +292,16 @@ def test_a_start_has_its_own_chain_where_there_are_more():
     found = foretold.foretold_outcomes(data, options).estimates["auc"].value
     data["foretold"] = data["foretold"].isel(run=slice(60, None))
     assert foretold.foretold_outcomes(data, options).estimates["auc"].value == found
+
+
+def test_a_run_between_chance_and_the_option_has_not_acquired_icl():
+    _, data = fates(0.8)
+    options = BEYOND["chain_foretells_outcome"]["options"]
+    before = foretold.foretold_outcomes(data, options).estimates["auc"]
+    accuracy = data["near_threshold"]["icl_accuracy"]
+    between = accuracy.where(accuracy > 0.75, 0.7)
+    data["near_threshold"] = data["near_threshold"].assign(icl_accuracy=between)
+    assert foretold.foretold_outcomes(data, options).estimates["auc"] == before
 
 
 def test_starts_without_a_chain_are_refused():
