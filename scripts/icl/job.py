@@ -44,7 +44,7 @@ class Model:
     initial_w: Normal | None = None
     beta_shift: float = 0.0
     mlp_input: str | None = None
-    heads: int | None = None
+    heads: int = 1
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from icl.engine.steps import Arithmetic, choose
+from icl.engine.steps import Step
 from icl.job import Job, WeightDecay
 from icl.models import loading
 from icl.models.layers import Parameters
@@ -13,6 +13,17 @@ from icl.task.streams import StepIndex
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # PyTorch's and the authors' own
 LARGE_RATE = 2.0**20  # of a step from which the gradient is read: rounding of weights is lost in it
+
+
+def with_large_steps(job: Job) -> Job:
+    """Return the job by whose step of SGD a gradient is read off."""
+    sgd = replace(
+        job.optimiser,
+        learning_rate=LARGE_RATE,
+        mlp_learning_rate=None,
+        weight_decay=WeightDecay(0.0, 0.0),
+    )
+    return replace(job, optimiser=sgd)
 
 
 class Adam:
@@ -28,12 +39,8 @@ class Adam:
     Source: Kingma and Ba 2015, algorithm 1.
     """
 
-    def __init__(self, job: Job, parameters: Parameters, device: torch.device):
-        plain = WeightDecay(0.0, 0.0)
-        sgd = replace(
-            job.optimiser, learning_rate=LARGE_RATE, mlp_learning_rate=None, weight_decay=plain
-        )
-        self.arithmetic: Arithmetic = choose(replace(job, optimiser=sgd), device)
+    def __init__(self, job: Job, parameters: Parameters, large_step: Step):
+        self.large_step = large_step  # of `with_large_steps`
         self.optimiser, self.groups = job.optimiser, loading.network(job.model.name).GROUPS
         self.first = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self.second = {name: torch.zeros_like(p) for name, p in parameters.items()}
@@ -41,7 +48,7 @@ class Adam:
     def gradients(self, parameters: Parameters, tables: Tables, sequences: Sequences) -> Parameters:
         """Compute the gradients of each replicate's mean loss, decay aside."""
         moved = {name: p.clone() for name, p in parameters.items()}
-        self.arithmetic.step(moved, tables, sequences)
+        self.large_step(moved, tables, sequences)
         return {name: (p - moved[name]) / LARGE_RATE for name, p in parameters.items()}
 
     def step(

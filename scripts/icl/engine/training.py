@@ -8,8 +8,7 @@ import torch
 from torch.nn import functional
 
 from icl import record
-from icl.engine import graphs, memorised, order_parameters, steps
-from icl.engine.adam import Adam
+from icl.engine import adam, graphs, memorised, order_parameters, steps
 from icl.engine.checkpoint import Checkpoints
 from icl.job import Job
 from icl.models import MODELS, metrics
@@ -49,12 +48,13 @@ class Ensemble:
     def __init__(self, job: Job, device: torch.device):
         self.job, self.model = job, MODELS[job.model.name]
         self.network = network(job.model.name)
-        self.arithmetic = steps.choose(job, device)
+        is_adam = job.optimiser.method == "adam"
+        self.arithmetic = steps.choose(adam.with_large_steps(job) if is_adam else job, device)
         self.seeds = torch.tensor(job.seeds, dtype=torch.int64, device=device)
         starts = self.seeds - self.seeds % job.seeds_per_start
         self.parameters = self.network.initialise(starts, job.model)
-        is_adam = job.optimiser.method == "adam"
-        self.adam = Adam(job, self.parameters, device) if is_adam else None
+        large_step = self.arithmetic.step
+        self.adam = adam.Adam(job, self.parameters, large_step) if is_adam else None
         self.data = TrainingData(job, self.seeds, self.arithmetic.embed, self.arithmetic.redraw)
         self.novel: draws.Tables | None = None
         if job.evaluation.novel_items:
@@ -62,23 +62,25 @@ class Ensemble:
             novel = draws.novel_dataset(self.seeds, n, dim, job.task)
             self.novel = self.arithmetic.embed(novel)
 
+        groups = job.optimiser.hold.groups
+        self.holds = {
+            name: groups[group]
+            for name, group in self.network.GROUPS.items()
+            if name in self.parameters and group in groups
+        }
         self.held: set[str] = set()  # the parameters that the next step does not change
         self.graph = graphs.Graph(self._train_step, device) if device.type == "cuda" else None
         self._clamp(0)
 
     def _held(self, step: int) -> set[str]:
         """Name the parameters that are held after a number of steps."""
-        groups = self.job.optimiser.hold.groups
-        held = {group for group, of in groups.items() if of.from_ <= step}
-        return {name for name in self.parameters if self.network.GROUPS[name] in held}
+        return {name for name, hold in self.holds.items() if hold.from_ <= step}
 
     def _clamp(self, step: int) -> None:
         """Give their value to the parameters whose clamp begins after a number of steps."""
-        groups = self.job.optimiser.hold.groups
-        for name, parameter in self.parameters.items():
-            of = groups.get(self.network.GROUPS[name])
-            if of and of.at is not None and of.from_ == step:
-                parameter.fill_(of.at)
+        for name, hold in self.holds.items():
+            if hold.at is not None and hold.from_ == step:
+                self.parameters[name].fill_(hold.at)
 
     def train_step(self, step: int) -> None:
         """Do one step: from the parameters after `step` steps to those after one more."""
@@ -137,16 +139,15 @@ class Ensemble:
         _, train_loss = self._accuracy_and_loss(*training)
         values = (icl_accuracy, iwl_accuracy, icl_loss, iwl_loss, train_loss)
         measured = dict(zip(METRICS, values, strict=True))
+        if not (evaluation.order_parameters or evaluation.substitutions):
+            return measured
         held_out = draws.Sequences(novel.context[:, :HELD_OUT], novel.target[:, :HELD_OUT])
-
-        def read_off(function: Callable[..., dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-            tables = self.arithmetic.unpack(self.novel)
-            return function(self.parameters, tables, held_out, self.job.model)
-
+        tables = self.arithmetic.unpack(self.novel)
+        given = self.parameters, tables, held_out, self.job.model
         if evaluation.order_parameters:
-            measured |= read_off(self.network.order_parameters)
+            measured |= self.network.order_parameters(*given)
         if evaluation.substitutions:
-            found = read_off(self.network.substituted)
+            found = self.network.substituted(*given)
             measured |= {f"icl_of_{word}": found[word] for word in evaluation.substitutions}
         return measured
 

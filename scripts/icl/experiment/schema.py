@@ -101,8 +101,8 @@ class Model(Keys):
     name: Literal[tuple(MODELS)] = key(  # type: ignore[valid-type]  # mypy wants words in full
         words(*MODELS),
         "which model: the one-layer transformer of eq. 1, the same with several heads, the "
-        "two-layer one of Figure A.5, the "
-        "minimal model of eq. 3, the MLP alone, or the chain between them (docs/models.md)",
+        "two-layer one of Figure A.5, the minimal model of eq. 3, the MLP alone, or the chain "
+        "between them (docs/models.md)",
     )
     item_dim: int = integer(
         1, 65536, "dimension of an item (section 3.1)", "D, an integer from 1 to 65536"

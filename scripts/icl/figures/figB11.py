@@ -28,7 +28,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
         style.panel(ax, letter, f"$N$ = {length}")
     axes["a"].set_ylabel("share with ICL")
     if not every:
-        style.corner(axes["a"], "not measured", 0.03, 0.95)
+        style.unmeasured(axes["a"])
     style.mark_gap(figure, annotations.gap(data.values(), 2))
     return figure
 

@@ -43,12 +43,10 @@ def _finals(ax: Axes, runs: xr.Dataset, ratio: float, row: dict | None) -> None:
     style.corner(ax, rf"$r$ = {ratio:g}", 0.02, 0.92)
 
 
-def thresholds(
-    ax: Axes, moved: Verdict, capacity: str = "capacity: 0", in_corner: bool = False
-) -> None:
+def thresholds(ax: Axes, moved: Verdict, narrow: bool = False) -> None:
     """Draw K* against the rate, the fitted slope and those of a race and of a capacity.
 
-    The race is named at the end of its line, or in the corner.
+    In a narrow panel there is no room for words at the race's end.
     """
     details = moved.details
     rows = [row for row in details.get("by_rate", ()) if np.isfinite(row["threshold"])]
@@ -70,11 +68,11 @@ def thresholds(
     if panels.slope(ax, line, race, style.ALTERNATIVE_FIT, "--"):
         end = (line[-1], np.exp(race["log_prefactor"]) * line[-1] ** race["exponent"])
         words = rf"race: $1/\nu$ = {text.digits_text(race['exponent'])}"
-        if in_corner:
+        if narrow:
             style.corner(ax, words, 0.98, 0.13, style.ALTERNATIVE_FIT)
         else:
             style.label(ax, words, end, style.ALTERNATIVE_FIT, (-12, 2), ha="right")
     middle = np.exp(np.log(y).mean())
     ax.plot(line, np.full_like(line, middle), ":", color=style.NEUTRAL, lw=1)
-    style.label(ax, capacity, (line[0], middle), style.NEUTRAL, (0, 7))
+    style.label(ax, "0" if narrow else "capacity: 0", (line[0], middle), style.NEUTRAL, (0, 7))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -39,7 +39,7 @@ def _times(ax: Axes, details: dict) -> np.ndarray | None:
     ax.set_xlabel(r"initial $\beta_0$ of the seed")
     ax.set_ylabel(r"$t_{\mathrm{ICL}}$ at $K=\infty$")
     if "log_t_icl" not in details:
-        style.corner(ax, "not measured", 0.03, 0.95)
+        style.unmeasured(ax)
         return None
     beta0 = np.asarray(details["beta0"])
     ax.plot(beta0, np.exp(details["log_t_icl"]), "o", ms=2, alpha=0.5, color=style.ICL)

@@ -28,7 +28,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
 def _lacks(ax: Axes, details: dict, *names: str) -> bool:
     """Tell whether something was not measured, and say so in the panel."""
     if lacking := any(name not in details for name in names):
-        style.corner(ax, "not measured", 0.03, 0.95)
+        style.unmeasured(ax)
     return lacking
 
 

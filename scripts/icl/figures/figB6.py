@@ -42,7 +42,7 @@ def _times(ax: Axes, verdict: Verdict) -> None:
     ax.set_ylabel(r"$t_{\mathrm{ICL}}$")
     rows = verdict.details.get("by_length", ())
     if not rows:
-        style.corner(ax, "not measured", 0.03, 0.95)
+        style.unmeasured(ax)
         return
     for row in rows:
         beta0, log_t = np.asarray(row["beta0"]), np.asarray(row["log_t_icl"])

@@ -29,7 +29,7 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
 def _rows(ax: Axes, verdict: Verdict) -> list[dict]:
     """Return what was measured at each N; say so in the panel if nothing was."""
     if not (rows := verdict.details.get("by_length", [])):
-        style.corner(ax, "not measured", 0.03, 0.95)
+        style.unmeasured(ax)
     return rows
 
 
@@ -104,7 +104,7 @@ def _outcomes(ax: Axes, verdict: Verdict) -> None:
     ax.set_xlabel(r"$t_{\mathrm{ICL}}$ of the chain, by quarters")
     ax.set_ylabel("share with ICL")
     if not (rows := verdict.details.get("quarters", [])):
-        style.corner(ax, "not measured", 0.03, 0.95)
+        style.unmeasured(ax)
         return
     x, share, ends = panels.columns(rows, "t_icl", "share", "interval")
     panels.with_intervals(ax, x, share, ends, fmt="o", ms=4, lw=1, capsize=2, color=style.ICL)

@@ -21,9 +21,8 @@ def draw(data: dict[str, xr.Dataset], verdicts: dict[str, Verdict]) -> Figure:
     figure, axes = style.new_mosaic(["abc"], 2, 2.3)
     for letter, (claim, (title, clocks)) in zip("abc", PANELS.items(), strict=True):
         ax = axes[letter]
-        thresholds(ax, verdicts[claim], capacity="0", in_corner=True)
-        if clocks in verdicts:
-            _raced(ax, verdicts[clocks])
+        thresholds(ax, verdicts[claim], narrow=True)
+        _raced(ax, verdicts[clocks])
         ax.set_xlabel("rate of the MLP, $r$")
         if letter != "a":
             ax.set_ylabel("")

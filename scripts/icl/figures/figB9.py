@@ -48,7 +48,7 @@ def _cells(ax: Axes, verdict: Verdict) -> None:
     ax.set_ylabel("runs that acquire ICL")
     ax.set_ylim(-0.05, 1.05)
     if not (cells := verdict.details.get("cells", [])):
-        style.corner(ax, "not measured", 0.03, 0.95)
+        style.unmeasured(ax)
         return
     for name, (_, marker, color) in KINDS.items():
         own = [cell for cell in cells if _kind(cell) == name]
@@ -65,7 +65,7 @@ def _scores(ax: Axes, verdict: Verdict) -> None:
     ax.set_xlabel("Brier's score")
     found = [verdict.estimate(name) for name in SCORES]
     if not all(np.isfinite(e.value) for e in found):
-        style.corner(ax, "not measured", 0.03, 0.95)
+        style.unmeasured(ax)
         return
     y = np.arange(len(found))[::-1]
     values = np.array([e.value for e in found])

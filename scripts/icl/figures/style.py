@@ -171,6 +171,11 @@ def corner(ax: Axes, text: str, x: float, y: float, colour: str = FIT) -> None:
     label(ax, text, (x, y), colour, xycoords="axes fraction", ha=across, va=along)
 
 
+def unmeasured(ax: Axes) -> None:
+    """Say in a panel that there is nothing to draw."""
+    corner(ax, "not measured", 0.03, 0.95)
+
+
 def mark_gap(figure: FigureBase, gap: str) -> None:
     """Write below the panels what is missing from the data, in a colour no reader overlooks."""
     if gap:

@@ -238,19 +238,21 @@ def foretold_outcomes(data: dict[str, xr.Dataset], options: dict[str, Any]) -> M
         details={
             "n_items": near["n_items"].values[0],
             "quarters": [
-                {
-                    "t_icl": np.exp(-quick["auc"][rows].mean()),
-                    "share": share.value,
-                    "interval": [share.low, share.high],
-                    "runs": acquired[rows].size,
-                }
-                for rows in quarters
-                for share in [
-                    intervals.proportion(acquired[rows].sum(), acquired[rows].size, options)
-                ]
+                _quarter(quick["auc"][rows], acquired[rows], options) for rows in quarters
             ],
         },
     )
+
+
+def _quarter(score: np.ndarray, acquired: np.ndarray, options: dict[str, Any]) -> dict[str, Any]:
+    """Describe some starts: t_ICL of their chains, and the share of their runs that acquires."""
+    share = intervals.proportion(acquired.sum(), acquired.size, options)
+    return {
+        "t_icl": np.exp(-score.mean()),
+        "share": share.value,
+        "interval": [share.low, share.high],
+        "runs": acquired.size,
+    }
 
 
 def _starts(runs: xr.Dataset, places: np.ndarray) -> np.ndarray:
@@ -271,8 +273,7 @@ def _mean_log_time(runs: xr.Dataset, starts: np.ndarray, options: dict[str, Any]
 def _area(score: np.ndarray, acquired: np.ndarray) -> float:
     """Return the area under the ROC curve of a start's score (S,) for outcomes (S, k)."""
     of_run = np.repeat(score, acquired.shape[1])
-    rank, yes = stats.rankdata(of_run), acquired.ravel()
-    n_yes = yes.sum()
-    if n_yes in (0, yes.size):
+    yes, no = of_run[acquired.ravel()], of_run[~acquired.ravel()]
+    if not yes.size or not no.size:
         return np.nan
-    return (rank[yes].sum() - n_yes * (n_yes + 1) / 2) / (n_yes * (yes.size - n_yes))
+    return stats.mannwhitneyu(yes, no, method="asymptotic").statistic / (yes.size * no.size)

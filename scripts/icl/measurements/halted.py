@@ -8,7 +8,6 @@ import xarray as xr
 
 from icl.measurements import base, intervals
 from icl.measurements.base import UNKNOWN, Estimate, Measurement, NotComputableError, statistic
-from icl.statistics import hypotheses
 
 
 @statistic(
@@ -96,7 +95,6 @@ def _row(cell: np.ndarray, step: float, acquires: np.ndarray, options: dict[str,
 
 
 def _difference(a: dict[str, Any], b: dict[str, Any], level: float) -> Estimate:
-    ends = hypotheses.difference_interval(
+    return intervals.difference_of_proportions(
         (a["acquired"], b["acquired"]), (a["runs"], b["runs"]), level
     )
-    return Estimate(a["share"] - b["share"], *ends)

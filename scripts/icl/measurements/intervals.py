@@ -67,6 +67,14 @@ def proportion(successes: int, number: int, options: dict[str, Any]) -> Estimate
     return Estimate(successes / number, *ends)
 
 
+def difference_of_proportions(
+    successes: tuple[int, int], numbers: tuple[int, int], level: float
+) -> Estimate:
+    """Estimate the first of two proportions less the second, with Newcombe's interval."""
+    first, second = (k / n for k, n in zip(successes, numbers, strict=True))
+    return Estimate(first - second, *hypotheses.difference_interval(successes, numbers, level))
+
+
 def rescaled(e: Estimate, scale: Callable[[np.ndarray], np.ndarray]) -> Estimate:
     """Take an estimate and its interval to another scale, as by `np.exp`; it must increase."""
     return Estimate(*scale(np.array([e.value, e.low, e.high])).tolist())

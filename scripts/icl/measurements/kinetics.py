@@ -106,21 +106,22 @@ def raced_rates(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
     """
     found = _by_rate(data["mlp_rates"], options)
     length = data["mlp_rates"]["context_length"].values[0]
-    infinite = base.sorted_runs(base.usable(data["acquisition"]))
+    infinite = base.usable(data["acquisition"])
     infinite = base.where(infinite, infinite["context_length"].values == length)
     alone = base.usable(data["memorisation"])
     level = curves.expanded_level(options["confidence"], found.seeds)
     medians, stars, rows = [], [], []
     for value in found.values:
-        at_rate = (base.where(runs, rate_ratio(runs).values == value) for runs in (infinite, alone))
-        of_icl, of_mlp = at_rate
+        of_icl, of_mlp = (
+            base.where(of, rate_ratio(of).values == value) for of in (infinite, alone)
+        )
         if not of_icl.sizes["run"] or not of_mlp.sizes["run"]:
             raise NotComputableError(f"r = {value:g}: t_ICL or I_K was not measured at this rate")
         base.require_replicates(rate_ratio(of_icl).values, options["least_replicates"], "the rate")
         base.require_replicates(of_mlp["n_items"].values, options["least_seeds_alone"], "K")
         median = infinite_medians(of_icl, options)[1][:, 0]
         star = critical_diversity(np.log(median), *memorised(of_mlp, options))
-        medians.append(np.log10(median))
+        medians.append(np.log(median))
         stars.append(star)
         low, high = curves.interval(10 ** star[1:], level)
         rows.append(
@@ -134,9 +135,8 @@ def raced_rates(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Measure
     raced = Thresholds(found.values, np.stack(stars, axis=1), rows, found.seeds, RATIO)
     # The two come from different runs and draws, so the resamples of their ratio have both errors.
     ratio = Thresholds(found.values, found.log_items - raced.log_items, rows, found.seeds, RATIO)
-    delay = fits.fit_power(
-        np.log(found.values), np.stack(medians, axis=1) * np.log(10), np.ones(len(found.values))
-    )
+    equal = np.ones(len(found.values))
+    delay = fits.fit_power(np.log(found.values), np.stack(medians, axis=1), equal)
     return Measurement(
         estimates={
             "exponent": exponent(found, options),

@@ -303,13 +303,10 @@ def balanced_failure(data: dict[str, xr.Dataset], options: dict[str, Any]) -> Me
         )
     plain = sure[0]
     forced = on_balanced[plain["n_items"]]
-    difference = Estimate(
-        forced["fraction"] - plain["fraction"],
-        *hypotheses.difference_interval(
-            (forced["acquired"], plain["acquired"]),
-            (forced["replicates"], plain["replicates"]),
-            options["confidence"],
-        ),
+    difference = intervals.difference_of_proportions(
+        (forced["acquired"], plain["acquired"]),
+        (forced["replicates"], plain["replicates"]),
+        options["confidence"],
     )
     return Measurement(
         estimates={

@@ -21,7 +21,7 @@ class Step(BatchStep):
     """
 
     def __init__(self, job: Job, shape: Shape):
-        self.heads = [one_layer.Step(job, shape) for _ in range(job.model.heads or 1)]
+        self.heads = [one_layer.Step(job, shape) for _ in range(job.model.heads)]
         super().__init__(job, self.heads[0].mlp)
         for head in self.heads:
             head.mlp = self.mlp

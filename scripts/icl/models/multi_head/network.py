@@ -23,7 +23,7 @@ GROUPS = {**dict.fromkeys(SQUARES, "attention"), **dict.fromkeys(MLP, "mlp")}
 def initialise(seeds: torch.Tensor, model: Model) -> Parameters:
     """Draw the parameters: nn.Linear's default, heads one above the other in (R, H E, E)."""
     width = model.item_dim + 2
-    shapes = dict.fromkeys(SQUARES, ((model.heads or 1) * width, width))
+    shapes = dict.fromkeys(SQUARES, (model.heads * width, width))
     return initialise_linear(seeds, shapes | mlp_shapes(width, model.hidden_dim))
 
 
@@ -40,6 +40,6 @@ def logits(
     context = look_up(tables.labelled, sequences.context)
     target = look_up(tables.unlabelled, sequences.target)
     first, *others = (
-        attention(head, context, target, model) for head in of_heads(parameters, model.heads or 1)
+        attention(head, context, target, model) for head in of_heads(parameters, model.heads)
     )
     return mlp(parameters, sum((u - target for u in others), first))
