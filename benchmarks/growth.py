@@ -14,8 +14,7 @@ from pathlib import Path
 from statistics import median
 
 import store
-import torch
-from throughput import SIZES, Engine, Problem, Size
+from throughput import SIZES, Engine, Problem, Size, machine
 
 STEPS_PER_TURN = 3
 BASES = ("N=64, d=128", "N=100, d=512")
@@ -55,7 +54,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=8, help="turns of each value")
     parser.add_argument("--bases", nargs="*", choices=SIZES, default=list(BASES))
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    machine.prepare(1)
     found = {}
     for base in arguments.bases:
         found[base] = {}

@@ -24,7 +24,7 @@ import torch
 
 sys.path.insert(0, str(store.ROOT / "scripts"))
 
-from icl.engine import steps, training
+from icl.engine import machine, steps, training
 from icl.experiment.cost import cost
 from icl.experiment.grid import expand
 from icl.experiment.validation import load_yaml
@@ -121,7 +121,7 @@ def peak_mb() -> float:
 
 def measure_here(preset: str, experiment: str, n_items: int | None, n_steps: int) -> dict:
     """Measure a job in this process, which does nothing else."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     before = peak_mb()
     job = find(preset, experiment, n_items)
     times = run(job, n_steps)

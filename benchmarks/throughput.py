@@ -23,7 +23,7 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from icl.engine import steps
+from icl.engine import machine, steps
 from icl.job import Evaluation, EvaluationSequences, Job, Model, Optimiser, Stop, Task, WeightDecay
 from icl.models.one_layer import network as one_layer
 from icl.task import draws
@@ -127,6 +127,8 @@ class PlainModule(nn.Module):
 class Contender:
     """Anyone who trains by single steps."""
 
+    products = "ieee"  # PyTorch's own choice of a library for products of matrices
+
     def train(self, batches: list[draws.Sequences]) -> None:
         """Take one step on each batch."""
         for sequences in batches:
@@ -193,6 +195,7 @@ class Engine(Contender):
 
     def __init__(self, problem: Problem, plain: bool):
         self.problem, self.n_replicates, self.n_drawn = problem, problem.size.n_replicates, 0
+        self.products = torch.backends.mkldnn.matmul.fp32_precision
         cpu = torch.device("cpu")
         self.arithmetic = steps.plain(problem.job) if plain else steps.choose(problem.job, cpu)
         self.parameters = problem.parameters()
@@ -218,6 +221,7 @@ class Gemm(Contender):
     n_replicates = 1
 
     def __init__(self):
+        self.products = torch.backends.mkldnn.matmul.fp32_precision
         self.a, self.b, self.out = (torch.randn(GEMM_SIZE, GEMM_SIZE) for _ in range(3))
 
     def step(self, sequences: draws.Sequences) -> None:
@@ -273,6 +277,7 @@ def measure(problem: Problem, rounds: int, warm_up: int) -> dict[str, float]:
         first = warm_up + turn * STEPS_A_TURN
         batches = [problem.sequences(first + i) for i in range(STEPS_A_TURN)]
         for name, entry in entries.items():
+            torch.backends.mkldnn.matmul.fp32_precision = getattr(entry, "products", "ieee")
             start = time.process_time()
             entry.train(batches)
             taken = (time.process_time() - start) / STEPS_A_TURN / entry.n_replicates
@@ -321,7 +326,7 @@ def main() -> None:
     parser.add_argument("--warm-up", type=int, default=5, help="untimed steps before")
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    machine.prepare(1)
     found = {}
     for name in arguments.sizes:
         seconds = measure(Problem(SIZES[name]), arguments.rounds, arguments.warm_up)

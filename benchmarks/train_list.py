@@ -55,7 +55,7 @@ def work(jobs: list[dict], claims: Path) -> int:
     from icl.job import job_from_identity
     from icl.store import provenance
 
-    torch.set_num_threads(1)
+    machine.prepare(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     failed = 0
     for each in jobs:

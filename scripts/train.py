@@ -1,6 +1,5 @@
 """Train one job, a block of seeds at one N and K, and write its record."""
 
-import torch
 from icl import entry
 from icl.engine import checkpoint, machine, training
 from icl.engine.blocks import train_to
@@ -8,9 +7,7 @@ from icl.job import job_from_identity
 from icl.store import provenance
 
 with entry.logged(snakemake.log[0], mode="a") as log:  # earlier attempts' lines stay
-    torch.set_num_threads(snakemake.threads)
-    # Below 1e-38, where weights under decay end, a CPU is many times slower; nothing comes of them.
-    torch.set_flush_denormal(True)
+    machine.prepare(snakemake.threads)
     job = job_from_identity(dict(snakemake.params.identity))
     device = training.resolve_device(snakemake.config.get("device", "auto"))
     log.info("%s on %s, %d thread(s)", job.name, device, snakemake.threads)

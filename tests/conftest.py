@@ -1,11 +1,13 @@
-"""Before any test: where there is no GPU, Triton's kernels run in its interpreter.
+"""Before any test: products of matrices are a job's, and Triton's kernels run without a GPU too.
 
-Triton reads this as it is imported, which any test may be the first to do.
+Triton reads its switch as it is imported, which any test may be the first to do.
 """
 
 import os
 
 import torch
+from icl.engine import machine
 
+machine.choose_products()
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"

@@ -14,13 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 import xarray as xr
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment.validation import Sources, check
 from icl.job import Job
 from icl.measurements import intervals
@@ -56,7 +55,7 @@ def of_transformer(job: Job, experiment: str) -> np.ndarray:
 
 def main() -> None:
     """Print a row for each N."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     sources = Sources.of_size([ROOT / "config/extended.yaml"])
     experiments = check(sources.merged(), sources)
     jobs = [(job, name) for name in EXPERIMENTS for job in experiments[name]]

@@ -41,7 +41,7 @@ import xarray as xr
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "docs/diagnoses")]
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment.validation import Sources, check
 from icl.job import Job, Stop
 from icl.measurements import intervals
@@ -345,7 +345,7 @@ def written(e: Estimate, digits: int = 2) -> str:
 
 def main() -> None:
     """Print a block of lines for each N, and one table."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     sources = Sources.of_size([ROOT / "config/beyond.yaml"])
     jobs = check(sources.merged(), sources)
     table: dict[str, list[str]] = {}

@@ -11,13 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment.grid import expand
 from icl.statistics import curves
 
@@ -28,7 +27,7 @@ FACTORS = [2, 1, 0.5]  # of the laptop's rate
 
 def main() -> None:
     """Train to acquisition at each rate and print a table."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     preset = yaml.safe_load((ROOT / "config/laptop.yaml").read_text())
     acquisition = preset["experiments"]["acquisition"]
     level = acquisition["stop"]["icl_accuracy"]

@@ -11,13 +11,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment import grid
 from icl.theory.memorisation import MemorisationRecord
 
@@ -29,8 +28,7 @@ FROM = 1e-3
 
 def main() -> None:
     """Train the MLP alone for long and print a table."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    machine.prepare(1)
     preset = yaml.safe_load((ROOT / "config/laptop.yaml").read_text())
     memorisation = preset["experiments"]["memorisation"]
     experiment = {

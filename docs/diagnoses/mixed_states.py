@@ -13,14 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 import xarray as xr
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment import grid
 
 SEEDS = {"first": 2001020, "count": 4}
@@ -29,7 +28,7 @@ LONGER = 5
 
 def main() -> None:
     """Print all of it."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     for name in ("thresholds", "transition"):
         with xr.open_dataset(ROOT / f"docs/gallery/extended/collected/{name}.nc") as runs:
             for length in np.unique(runs["context_length"]):

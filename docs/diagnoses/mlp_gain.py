@@ -20,7 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment.grid import expand
 from icl.models import fast
 from icl.models.layers import MLP, look_up, mlp, mlp_outputs
@@ -96,7 +96,7 @@ def measure(job, away: list[str]) -> tuple[np.ndarray, ...]:
 
 def main() -> None:
     """Take the causes away and print a table."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     preset = yaml.safe_load((ROOT / "config/laptop.yaml").read_text())
     acquisition = preset["experiments"]["acquisition"]
     cells = (c for c in acquisition["grid"] if c["context_length"] in LENGTHS)

@@ -20,7 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment import grid
 from icl.models.one_layer import network as one_layer
 
@@ -44,7 +44,7 @@ STARTS = {
 
 def main() -> None:
     """Train the laptop's experiment from each start and print a table."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     preset = yaml.safe_load((ROOT / "config/laptop.yaml").read_text())
     experiment = {**preset["experiments"]["order_parameters"], "seeds": SEEDS}
     (job,) = grid.expand(preset["defaults"], experiment)

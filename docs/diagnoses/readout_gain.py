@@ -22,7 +22,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment.validation import Sources, check
 from icl.job import Job, Stop
 from icl.models.chain import network as chain
@@ -85,7 +85,7 @@ def log_times(job: Job, factor: float) -> np.ndarray:
 
 def main() -> None:
     """Print two tables."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     sources = Sources.of_size([ROOT / "config/beyond.yaml"])
     jobs = check(sources.merged(), sources)
     alone = replace(jobs["memorisation"][0], seeds=ALONE, stop=Stop("never", None, None, None))

@@ -14,14 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 import xarray as xr
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment import grid
 from icl.job import Stop
 from icl.statistics import hypotheses
@@ -63,7 +62,7 @@ def at_each_k(gallery: str) -> None:
 
 def main() -> None:
     """Print all of it."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     for gallery in ("study", "extended"):
         at_each_k(gallery)
     preset = yaml.safe_load((ROOT / "config/study.yaml").read_text())

@@ -19,7 +19,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from icl.engine import training
+from icl.engine import machine, training
 from icl.experiment import grid
 from icl.job import Job, Stop
 from icl.models.layers import Parameters, look_up, mlp
@@ -88,7 +88,7 @@ def measure(parameters: Parameters, job: Job) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     """Train each architecture and print a row of it."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     job = experiment()
     for attend_to, affine in (
         ("context_and_self", True),

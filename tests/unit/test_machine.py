@@ -49,3 +49,42 @@ def test_two_code_paths_of_one_job_are_named():
     if plain["code_path"].startswith("DEFAULT"):
         pytest.skip("this processor has one code path")
     assert plain["code_path"].split(",")[0] != other["code_path"].split(",")[0]
+
+
+@pytest.fixture
+def products():
+    """Give back the choice of a library after a test has changed it."""
+    yield
+    machine.choose_products()
+
+
+@pytest.mark.parametrize("vendor", ["GenuineIntel", "AuthenticAMD"])
+def test_products_are_float32_whichever_library_is_chosen(products, monkeypatch, tmp_path, vendor):
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "cpuinfo")
+    machine._CPUINFO.write_text(f"vendor_id\t: {vendor}\nmodel name\t: x\n")
+    machine.choose_products()
+    if vendor == "GenuineIntel":
+        assert "oneDNN" not in machine.describe(torch.device("cpu"))["code_path"]
+    for shape in ((128, 65, 512), (512, 128, 65), (128, 512, 512), (65, 65, 65), (33, 7, 1)):
+        m, k, n = shape
+        a, b = torch.randn(3, m, k), torch.randn(3, n, k).mT
+        out = torch.randn(3, m, n)
+        exact = torch.baddbmm(out.double(), a.double(), b.double(), beta=0.9, alpha=-0.1)
+        out.baddbmm_(a, b, beta=0.9, alpha=-0.1)
+        assert (out - exact).norm() / exact.norm() < 1e-6
+
+
+def test_a_library_that_would_round_to_less_than_float32_is_not_taken(products, monkeypatch):
+    monkeypatch.setattr(machine, "_mkl_is_slow", lambda: True)
+    monkeypatch.setattr(machine, "_error_of_products", lambda: 2e-3)  # as bfloat16 makes it
+    machine.choose_products()
+    assert machine._MATMUL.fp32_precision == "ieee"
+
+
+def test_the_trial_product_tells_bfloat16_from_float32(monkeypatch):
+    assert machine._error_of_products() < 1e-6
+    plain = torch.bmm
+    monkeypatch.setattr(
+        torch, "bmm", lambda a, b: plain(a.bfloat16().float(), b.bfloat16().float())
+    )
+    assert machine._error_of_products() > machine._ROUNDING
