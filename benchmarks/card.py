@@ -30,6 +30,7 @@ import torch
 import triton
 from icl.engine import steps, training
 from icl.job import Job, Stop
+from icl.kernels.products import PRECISIONS
 from icl.task import draws
 from jobs import find
 from throughput import SIZES, FuncVmap, Problem, Size
@@ -122,15 +123,16 @@ def sized(size: Size, n_replicates: int, redrawn: bool):
     return job
 
 
-def engine_rate(size: Size, n_replicates: int, redrawn: bool, plain: bool, n_steps: int) -> dict:
+def engine_rate(job: Job, plain: bool, n_steps: int) -> dict:
     """Measure the whole step, drawing and all."""
+    n_replicates = len(job.seeds)
     if DEVICE.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     choose = steps.choose
     if plain:
         steps.choose = lambda job, device: steps.plain(job)
     try:
-        ensemble = training.Ensemble(sized(size, n_replicates, redrawn), DEVICE)
+        ensemble = training.Ensemble(job, DEVICE)
         if plain:
             ensemble.graph = None
         seconds = seconds_each(ensemble.train_step, n_steps)
@@ -143,15 +145,18 @@ def engine_rate(size: Size, n_replicates: int, redrawn: bool, plain: bool, n_ste
 
 
 def rates(tiny: bool, blocks: tuple[int, ...]) -> dict:
-    """Measure the engine and its plain way at every size, in small and large blocks."""
+    """Measure the engine at every precision and its plain way, in small and large blocks."""
     found = {}
+    less = {f"engine, {name}": name for name in PRECISIONS if name != "float32"}
     for name, (size, redrawn) in sizes(tiny).items():
         for n in (2,) if tiny else blocks:
-            for plain in (False, True):
-                key = f"{name}, R={n}, {'plain' if plain else 'engine'}"
+            for way, precision in {"engine": "float32", "plain": "float32", **less}.items():
+                key, plain = f"{name}, R={n}, {way}", way == "plain"
                 n_steps = 2 if tiny else 5 if plain else 40
+                job = sized(size, n, redrawn)
+                job = replace(job, optimiser=replace(job.optimiser, precision=precision))
                 try:
-                    found[key] = engine_rate(size, n, redrawn, plain, n_steps)
+                    found[key] = engine_rate(job, plain, n_steps)
                 except Exception as error:
                     found[key] = {"error": repr(error)[:500]}
                 print(key, found[key], flush=True)

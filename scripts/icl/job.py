@@ -116,6 +116,7 @@ class Optimiser:
     weight_decay: WeightDecay
     mlp_learning_rate: float | None = None  # of every MLP; None: as the rest
     method: str = "sgd"
+    precision: str = "float32"
     hold: Hold = Hold()
 
     def rate_of(self, group: str) -> float:
@@ -221,6 +222,7 @@ Built = TypeVar("Built")
 SETTINGS = {
     "learning_rate": "learning rate of SGD, or of Adam",
     "method": "optimiser: sgd or adam",
+    "precision": "how factors of the MLP's products are rounded in training",
     "mlp_learning_rate": "learning rate of every MLP",
     "attention_decay": "weight decay of the attention: Q, K, V and the affine, or beta and w",
     "beta_decay": "weight decay of the minimal model's beta",
@@ -233,7 +235,7 @@ SETTINGS = {
     "context_labels": "labels of a context: random (D), or exactly N/2 of each (balanced, D')",
     "hold": "groups of parameters that do not change from a step on, and at which value",
 }
-WORDS = ("context_labels", "hold", "method")  # the settings that are no numbers
+WORDS = ("context_labels", "hold", "method", "precision")  # the settings that are no numbers
 
 
 def settings_of(job: Job) -> dict[str, float | str]:
@@ -242,6 +244,7 @@ def settings_of(job: Job) -> dict[str, float | str]:
     return {
         "learning_rate": job.optimiser.learning_rate,
         "method": job.optimiser.method,
+        "precision": job.optimiser.precision,
         "mlp_learning_rate": job.optimiser.rate_of("mlp"),
         "attention_decay": decay.attention,
         "beta_decay": decay.of("beta"),

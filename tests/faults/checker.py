@@ -155,5 +155,5 @@ def verdict(source: Path | bytes) -> dict:
 SETTINGS = {
     *("context_length", "n_items", "learning_rate", "mlp_learning_rate", "attention_decay"),
     *("beta_decay", "w_decay", "mlp_decay", "beta_shift", "zipf_exponent", "theory_time"),
-    *("copies", "label_noise", "method"),
+    *("copies", "label_noise", "method", "precision"),
 }

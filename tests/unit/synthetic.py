@@ -11,6 +11,7 @@ RATE = 0.1
 SETTINGS = {
     "learning_rate": RATE,
     "method": "sgd",
+    "precision": "float32",
     "mlp_learning_rate": RATE,
     "attention_decay": 1e-10,
     "beta_decay": 1e-10,

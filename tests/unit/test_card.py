@@ -13,6 +13,7 @@ from icl.engine import checkpoint
 from icl.experiment.cost import cost
 from icl.experiment.validation import load_yaml
 from icl.job import Stop, job_from_identity
+from icl.kernels.products import PRECISIONS
 from icl.store import artifacts
 
 pytest.importorskip("triton")
@@ -38,7 +39,9 @@ def test_every_part_finds_something(tmp_path):
     found = json.loads((tmp_path / "card.json").read_text())
     assert list(found) == parts
     assert all("error" not in part for part in found.values())
-    assert all("error" not in rate for rate in found["rates"].values())
+    rates = found["rates"]
+    assert all("error" not in rate for rate in rates.values())
+    assert all(any(key.endswith(name) for key in rates) for name in PRECISIONS if name != "float32")
     assert found["one_job"]["same_bits"] is True
 
 

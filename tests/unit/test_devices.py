@@ -36,6 +36,14 @@ EVERY = {
         model=Model("one_layer", 5, 16, "context_and_self", True),
         optimiser=Optimiser(0.001, 32, WeightDecay(0.1, 0.1), method="adam"),
     ),
+    **{
+        f"one_layer-{precision}": make_job(
+            "minimal",
+            model=Model("one_layer", 5, 16, "context_and_self", True),
+            optimiser=Optimiser(0.1, 32, WeightDecay(0.1, 0.1), precision=precision),
+        )
+        for precision in ("tf32x3", "bfloat16")
+    },
     "minimal-clamped": make_job(
         "minimal",
         optimiser=Optimiser(0.1, 32, WeightDecay(0.1, 0.1), hold=Hold(beta=Held(1, 2.0))),

@@ -18,7 +18,9 @@ pytest.importorskip("triton")
 
 from icl.engine import graphs, steps
 from icl.job import Model
+from icl.kernels import products
 from icl.kernels.gpu import draws as gpu_draws
+from icl.kernels.gpu import products as gpu_products
 from icl.kernels.gpu.attention import Attention
 from icl.models import MODELS, gpu, loading
 from icl.task import streams
@@ -96,6 +98,30 @@ def test_attention_is_that_of_autograd_in_double_precision(zero_sum, with_self, 
     got = kernel.backward(*on[:4], found, on[4])
     torch.testing.assert_close(found[0].cpu().double(), expected.detach(), rtol=2e-5, atol=2e-6)
     torch.testing.assert_close(got.cpu().double(), of_query, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in products.PRECISIONS if name != "float32"])
+@pytest.mark.parametrize(
+    ("shape", "beta"), [((2, 1, 1, 1), 0.0), ((3, 65, 70, 33), 0.9), ((1, 128, 65, 130), 1.0)]
+)
+def test_products_are_rounded_as_on_a_cpu(name, shape, beta):
+    r, m, k, n = shape
+    generator = torch.Generator().manual_seed(m)
+    left = torch.randn(r, k, m, generator=generator).mT
+    right = torch.randn(r, k, n, generator=generator)
+    # What is not to be read: a product that keeps nothing of `to` may find anything there.
+    to = torch.randn(r, m, n, generator=generator) if beta else torch.full((r, m, n), torch.nan)
+    with products.at(name):
+        expected = to.clone()
+        products.add_product(expected, left, right, beta, alpha=-0.3)
+        found, *factors = on_device(to.clone(), left, right)
+        precision = products.here.precision
+        gpu_products.add_product(found, *factors, beta, -0.3, precision)
+        flat = found[0].clone()
+        gpu_products.add_product(flat, factors[0][0], factors[1][0], 0.0, -0.3, precision)
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-5, atol=1e-5)
+    only = expected[0] - beta * to[0] if beta else expected[0]
+    torch.testing.assert_close(flat.cpu(), only, rtol=1e-5, atol=1e-5)
 
 
 JOBS = {
@@ -263,7 +289,7 @@ COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from icl.kernels.gpu import attention, draws, mlp, tokens
+from icl.kernels.gpu import attention, draws, mlp, products, tokens
 
 P, F, I = "*fp32", "*i64", "i32"
 options = dict(WIDTH=64, ZERO_SUM=True, WITH_SELF=True, LENGTH=100, BLOCK_N=32, BLOCK_E=64)
@@ -281,13 +307,23 @@ kernels = [
     (mlp._read_out_backward, dict(hidden=P, bias=P, readout=P, readout_bias=P, gradient=P,
      keep="fp32", rate="fp32"), {"N_SEQUENCES": 128, "D": 512, "BLOCK_B": 32, "BLOCK_D": 64}, 4),
 ]
+names = products._add_product.arg_names
+of_product = {**dict.fromkeys(names[:3], P), **dict.fromkeys(names[3:15], I),
+              "beta": "fp32", "alpha": "fp32"}
+blocks = dict(FRESH=False, UNITS=True, BLOCK_M=64, BLOCK_N=64, BLOCK_K=32)
+kernels += [
+    (products._add_product, of_product, {"BITS": bits, "PARTS": parts, **blocks}, 4)
+    for bits in (8, 11) for parts in (1, 2)
+]
+SHARED = {"_add_product": 65_536}
 for kernel, signature, constants, warps in kernels:
     signature = {**signature, **dict.fromkeys(constants, "constexpr")}
     source = ASTSource(kernel, {n: signature[n] for n in kernel.arg_names}, constants)
     for capability in (80, 90, 100):
         target = GPUTarget("cuda", capability, 32)
         made = triton.compile(source, target=target, options={"num_warps": warps})
-        assert made.metadata.shared <= 16_384, (kernel.__name__, made.metadata.shared)
+        name = kernel.__name__
+        assert made.metadata.shared <= SHARED.get(name, 16_384), (name, made.metadata.shared)
         assert made.asm["cubin"]
 print("compiled")
 """

@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 from llvmlite.binding import get_host_cpu_name
 
+from icl.kernels import products
+from icl.kernels.products import SWITCH
+
 _CPUINFO = Path("/proc/cpuinfo")
-_MATMUL = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # the module becomes an object
 _ROUNDING = 1e-5  # of a product in float32, at most; bfloat16 makes 2e-3
 
 
@@ -28,11 +30,13 @@ def choose_products() -> None:
 
     MKL uses the whole width of the vectors of Intel's processors alone; on others oneDNN is twice
     as fast. PyTorch asks oneDNN where less than float32 would do, but without units for bfloat16
-    matrices oneDNN computes in float32 all the same, which a product here makes sure of.
+    matrices oneDNN computes in float32 all the same. A product here tells whether it does. If
+    not, those units serve the jobs that ask for bfloat16.
     """
-    _MATMUL.fp32_precision = "bf16" if _mkl_is_slow() else "ieee"
-    if _error_of_products() > _ROUNDING:
-        _MATMUL.fp32_precision = "ieee"
+    SWITCH.fp32_precision = "bf16"
+    is_float32 = _error_of_products() < _ROUNDING
+    products.here.has_units = not is_float32 and _error_of_products(bits=8) < _ROUNDING
+    SWITCH.fp32_precision = "bf16" if is_float32 and _mkl_is_slow() else "ieee"
 
 
 def _mkl_is_slow() -> bool:
@@ -40,10 +44,14 @@ def _mkl_is_slow() -> bool:
     return wide and torch.backends.mkl.is_available() and _cpuinfo("vendor_id") != "GenuineIntel"
 
 
-def _error_of_products() -> float:
+def _error_of_products(bits: int = 24) -> float:
+    """How far a product is from that of its factors, of so many bits, in float64; relative."""
     a, b = torch.rand(2, 4, 128, 512, generator=torch.Generator().manual_seed(0))
+    found = torch.bmm(a, b.mT)
+    if bits < 24:
+        a, b = products.rounded(a, bits), products.rounded(b, bits)
     exact = a.double() @ b.double().mT
-    return ((torch.bmm(a, b.mT) - exact).norm() / exact.norm()).item()
+    return ((found - exact).norm() / exact.norm()).item()
 
 
 def describe(device: torch.device) -> dict[str, str]:
@@ -54,7 +62,7 @@ def describe(device: torch.device) -> dict[str, str]:
     """
     chosen = [f"{name}={os.environ[name]}" for name in _CHOOSING if os.environ.get(name)]
     blas = "MKL" if torch.backends.mkl.is_available() else "no MKL"
-    if _MATMUL.fp32_precision == "bf16":
+    if SWITCH.fp32_precision == "bf16":
         blas = "oneDNN"
     path = [torch.backends.cpu.get_cpu_capability(), blas, f"loops {get_host_cpu_name()}", *chosen]
     found = {"processor": _processor(), "code_path": ", ".join(path)}

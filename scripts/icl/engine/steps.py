@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from icl.job import Job, Model
+from icl.kernels import products
 from icl.models import MODELS, fast, loading
 from icl.models.layers import Parameters
 from icl.task import draws
@@ -81,12 +82,22 @@ class Arithmetic:
     unpack: Callable[[Any], Any] = lambda tables: tables  # to those of the model's own `embed`
 
 
+def _rounded(job: Job, step: Step) -> Step:
+    """Take a step at the job's precision."""
+
+    def at_precision(parameters: Parameters, tables: Any, sequences: Sequences) -> None:
+        with products.at(job.optimiser.precision):
+            step(parameters, tables, sequences)
+
+    return at_precision
+
+
 def plain(job: Job) -> Arithmetic:
     """Compute by the model's own forward pass and autograd: every model, every device."""
     model = loading.network(job.model.name)
     return Arithmetic(
         embed=model.embed,
-        step=partial(_autograd_step, job),
+        step=_rounded(job, partial(_autograd_step, job)),
         logits=partial(_in_parts, model.logits),
         item_logits=getattr(model, "item_logits", None),
     )
@@ -106,7 +117,7 @@ def _fast(job: Job) -> Arithmetic:
 
     return Arithmetic(
         embed=partial(fast.embed, pack=code.pack),
-        step=parts.train,
+        step=_rounded(job, parts.train),
         logits=parts,
         item_logits=item_logits,
         redraw=fast.Redraw(job, code.pack),
@@ -128,7 +139,7 @@ def on_gpu(job: Job) -> Arithmetic:
 
     return Arithmetic(
         embed=code.embed,
-        step=step.step,
+        step=_rounded(job, step.step),
         logits=partial(gpu.in_parts, step),
         item_logits=item_logits,
         unpack=code.unpack,

@@ -215,6 +215,12 @@ class Optimiser(Keys):
         "plain SGD (section 3.1), or Adam with its usual constants, 0.9, 0.999 and 1e-8; if "
         "absent: sgd",
     )
+    precision: Literal["float32", "tf32x3", "tf32", "bfloat16x3", "bfloat16"] = key(
+        "float32, tf32x3, tf32, bfloat16x3 or bfloat16",
+        "how the factors of products with the MLP's hidden layers are rounded in training, which "
+        "a processor with units for such matrices does faster (docs/performance.md); if absent: "
+        "float32",
+    )
     learning_rate: float = key(
         "a number above 0 and at most 1000",
         "of the optimiser; times steps, it is the theory's time",

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from icl.job import Job, Model
-from icl.kernels import loops
+from icl.kernels import loops, products
 from icl.kernels.compiled import MARGIN, padded_width
 from icl.models.layers import Parameters
 from icl.models.sgd import Descent
@@ -166,9 +166,9 @@ class FusedMLP:
 
     def forward(self, p: Parameters) -> None:
         """Fill the hidden layers from u."""
-        torch.bmm(self.u, p["hidden1"].mT, out=self.hidden1)
+        products.multiply(self.u, p["hidden1"].mT, out=self.hidden1)
         run(loops.add_bias_relu, self.hidden1, p["hidden1_bias"])
-        torch.bmm(self.hidden1, p["hidden2"].mT, out=self.hidden2)
+        products.multiply(self.hidden1, p["hidden2"].mT, out=self.hidden2)
 
     def read_out(self, p: Parameters, logits: torch.Tensor, first: int) -> None:
         """Fill logits[:, first : first + B] after `forward`."""
@@ -181,9 +181,9 @@ class FusedMLP:
         numbers = sgd.numbers
         answers = self.labels, self.others, *numbers, self.logit_gradient
         run(loops.train_readout, self.hidden2, *last, *answers)
-        torch.bmm(self.hidden2, p["hidden2"], out=self.hidden_gradient)
-        sgd.product(p["hidden2"], self.hidden2.mT, self.hidden1)
+        products.multiply(self.hidden2, p["hidden2"], out=self.hidden_gradient)
+        sgd.hidden_product(p["hidden2"], self.hidden2.mT, self.hidden1)
         run(loops.relu_backward, self.hidden_gradient, self.hidden1, p["hidden1_bias"], *numbers)
         if pass_on:
-            torch.bmm(self.hidden_gradient, p["hidden1"], out=self.u_gradient)
-        sgd.product(p["hidden1"], self.hidden_gradient.mT, self.u)
+            products.multiply(self.hidden_gradient, p["hidden1"], out=self.u_gradient)
+        sgd.hidden_product(p["hidden1"], self.hidden_gradient.mT, self.u)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from icl.job import Job, Model
+from icl.kernels import products
 from icl.kernels.gpu import mlp as kernels
 from icl.kernels.gpu.tokens import look_up
 from icl.models.layers import Parameters
@@ -52,9 +53,9 @@ class MLP:
 
     def forward(self, p: Parameters, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return (R, B, d) twice: activations, and products of the second layer."""
-        hidden1 = torch.bmm(u, p["hidden1"].mT)
+        hidden1 = products.multiply(u, p["hidden1"].mT)
         kernels.add_bias_relu(hidden1, p["hidden1_bias"])
-        return hidden1, torch.bmm(hidden1, p["hidden2"].mT)
+        return hidden1, products.multiply(hidden1, p["hidden2"].mT)
 
     def logits(self, p: Parameters, u: Tensor, others: Tensor | None = None) -> Tensor:
         """Return the logits (R, B), with what else adds to them."""
@@ -71,11 +72,11 @@ class MLP:
         gradient = torch.empty_like(labels)
         kernels.read_out(hidden2, _last(p), others, labels, gradient)
         kernels.read_out_backward(hidden2, _last(p), gradient, *numbers)
-        of_hidden1 = torch.bmm(hidden2, p["hidden2"])
-        self.sgd.product(p["hidden2"], hidden2.mT, hidden1)
+        of_hidden1 = products.multiply(hidden2, p["hidden2"])
+        self.sgd.hidden_product(p["hidden2"], hidden2.mT, hidden1)
         kernels.relu_backward(of_hidden1, hidden1, p["hidden1_bias"], *numbers)
-        u_gradient = torch.bmm(of_hidden1, p["hidden1"]) if self.pass_on else None
-        self.sgd.product(p["hidden1"], of_hidden1.mT, u)
+        u_gradient = products.multiply(of_hidden1, p["hidden1"]) if self.pass_on else None
+        self.sgd.hidden_product(p["hidden1"], of_hidden1.mT, u)
         return gradient, u_gradient
 
 

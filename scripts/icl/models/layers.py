@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from icl.job import Model
+from icl.kernels import products
 from icl.task import streams
 from icl.task.streams import Purpose
 
@@ -69,8 +70,9 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
 def mlp_outputs(parameters: Parameters, u: torch.Tensor, prefix: str = "") -> torch.Tensor:
     """Apply three linear layers with ReLU between: (R, B, in) -> (R, B, out)."""
     w1, b1, w2, b2, w3, b3 = (parameters[prefix + name] for name in MLP)
-    hidden = torch.relu(linear(u, w1, b1))
-    return linear(torch.relu(linear(hidden, w2, b2)), w3, b3)
+    hidden = torch.relu(products.differentiable(u, w1.mT) + b1[:, None, :])
+    hidden = torch.relu(products.differentiable(hidden, w2.mT) + b2[:, None, :])
+    return linear(hidden, w3, b3)
 
 
 def mlp(parameters: Parameters, u: torch.Tensor) -> torch.Tensor:

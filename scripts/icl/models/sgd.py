@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from icl.kernels import products
+
 
 class Descent:
     """Plain SGD on a group of parameters: p becomes `keep` p - `rate` times its gradient."""
@@ -19,6 +21,10 @@ class Descent:
         """Train p by the gradient left @ right, which is never formed."""
         update = p.addmm_ if p.ndim == 2 else p.baddbmm_
         update(left, right, beta=self.keep, alpha=-self.rate)
+
+    def hidden_product(self, p: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+        """Train a hidden layer's matrix likewise, at the precision of the step."""
+        products.add_product(p, left, right, beta=self.keep, alpha=-self.rate)
 
     def add(self, p: torch.Tensor, gradient: torch.Tensor) -> None:
         """Train p by a gradient."""

@@ -7,6 +7,7 @@ one number for all sequences, so its own products are of vectors.
 import torch
 
 from icl.job import Job
+from icl.kernels import products
 from icl.models.chain.network import PASSED
 from icl.models.fast import Rows, Shape, buffer
 from icl.models.layers import Parameters
@@ -37,8 +38,8 @@ class Step(whole.Step):
     def _along(self, p: Parameters) -> tuple[torch.Tensor, ...]:
         """Compute V's answer (R, E, 1), what each layer makes of it, and the gain (R, 1)."""
         answer = p["value"] @ self.difference
-        hidden1 = PASSED * torch.bmm(p["hidden1"], answer)
-        hidden2 = PASSED * torch.bmm(p["hidden2"], hidden1)
+        hidden1 = PASSED * products.multiply(p["hidden1"], answer)
+        hidden2 = PASSED * products.multiply(p["hidden2"], hidden1)
         return answer, hidden1, hidden2, torch.bmm(p["readout"], hidden2)[..., 0]
 
     def logits(
@@ -57,11 +58,11 @@ class Step(whole.Step):
         error = -labels * torch.sigmoid(-labels * gain * self.label) / labels.shape[1]  # (R, B)
         of_readout = (error * self.label).sum(1)[:, None, None]  # gradient of the gain
         of_hidden2 = PASSED * p["readout"].mT * of_readout
-        of_hidden1 = PASSED * torch.bmm(p["hidden2"].mT, of_hidden2)
-        of_answer = torch.bmm(p["hidden1"].mT, of_hidden1)
+        of_hidden1 = PASSED * products.multiply(p["hidden2"].mT, of_hidden2)
+        of_answer = products.multiply(p["hidden1"].mT, of_hidden1)
         self.of_mlp.product(p["readout"], of_readout, hidden2.mT)
-        self.of_mlp.product(p["hidden2"], of_hidden2, hidden1.mT)
-        self.of_mlp.product(p["hidden1"], of_hidden1, answer.mT)
+        self.of_mlp.hidden_product(p["hidden2"], of_hidden2, hidden1.mT)
+        self.of_mlp.hidden_product(p["hidden1"], of_hidden1, answer.mT)
         self.of_attention.add(p["value"], of_answer @ self.difference.mT)
         self.read_gradient.zero_()
         self.read_gradient[..., -2] = gain * error

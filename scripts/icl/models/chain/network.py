@@ -13,6 +13,7 @@ All weights start as those of the one-layer transformer of the same seed.
 import torch
 
 from icl.job import Model
+from icl.kernels import products
 from icl.models.layers import Parameters, look_up
 from icl.models.one_layer import network as whole
 from icl.models.one_layer.network import Tables, embed
@@ -45,6 +46,7 @@ def logits(
     attended, weights = whole.attend(p, context, target, model)
     label = attended[..., model.item_dim] - attended[..., model.item_dim + 1]  # l', (R, B, N)
     gain = p["value"] @ p["value"].new_tensor([[0.5], [-0.5]])  # of r's rho, (R, E, 1)
-    for name in LAYERS:
-        gain = torch.bmm(p[name], gain)
+    for name in LAYERS[:-1]:
+        gain = products.differentiable(p[name], gain)
+    gain = torch.bmm(p["readout"], gain)
     return PASSED ** (len(LAYERS) - 1) * gain[:, 0] * (weights * label).sum(-1)

@@ -7,7 +7,7 @@ them is compiled. A replicate at a time, because its activations alone outgrow t
 import torch
 
 from icl.job import Job
-from icl.kernels import loops
+from icl.kernels import loops, products
 from icl.models.fast import BatchStep, FusedMLP, Rows, Shape, buffer, buffers, run
 from icl.models.layers import Parameters
 from icl.models.one_layer.fast import look_up_targets, pack, unpack
@@ -85,7 +85,7 @@ class Step(BatchStep):
     def _token_mlp(self, p: Parameters) -> None:
         source = self.attended
         for layer, hidden in (("hidden1", self.hidden1), ("hidden2", self.hidden2)):
-            torch.mm(source, p[TOKEN_MLP + layer].mT, out=hidden)
+            products.multiply(source, p[TOKEN_MLP + layer].mT, out=hidden)
             run(loops.add_bias_relu, hidden[None], p[TOKEN_MLP + layer + "_bias"][None])
             source = hidden
         bias = p[TOKEN_MLP + "readout_bias"]
@@ -142,8 +142,8 @@ class Step(BatchStep):
         ):
             weight, bias = p[TOKEN_MLP + layer], p[TOKEN_MLP + layer + "_bias"]
             run(loops.relu_backward, of_hidden[None], hidden[None], bias[None], *sgd.numbers)
-            torch.mm(of_hidden, weight, out=of_source)
-            sgd.product(weight, of_hidden.mT, source)
+            products.multiply(of_hidden, weight, out=of_source)
+            sgd.hidden_product(weight, of_hidden.mT, source)
 
     def _train_first_layer(self, p: Parameters) -> None:
         """Train Q, K, V and the affine, from the gradient of attended = tokens + V read."""

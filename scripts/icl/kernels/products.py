@@ -1,0 +1,138 @@
+"""Products with the matrices of an MLP's hidden layers, whose factors a precision rounds first.
+
+Of a float32 number's 24 significant bits tf32 keeps 11 and bfloat16 8. With x3 a factor is split
+into two such numbers, its rounded value and its rounded rest, and the three largest products of
+parts are added: some 22 and 16 bits count. Products of parts are exact and sums are float32.
+
+Factors are rounded in training's steps alone (`at`), forwards and back; all else is float32.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib import import_module
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How a factor is rounded."""
+
+    bits: int  # that count, of a part
+    parts: int = 1
+
+
+FLOAT32 = Precision(24)
+PRECISIONS = {
+    "float32": FLOAT32,
+    "tf32x3": Precision(11, parts=2),
+    "tf32": Precision(11),
+    "bfloat16x3": Precision(8, parts=2),
+    "bfloat16": Precision(8),
+}
+# The switch by which PyTorch asks oneDNN for products of float32 matrices. "bf16" lets it round
+# factors to bfloat16, which it does on a processor with units for such matrices (`machine`).
+SWITCH = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # the module becomes an object
+
+
+class _Here:
+    """What is so in this process."""
+
+    precision = FLOAT32
+    has_units = False  # for matrices of bfloat16, on this processor
+
+
+here = _Here()
+
+
+@contextmanager
+def at(name: str) -> Iterator[None]:
+    """Round factors as a precision of `PRECISIONS` says, while this lasts."""
+    before, here.precision = here.precision, PRECISIONS[name]
+    try:
+        yield
+    finally:
+        here.precision = before
+
+
+def rounded(x: Tensor, bits: int) -> Tensor:
+    """Round float32 numbers to some significant bits, to even where two are as near."""
+    if bits == 8:
+        return x.bfloat16().float()
+    dropped = 24 - bits
+    words = x.view(torch.int32)
+    up = (1 << (dropped - 1)) - 1 + ((words >> dropped) & 1)
+    return ((words + up) & -(1 << dropped)).view(torch.float32)
+
+
+def _split(x: Tensor, precision: Precision, by_units: bool) -> list[Tensor]:
+    """Split a factor into numbers of as many bits; units round what they are given."""
+    if precision is FLOAT32 or (by_units and precision.parts == 1):
+        return [x]
+    first = rounded(x, precision.bits)
+    if precision.parts == 1:
+        return [first]
+    rest = x - first
+    return [first, rest if by_units else rounded(rest, precision.bits)]
+
+
+@contextmanager
+def _units() -> Iterator[None]:
+    """Let units for bfloat16 matrices do the products."""
+    before, SWITCH.fp32_precision = SWITCH.fp32_precision, "bf16"
+    try:
+        yield
+    finally:
+        SWITCH.fp32_precision = before
+
+
+def add_product(to: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float) -> None:
+    """Turn `to` into beta `to` + alpha left @ right, in place; (m, n) or (R, m, n)."""
+    precision = here.precision
+    if to.device.type == "cuda" and precision is not FLOAT32:
+        gpu = import_module("icl.kernels.gpu.products")  # it needs Triton
+        gpu.add_product(to, left, right, beta, alpha, precision)
+        return
+    by_units = here.has_units and precision.bits == 8
+    lefts, rights = (_split(x, precision, by_units) for x in (left, right))
+    add = to.addmm_ if to.ndim == 2 else to.baddbmm_
+    with _units() if by_units else nullcontext():
+        add(lefts[0], rights[0], beta=beta, alpha=alpha)
+        if precision.parts == 2:
+            add(lefts[0], rights[1], alpha=alpha)
+            add(lefts[1], rights[0], alpha=alpha)
+
+
+def multiply(left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
+    """Compute left @ right, of matrices or of R of them, into `out` if it is given."""
+    if here.precision is FLOAT32:
+        return (torch.mm if left.ndim == 2 else torch.bmm)(left, right, out=out)
+    if out is None:
+        out = left.new_empty(*left.shape[:-1], right.shape[-1])
+    add_product(out, left, right, beta=0, alpha=1)
+    return out
+
+
+class _Product(torch.autograd.Function):
+    """A product whose gradients' factors are rounded likewise."""
+
+    @staticmethod
+    def forward(ctx, left: Tensor, right: Tensor) -> Tensor:
+        ctx.save_for_backward(left, right)
+        ctx.precision = here.precision
+        return multiply(left, right)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        left, right = ctx.saved_tensors
+        assert ctx.precision is here.precision  # a step's backward pass is part of it
+        return multiply(gradient, right.mT), multiply(left.mT, gradient)
+
+
+def differentiable(left: Tensor, right: Tensor) -> Tensor:
+    """Compute left @ right, of R matrices, for automatic differentiation."""
+    if here.precision is FLOAT32:
+        return torch.bmm(left, right)
+    return _Product.apply(left, right)
