@@ -74,7 +74,7 @@ def measure(job, away: list[str]) -> tuple[np.ndarray, ...]:
         return p | {f"start_{name}": p[name].clone() for name in MLP if FUNCTION in away}
 
     def train(self, p, sgd, pass_on=True):
-        TRAIN(self, p, fast.Descent(0.0, 0.0) if LEARNING in away else sgd, pass_on)
+        TRAIN(self, p, fast.Descent(0.0, 1.0) if LEARNING in away else sgd, pass_on)
 
     def evaluate(self, step):
         for seed, value in zip(self.seeds.tolist(), gain(self).tolist(), strict=True):

@@ -304,16 +304,19 @@ kernels = [
      high=I, high_last=I), {"BLOCK": 256}, 4),
     (tokens._tokens, dict(items=P, labels=P, rows=P, targets=P, n_rows=I, epsilon="fp32"),
      {"DIM": 63, "ROWS": 8, "BLOCK_E": 128}, 4),
+]
+kernels += [
     (mlp._read_out_backward, dict(hidden=P, bias=P, readout=P, readout_bias=P, gradient=P,
-     keep="fp32", rate="fp32"), {"N_SEQUENCES": 128, "D": 512, "BLOCK_B": 32, "BLOCK_D": 64}, 4),
+     **numbers), {"N_SEQUENCES": 128, "D": 512, "EACH": each, "BLOCK_B": 32, "BLOCK_D": 64}, 4)
+    for each, numbers in ((False, dict(keep="fp32", rate="fp32")), (True, dict(keep=P, rate=P)))
 ]
 names = products._add_product.arg_names
-of_product = {**dict.fromkeys(names[:3], P), **dict.fromkeys(names[3:15], I),
-              "beta": "fp32", "alpha": "fp32"}
+of_product = {**dict.fromkeys(names[:3], P), **dict.fromkeys(names[3:15], I)}
 blocks = dict(FRESH=False, UNITS=True, BLOCK_M=64, BLOCK_N=64, BLOCK_K=32)
 kernels += [
-    (products._add_product, of_product, {"BITS": bits, "PARTS": parts, **blocks}, 4)
-    for bits in (8, 11) for parts in (1, 2)
+    (products._add_product, {**of_product, "beta": number, "alpha": number},
+     {"BITS": bits, "PARTS": parts, "EACH": number == P, **blocks}, 4)
+    for bits, parts, number in ((8, 1, P), (8, 2, "fp32"), (11, 1, "fp32"), (11, 2, P))
 ]
 SHARED = {"_add_product": 65_536}
 for kernel, signature, constants, warps in kernels:

@@ -1,7 +1,7 @@
 """Forward pass and SGD step of a batch of replicates, whichever way is fastest where they run."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -15,6 +15,7 @@ from icl.job import Job, Model
 from icl.kernels import products
 from icl.models import MODELS, fast, loading
 from icl.models.layers import Parameters
+from icl.models.sgd import Descent, Descents, of_job
 from icl.task import draws
 from icl.task.draws import Dataset, Sequences, Tables
 from icl.task.streams import Purpose, StepIndex
@@ -46,15 +47,17 @@ def loss_and_gradients(
     return losses.detach(), dict(zip(leaves, gradients, strict=True))
 
 
-def _autograd_step(job: Job, parameters: Parameters, tables: Tables, sequences: Sequences) -> None:
-    """Do a step of plain SGD, with gradients by autograd."""
-    groups = loading.network(job.model.name).GROUPS
-    rate_of, decay = job.optimiser.rate_of, job.optimiser.weight_decay
+def _autograd_step(
+    job: Job,
+    sgd: Mapping[str, Descent],
+    parameters: Parameters,
+    tables: Tables,
+    sequences: Sequences,
+) -> None:
+    """Do a step of plain SGD, that of each parameter, with gradients by autograd."""
     _, gradients = loss_and_gradients(job, parameters, tables, sequences)
     for name, parameter in parameters.items():
-        rate = rate_of(groups[name])
-        parameter.mul_(1 - rate * decay.of(groups[name]))
-        parameter.add_(gradients[name], alpha=-rate)
+        sgd[name].add(parameter, gradients[name])
 
 
 def _in_parts(
@@ -92,12 +95,17 @@ def _rounded(job: Job, step: Step) -> Step:
     return at_precision
 
 
-def plain(job: Job) -> Arithmetic:
-    """Compute by the model's own forward pass and autograd: every model, every device."""
-    model = loading.network(job.model.name)
+def plain(job: Job, sgd: Descents | None = None) -> Arithmetic:
+    """Compute by the model's own forward pass and autograd: every model, every device.
+
+    Args:
+        sgd: the job's own if it is left out.
+    """
+    model, sgd = loading.network(job.model.name), sgd or of_job(job)
+    of_each = {name: sgd(group) for name, group in model.GROUPS.items()}
     return Arithmetic(
         embed=model.embed,
-        step=_rounded(job, partial(_autograd_step, job)),
+        step=_rounded(job, partial(_autograd_step, job, of_each)),
         logits=partial(_in_parts, model.logits),
         item_logits=getattr(model, "item_logits", None),
     )
@@ -125,12 +133,12 @@ def _fast(job: Job) -> Arithmetic:
     )
 
 
-def on_gpu(job: Job) -> Arithmetic:
-    """Compute by Triton kernels and hand-written gradients, on a GPU."""
+def on_gpu(job: Job, sgd: Descents | None = None) -> Arithmetic:
+    """Compute by Triton kernels and hand-written gradients, on a GPU; `sgd` as `plain`'s."""
     from icl.models import gpu  # it needs Triton
 
     code, model = loading.gpu(job.model.name), loading.network(job.model.name)
-    step = code.Step(job)
+    step = code.Step(job, sgd or of_job(job))
     item_logits = None
     if hasattr(model, "item_logits"):
 
@@ -185,14 +193,15 @@ def agrees_with_autograd(job: Job, device: torch.device) -> bool:
     return not wrong
 
 
-def choose(job: Job, device: torch.device) -> Arithmetic:
-    """Choose the fastest arithmetic for a job on a device.
+def choose(job: Job, device: torch.device, sgd: Descents | None = None) -> Arithmetic:
+    """Choose the fastest arithmetic for a job on a device; `sgd` as `plain`'s.
 
-    A GPU's kernels are used if, on this very card, they do what automatic differentiation does.
+    A GPU's kernels are used if, on this very card, they do what automatic differentiation does. On
+    a CPU jobs do not train together: with an `sgd` of several of them the arithmetic is plain.
     """
     architecture = MODELS[job.model.name]
-    if device.type == "cpu" and architecture.has_fast_step:
+    if device.type == "cpu" and architecture.has_fast_step and not sgd:
         return _fast(job)
     if device.type == "cuda" and architecture.has_gpu_step and find_spec("triton"):
-        return on_gpu(job) if agrees_with_autograd(job, device) else plain(job)
-    return plain(job)
+        return (on_gpu if agrees_with_autograd(job, device) else plain)(job, sgd)
+    return plain(job, sgd)

@@ -277,6 +277,10 @@ class Run:
     def step(self) -> None:
         """Do one step of training."""
         self.ensemble.train_step(self.steps)
+        self.count_step()
+
+    def count_step(self) -> None:
+        """Note that the ensemble has done a step."""
         self.steps += 1
         self._keep_weights(str(self.steps))
 
@@ -294,6 +298,11 @@ class Run:
         self.stop_step[stopping], self.stop_reason[stopping] = step, reasons[reasons >= 0]
         self.evaluations += 1
         self._let_others_leave(active[reasons < 0])
+
+    @property
+    def is_due(self) -> bool:
+        """True if the next thing to do is to evaluate."""
+        return self.steps == self.at[self.evaluations]
 
     @property
     def is_over(self) -> bool:
@@ -338,7 +347,7 @@ def train(
     if checkpoints:
         checkpoints.resume(run.restore)
     while not run.is_over:
-        while run.steps < run.at[run.evaluations]:
+        while not run.is_due:
             run.step()
             if checkpoints:
                 checkpoints.after_step(run.steps, run.state)

@@ -24,6 +24,7 @@ class Precision:
     parts: int = 1
 
 
+Scale = float | Tensor  # a number, or one for each replicate, (R,)
 FLOAT32 = Precision(24)
 PRECISIONS = {
     "float32": FLOAT32,
@@ -88,15 +89,34 @@ def _units() -> Iterator[None]:
         SWITCH.fp32_precision = before
 
 
-def add_product(to: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float) -> None:
-    """Turn `to` into beta `to` + alpha left @ right, in place; (m, n) or (R, m, n)."""
-    precision = here.precision
+def column(scale: Scale, like: Tensor) -> Scale:
+    """Shape numbers (R,) so that each scales a replicate of `like` (R, ...)."""
+    return scale.view(-1, *[1] * (like.ndim - 1)) if isinstance(scale, Tensor) else scale
+
+
+def add_product(
+    to: Tensor,
+    left: Tensor,
+    right: Tensor,
+    beta: Scale,
+    alpha: Scale,
+    precision: Precision | None = None,
+) -> None:
+    """Turn `to` into beta `to` + alpha left @ right, in place; (m, n) or (R, m, n).
+
+    The precision is the step's if none is given.
+    """
+    precision = precision or here.precision
     if to.device.type == "cuda" and precision is not FLOAT32:
         gpu = import_module("icl.kernels.gpu.products")  # it needs Triton
         gpu.add_product(to, left, right, beta, alpha, precision)
         return
     by_units = here.has_units and precision.bits == 8
     lefts, rights = (_split(x, precision, by_units) for x in (left, right))
+    if isinstance(alpha, Tensor) or isinstance(beta, Tensor):
+        to.mul_(column(beta, to))
+        lefts = [column(alpha, x) * x for x in lefts]
+        beta = alpha = 1
     add = to.addmm_ if to.ndim == 2 else to.baddbmm_
     with _units() if by_units else nullcontext():
         add(lefts[0], rights[0], beta=beta, alpha=alpha)

@@ -15,7 +15,7 @@ from icl.job import Job, Model
 from icl.kernels import loops, products
 from icl.kernels.compiled import MARGIN, padded_width
 from icl.models.layers import Parameters
-from icl.models.sgd import Descent
+from icl.models.sgd import Descent, of_job
 from icl.task import draws
 from icl.task.draws import Dataset, Sequences
 from icl.task.streams import NormalRows, Purpose, StepIndex
@@ -93,9 +93,8 @@ class BatchStep:
 
     def __init__(self, job: Job, mlp: "FusedMLP"):
         self.mlp = mlp
-        rate_of, self.decay = job.optimiser.rate_of, job.optimiser.weight_decay
-        self.of_attention = Descent(rate_of("attention"), self.decay.attention)
-        self.of_mlp = Descent(rate_of("mlp"), self.decay.mlp)
+        self.decay, sgd = job.optimiser.weight_decay, of_job(job)
+        self.of_attention, self.of_mlp = sgd("attention"), sgd("mlp")
 
     def _forward(self, p: Parameters, tables: Rows, sequences: Sequences, first: int) -> None:
         """Fill the buffers, up to the products of the MLP's second hidden layer."""

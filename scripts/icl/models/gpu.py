@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from icl.job import Job, Model
+from icl.job import Model
 from icl.kernels import products
 from icl.kernels.gpu import mlp as kernels
 from icl.kernels.gpu.tokens import look_up
@@ -102,9 +102,3 @@ def in_parts(
     target = sequences.target.split(SEQUENCES_OF_PASS, dim=1)
     parts = (Sequences(c.contiguous(), t) for c, t in zip(context, target, strict=True))
     return torch.cat([step.logits(parameters, tables, part) for part in parts], dim=1)
-
-
-def descents(job: Job, *groups: str) -> list[Descent]:
-    """Make the SGD of each group of parameters."""
-    rate_of, decay = job.optimiser.rate_of, job.optimiser.weight_decay
-    return [Descent(rate_of(group), decay.of(group)) for group in groups]

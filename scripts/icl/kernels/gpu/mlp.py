@@ -4,6 +4,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from icl.kernels.gpu.products import own
+from icl.kernels.products import Scale
+
 BLOCK_B, BLOCK_D = 32, 64
 
 
@@ -64,6 +67,7 @@ def _read_out_backward(
     rate,
     N_SEQUENCES: tl.constexpr,
     D: tl.constexpr,
+    EACH: tl.constexpr,
     BLOCK_B: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):
@@ -85,10 +89,11 @@ def _read_out_backward(
         of_weight += tl.sum(g[:, None] * h, 0)
         of_bias += tl.sum(of_hidden, 0)
         of_readout_bias += tl.sum(g, 0)
-    tl.store(readout + r * D + i, keep * weight - rate * of_weight, inside)
-    tl.store(bias + r * D + i, keep * own_bias - rate * of_bias, inside)
+    k, s = own(keep, r, EACH), own(rate, r, EACH)
+    tl.store(readout + r * D + i, k * weight - s * of_weight, inside)
+    tl.store(bias + r * D + i, k * own_bias - s * of_bias, inside)
     if tl.program_id(1) == 0:
-        tl.store(readout_bias + r, keep * tl.load(readout_bias + r) - rate * of_readout_bias)
+        tl.store(readout_bias + r, k * tl.load(readout_bias + r) - s * of_readout_bias)
 
 
 @triton.jit
@@ -100,6 +105,7 @@ def _relu_backward(
     rate,
     N_SEQUENCES: tl.constexpr,
     D: tl.constexpr,
+    EACH: tl.constexpr,
     BLOCK_B: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):
@@ -114,8 +120,9 @@ def _relu_backward(
         g = tl.where(tl.load(hidden + at, there, 0.0) > 0, tl.load(gradient + at, there, 0.0), 0.0)
         tl.store(gradient + at, g, there)
         of_bias += tl.sum(g, 0)
-    own = tl.load(bias + r * D + i, inside, 0.0)
-    tl.store(bias + r * D + i, keep * own - rate * of_bias, inside)
+    before = tl.load(bias + r * D + i, inside, 0.0)
+    k, s = own(keep, r, EACH), own(rate, r, EACH)
+    tl.store(bias + r * D + i, k * before - s * of_bias, inside)
 
 
 def add_bias_relu(hidden: Tensor, bias: Tensor) -> None:
@@ -151,21 +158,21 @@ def read_out_backward(
     hidden: Tensor,
     last: tuple[Tensor, Tensor, Tensor],
     gradient: Tensor,
-    keep: float,
-    rate: float,
+    keep: Scale,
+    rate: Scale,
 ) -> None:
     """Turn products into their gradients, in place, and train the readout and both biases."""
     n_replicates, n_sequences, d = hidden.shape
-    sizes = n_sequences, d, BLOCK_B, BLOCK_D
+    sizes = n_sequences, d, isinstance(keep, Tensor), BLOCK_B, BLOCK_D
     _read_out_backward[n_replicates, triton.cdiv(d, BLOCK_D)](
         hidden, *last, gradient, keep, rate, *sizes
     )
 
 
-def relu_backward(gradient: Tensor, hidden: Tensor, bias: Tensor, keep: float, rate: float) -> None:
+def relu_backward(gradient: Tensor, hidden: Tensor, bias: Tensor, keep: Scale, rate: Scale) -> None:
     """Set gradients (R, B, d) to 0 where activations are 0, and train the bias (R, d)."""
     n_replicates, n_sequences, d = hidden.shape
-    sizes = n_sequences, d, BLOCK_B, BLOCK_D
+    sizes = n_sequences, d, isinstance(keep, Tensor), BLOCK_B, BLOCK_D
     _relu_backward[n_replicates, triton.cdiv(d, BLOCK_D)](
         gradient, hidden, bias, keep, rate, *sizes
     )

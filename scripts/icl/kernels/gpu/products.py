@@ -8,9 +8,17 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from icl.kernels.products import Precision
+from icl.kernels.products import Precision, Scale
 
 BLOCK_M, BLOCK_N, BLOCK_K = 64, 64, 32  # fixed, as other sums would have other last bits
+
+
+@triton.jit
+def own(number, r, EACH: tl.constexpr):
+    """Return a number that all replicates share, or that of one."""
+    if EACH:
+        return tl.load(number + r)
+    return number
 
 
 @triton.jit
@@ -52,6 +60,7 @@ def _add_product(
     BITS: tl.constexpr,
     PARTS: tl.constexpr,
     FRESH: tl.constexpr,
+    EACH: tl.constexpr,
     UNITS: tl.constexpr,
     BLOCK_M: tl.constexpr,
     BLOCK_N: tl.constexpr,
@@ -74,14 +83,14 @@ def _add_product(
         found = _dot(a1, b1, found, BITS, UNITS)
     at = to + r * to_r + i[:, None] * to_m + j * to_n
     inside = (i < m)[:, None] & (j < n)
-    found *= alpha
+    found *= own(alpha, r, EACH)
     if not FRESH:
-        found += beta * tl.load(at, inside, 0.0)
+        found += own(beta, r, EACH) * tl.load(at, inside, 0.0)
     tl.store(at, found, inside)
 
 
 def add_product(
-    to: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, precision: Precision
+    to: Tensor, left: Tensor, right: Tensor, beta: Scale, alpha: Scale, precision: Precision
 ) -> None:
     """Turn `to` into beta `to` + alpha left @ right, in place; (m, n) or (R, m, n)."""
     if to.ndim == 2:
@@ -90,7 +99,8 @@ def add_product(
     k = left.shape[-1]
     strides = (*to.stride(), *left.stride(), *right.stride())
     units = to.device.type == "cuda"  # Triton's interpreter has none
-    how = precision.bits, precision.parts, beta == 0, units
+    each = isinstance(beta, Tensor)  # and so is alpha
+    how = precision.bits, precision.parts, not each and beta == 0, each, units
     grid = n_replicates, triton.cdiv(m, BLOCK_M), triton.cdiv(n, BLOCK_N)
     sizes = BLOCK_M, BLOCK_N, BLOCK_K
     _add_product[grid](to, left, right, m, n, k, *strides, beta, alpha, *how, *sizes)

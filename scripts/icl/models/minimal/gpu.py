@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from icl.job import Job
 from icl.kernels.gpu.attention import Attention
-from icl.models.gpu import MLP, Rows, descents
+from icl.models.gpu import MLP, Rows
 from icl.models.layers import Parameters
+from icl.models.sgd import Descents
 from icl.task.draws import Dataset, Sequences
 
 
@@ -29,10 +30,10 @@ def unpack(tables: Rows) -> Dataset:
 class Step:
     """Forward pass, and a step of plain SGD, of R replicates on B sequences."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, sgd: Descents):
         self.attention = Attention(job.model.item_dim + 1, zero_sum=False, with_self=False)
-        self.of_beta, self.of_w, of_mlp = descents(job, "beta", "w", "mlp")
-        self.mlp = MLP(of_mlp)
+        self.of_beta, self.of_w = sgd("beta"), sgd("w")
+        self.mlp = MLP(sgd("mlp"))
 
     def _attend(
         self, p: Parameters, item: Tensor, tables: Rows, context: Tensor

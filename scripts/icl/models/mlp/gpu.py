@@ -4,10 +4,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from icl.job import Job
-from icl.models.gpu import MLP, Rows, descents
+from icl.models.gpu import MLP, Rows
 from icl.models.layers import Parameters
 from icl.models.mlp.network import embed
 from icl.models.one_layer.network import normalise
+from icl.models.sgd import Descents
 from icl.task.draws import Dataset, Sequences
 
 __all__ = ["Step", "embed", "unpack"]
@@ -16,10 +17,9 @@ __all__ = ["Step", "embed", "unpack"]
 class Step:
     """Forward pass, and a step of plain SGD, of R replicates on B items."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, sgd: Descents):
         self.normalised = job.model.mlp_input == "normalised"
-        (sgd,) = descents(job, "mlp")
-        self.mlp = MLP(sgd)
+        self.mlp = MLP(sgd("mlp"))
 
     def _token(self, tables: Dataset, index: Tensor) -> tuple[Tensor, Tensor]:
         rows = Rows(tables.items, tables.items, tables.labels)

@@ -9,9 +9,10 @@ from torch import Tensor
 from icl.job import Job
 from icl.kernels.gpu.attention import Attention
 from icl.kernels.gpu.tokens import normalise_tokens
-from icl.models.gpu import MLP, Rows, descents
+from icl.models.gpu import MLP, Rows
 from icl.models.layers import Parameters
 from icl.models.one_layer import network as one_layer
+from icl.models.sgd import Descents
 from icl.task.draws import Dataset, Sequences
 
 
@@ -34,12 +35,12 @@ def unpack(tables: Rows) -> one_layer.Tables:
 class Step:
     """Forward pass, and a step of plain SGD, of R replicates on B sequences."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, sgd: Descents):
         self.affine = job.model.layernorm_affine
         with_self = job.model.attend_to == "context_and_self"
         self.attention = Attention(job.model.item_dim + 1, zero_sum=True, with_self=with_self)
-        self.of_attention, of_mlp = descents(job, "attention", "mlp")
-        self.mlp = MLP(of_mlp, pass_on=True)
+        self.of_attention = sgd("attention")
+        self.mlp = MLP(sgd("mlp"), pass_on=True)
 
     def _forward(self, p: Parameters, raw: Tensor, tables: Rows, context: Tensor) -> dict:
         """Compute u of eq. 1, and what led to it."""

@@ -1,0 +1,230 @@
+"""Jobs that train together end as they do alone, to rounding, however they are put together."""
+
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from example_jobs import make_job
+from icl.engine import blocks, checkpoint, steps, together, training
+from icl.engine.checkpoint import Interrupted
+from icl.experiment.batches import batches, kind
+from icl.job import Held, Hold, Model, Optimiser, Stop, WeightDecay
+from icl.models import loading, sgd
+from icl.models.sgd import Descent
+
+CPU = torch.device("cpu")
+ONE_LAYER = Model("one_layer", 5, 16, "context_and_self", True)
+
+
+@pytest.fixture(autouse=True)
+def plain_everywhere(monkeypatch):
+    """As on a card, jobs alone and together have tables of one form."""
+    monkeypatch.setattr(steps, "_fast", steps.plain)
+
+
+def optimiser(rate, decay, of_mlp=None):
+    return Optimiser(rate, 32, WeightDecay(decay, 2 * decay), mlp_learning_rate=of_mlp)
+
+
+def unlike(model, **more):
+    """Jobs that differ in all that jobs which train together may differ in."""
+    base = make_job("mlp-raw" if model.name == "mlp" else "minimal", model=model, **more)
+    every = replace(base.evaluation, every=7)
+    early = Stop("acquired", 0.5, None, 1) if model.name != "mlp" else base.stop
+    return [
+        replace(base, n_items=40, steps=20, optimiser=optimiser(0.3, 1e-2), seeds=(1, 2, 3)),
+        replace(base, n_items=61, steps=33, optimiser=optimiser(0.1, 0.0, 0.2), seeds=(4,)),
+        replace(base, n_items=23, steps=20, evaluation=every, stop=early, seeds=(3, 9)),
+    ]
+
+
+MODELS = {
+    "one_layer": ONE_LAYER,
+    "minimal": make_job("minimal").model,
+    "mlp": make_job("mlp-raw").model,
+    "two_layer": replace(ONE_LAYER, name="two_layer"),
+}
+
+
+def on_disk(folder, name):
+    folder = folder / "train" / "e"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.nc"
+
+
+def trained(folder, jobs, minutes=60.0, weights=()):
+    paths = [on_disk(folder, i) for i in range(len(jobs))]
+    weights = weights or [()] * len(jobs)
+    blocks.train_together_to(paths, jobs, CPU, {}, lambda done, left: None, minutes, weights)
+    return [xr.load_dataset(path) for path in paths]
+
+
+def agree(found, expected, tolerance=1e-5):
+    for here, there in zip(found, expected, strict=True):
+        assert set(here.data_vars) == set(there.data_vars)
+        for name, values in there.data_vars.items():
+            np.testing.assert_allclose(here[name], values, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_job_ends_as_it_does_alone(tmp_path, model):
+    jobs = unlike(MODELS[model])
+    alone = []
+    for i, job in enumerate(jobs):
+        path = on_disk(tmp_path / "alone", i)
+        blocks.train_to(path, job, CPU, {}, lambda done, left: None)
+        alone.append(xr.load_dataset(path))
+    agree(trained(tmp_path / "together", jobs), alone)
+
+
+@pytest.mark.parametrize("cut", [[[0], [1, 2]], [[2, 0, 1]]])
+def test_results_do_not_hang_on_how_jobs_are_put_together(tmp_path, cut):
+    jobs = unlike(ONE_LAYER)
+    whole = trained(tmp_path / "whole", jobs)
+    for part in cut:
+        found = trained(tmp_path / f"part{part[0]}", [jobs[i] for i in part])
+        agree(found, [whole[i] for i in part])
+
+
+def rates(job, **changes):
+    return replace(job, optimiser=replace(job.optimiser, **changes))
+
+
+@pytest.mark.parametrize("slip", [lambda job: rates(job, learning_rate=0.102), None])
+def test_a_rate_that_is_a_little_off_would_be_seen(tmp_path, slip):
+    jobs = unlike(ONE_LAYER)
+    whole = trained(tmp_path / "whole", jobs)
+    other = [jobs[0], slip(jobs[1]) if slip else jobs[1], jobs[2]]
+    if slip:
+        with pytest.raises(AssertionError):
+            agree(trained(tmp_path / "slip", other), whole)
+    else:
+        agree(trained(tmp_path / "same", other), whole, 1e-7)
+
+
+def test_an_interrupted_batch_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    jobs = unlike(ONE_LAYER)
+    whole = trained(tmp_path / "whole", jobs)
+    step, done = together.Together.step, []
+
+    def step_and_signal(self):
+        step(self)
+        done.append(1)
+        if len(done) == 12:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(together.Together, "step", step_and_signal)
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "cut", jobs)
+    folders = [checkpoint.folder_of(on_disk(tmp_path / "cut", i)) for i in range(3)]
+    assert all(list(folder.glob("*12.checkpoint")) for folder in folders)
+    # One of them lost its checkpoint, and has to catch up.
+    for path in folders[1].iterdir():
+        path.unlink()
+    found = trained(tmp_path / "cut", jobs)
+    agree(found, whole, 1e-7)
+    assert len(done) < 12 + 33
+
+
+def test_a_job_that_had_ended_is_not_trained_again(tmp_path, monkeypatch):
+    jobs = unlike(ONE_LAYER)
+    whole = trained(tmp_path, jobs)
+    monkeypatch.setattr(training.Run, "step", None)
+    monkeypatch.setattr(together.Together, "step", None)
+    agree(trained(tmp_path, jobs), whole, 0)
+
+
+def test_weights_of_each_job_are_its_own(tmp_path):
+    jobs = unlike(ONE_LAYER)
+    asked = [[tmp_path / f"w{i}" / f"{when}.safetensors" for when in (3, "end")] for i in range(3)]
+    trained(tmp_path, jobs, weights=asked)
+    for i, job in enumerate(jobs):
+        alone = [tmp_path / f"a{i}" / path.name for path in asked[i]]
+        blocks.train_to(
+            on_disk(tmp_path / "alone", i), job, CPU, {}, lambda done, left: None, 60.0, alone
+        )
+        for here, there in zip(asked[i], alone, strict=True):
+            assert here.stat().st_size == there.stat().st_size
+
+
+def test_on_a_cpu_jobs_train_one_after_another(tmp_path, monkeypatch):
+    jobs = unlike(ONE_LAYER)
+    monkeypatch.setattr(blocks, "train_together_to", None)
+    paths = [on_disk(tmp_path, i) for i in range(3)]
+    blocks.train_all_to(paths, jobs, CPU, {}, lambda done, left: None)
+    assert all(path.is_file() for path in paths)
+
+
+def test_batches_hold_alike_jobs_up_to_a_number_of_replicates():
+    jobs = dict(zip("abc", unlike(ONE_LAYER), strict=True))
+    jobs["longer context"] = replace(jobs["a"], context_length=6)
+    jobs["infinite"] = make_job("minimal", model=ONE_LAYER, n_items=float("inf"))
+    jobs["adam"] = rates(jobs["a"], method="adam", learning_rate=0.01)
+    jobs["held"] = rates(jobs["a"], hold=Hold(mlp=Held(3)))
+    jobs["rounded"] = rates(jobs["a"], precision="tf32")
+    found = batches(jobs, 128)
+    assert sorted(map(sorted, found)) == sorted(
+        [["a", "b", "c"], ["adam"], ["held"], ["infinite"], ["longer context"], ["rounded"]]
+    )
+    assert sorted(map(sorted, batches(jobs, 5)))[:3] == [["a", "b"], ["adam"], ["c"]]
+    assert all(len(batch) == 1 for batch in batches(jobs, None))
+    assert all(len(batch) == 1 for batch in batches(jobs, 1))
+    assert kind(jobs["a"]) is not None
+
+
+def test_descent_is_pytorch_s_sgd():
+    """On which all arithmetics rest: two groups, each at its rate and decay, job by job."""
+    first, second = (
+        make_job("minimal", optimiser=optimiser(0.3, 0.1, 0.7)),
+        make_job("minimal", optimiser=optimiser(0.2, 0.0)),
+    )
+    of_both = sgd.of_jobs([first, second], [2, 1], CPU)
+    for group in ("attention", "mlp"):
+        weights, gradient = torch.randn(2, 3, 4, 5)
+        expected = []
+        for job, rows in ((first, slice(2)), (second, slice(2, 3))):
+            p = torch.nn.Parameter(weights[rows].clone())
+            p.grad = gradient[rows]
+            decay = job.optimiser.weight_decay.of(group)
+            torch.optim.SGD([p], job.optimiser.rate_of(group), weight_decay=decay).step()
+            expected.append(p.detach())
+        for descent, own in ((of_both(group), slice(3)), (sgd.of_job(first)(group), slice(2))):
+            found = weights[own].clone()
+            descent.add(found, gradient[own])
+            torch.testing.assert_close(found, torch.cat(expected)[own])
+            # gradient = left @ right
+            left, right = torch.eye(4).expand(3, 4, 4)[own], gradient[own]
+            for by_product in (Descent.product, Descent.hidden_product):
+                found = weights[own].clone()
+                by_product(descent, found, left, right)
+                torch.testing.assert_close(found, torch.cat(expected)[own])
+
+
+@pytest.mark.parametrize("model", ["one_layer", "minimal", "mlp"])
+def test_a_gpu_s_kernels_take_numbers_of_each_replicate(model):
+    pytest.importorskip("triton")
+    jobs = unlike(MODELS[model])[:2]
+    seeds = torch.tensor([*jobs[0].seeds, *jobs[1].seeds])
+    moves = []
+    for make in (steps.plain, steps.on_gpu):
+        arithmetic = make(jobs[0], sgd.of_jobs(jobs, [3, 1], CPU))
+        parameters = loading.network(jobs[0].model.name).initialise(seeds, jobs[0].model)
+        before = {name: p.clone() for name, p in parameters.items()}
+        data = [
+            training.TrainingData(job, torch.tensor(job.seeds), arithmetic.embed) for job in jobs
+        ]
+        tables = together.joined([each.tables for each in data])
+        drawn = [
+            each.batch(torch.tensor(job.seeds), together.Purpose.TRAINING, 5, 8)[1]
+            for each, job in zip(data, jobs, strict=True)
+        ]
+        sequences = together.Sequences(
+            torch.cat([s.context for s in drawn]), torch.cat([s.target for s in drawn])
+        )
+        arithmetic.step(parameters, tables, sequences)
+        moves.append({name: p - before[name] for name, p in parameters.items()})
+    for name, move in moves[0].items():
+        assert (moves[1][name] - move).norm() <= 1e-4 * move.norm(), name
