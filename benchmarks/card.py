@@ -29,7 +29,8 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 import torch
 import triton
 from icl.engine import steps, training
-from icl.job import Job, Stop
+from icl.engine.together import Together
+from icl.job import Job, Stop, WeightDecay
 from icl.kernels.products import PRECISIONS
 from icl.task import draws
 from jobs import find
@@ -160,6 +161,39 @@ def rates(tiny: bool, blocks: tuple[int, ...]) -> dict:
                 except Exception as error:
                     found[key] = {"error": repr(error)[:500]}
                 print(key, found[key], flush=True)
+    return found
+
+
+def together(tiny: bool) -> dict:
+    """Measure blocks of a few replicates, each at a K, rate and decay of its own, by one step."""
+    size, each, n_jobs, n_steps = (
+        (Size(4, 16, 8, 2), 2, 3, 2) if tiny else (SIZES["N=100, d=512"], 16, 8, 40)
+    )
+    base = sized(size, each, False)
+    jobs = [
+        replace(
+            base,
+            n_items=base.n_items + i,
+            seeds=tuple(range(i * each, (i + 1) * each)),
+            optimiser=replace(
+                base.optimiser,
+                learning_rate=base.optimiser.learning_rate * (1 + i / 10),
+                weight_decay=WeightDecay(1e-3 * i, 0.0),
+            ),
+        )
+        for i in range(n_jobs)
+    ]
+    runs = [training.Run(job, DEVICE) for job in jobs]
+    joint = Together(DEVICE)
+    joint.join(runs)
+    seconds = seconds_each(lambda i: joint.step(), n_steps)
+    found = {
+        "jobs": n_jobs,
+        "replicates": each * n_jobs,
+        "replicate_steps_per_second": each * n_jobs / seconds,
+        "alone": engine_rate(jobs[0], False, n_steps)["replicate_steps_per_second"],
+    }
+    print(found, flush=True)
     return found
 
 
@@ -298,6 +332,7 @@ def main() -> None:
         "machine": machine,
         "ceilings": lambda: ceilings(tiny),
         "rates": lambda: rates(tiny, blocks),
+        "together": lambda: together(tiny),
         "one_job": lambda: one_job(tiny),
         "peers": lambda: peers(tiny, blocks[-1]),
         "profile": lambda: profile(tiny, 2 if tiny else blocks[-1]),

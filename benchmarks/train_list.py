@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,11 +47,24 @@ def taken(claims: Path, name: str) -> bool:
     return False
 
 
-def work(jobs: list[dict], claims: Path) -> int:
-    """Train the jobs that no other worker takes; return how many failed."""
+def put_together(jobs: list[dict], replicates: int | None) -> list[list[dict]]:
+    """Divide a list into batches of an experiment's alike jobs, of at most so many replicates."""
+    from icl.experiment.batches import batches
+    from icl.job import job_from_identity
+
+    found = []
+    for _, of_experiment in groupby(jobs, key=lambda each: (each["size"], each["experiment"])):
+        named = {job_from_identity(each["identity"]).name: each for each in of_experiment}
+        of_names = {name: job_from_identity(each["identity"]) for name, each in named.items()}
+        found += [[named[name] for name in batch] for batch in batches(of_names, replicates)]
+    return found
+
+
+def work(jobs: list[dict], claims: Path, replicates: int | None) -> int:
+    """Train the jobs that no other worker takes; return how many batches failed."""
     import torch
     from icl.engine import machine
-    from icl.engine.blocks import train_to
+    from icl.engine.blocks import train_all_to
     from icl.engine.checkpoint import Interrupted
     from icl.job import job_from_identity
     from icl.store import provenance
@@ -58,36 +72,41 @@ def work(jobs: list[dict], claims: Path) -> int:
     machine.prepare(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     failed = 0
-    for each in jobs:
-        job = job_from_identity(each["identity"])
-        to = Path("results") / each["size"] / "train" / each["experiment"] / f"{job.name}.nc"
-        if to.exists() or taken(claims, f"{each['experiment']}-{job.name}"):
+    for batch in put_together(jobs, replicates):
+        experiment = batch[0]["experiment"]
+        folder = Path("results") / batch[0]["size"] / "train" / experiment
+        every = [job_from_identity(each["identity"]) for each in batch]
+        left = [job for job in every if not (folder / f"{job.name}.nc").exists()]
+        if not left or taken(claims, f"{experiment}-{every[0].name}"):
             continue
-        to.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         facts = provenance.gather(
             rule="train",
-            experiment=each["experiment"],
+            experiment=experiment,
             device=str(device),
             threads=1,
             **machine.describe(device),
         )
         start, said = time.monotonic(), "trained"
         try:
-            train_to(to, job, device, facts, lambda done, left: None)
+            paths = [folder / f"{job.name}.nc" for job in left]
+            train_all_to(paths, left, device, facts, lambda done, left: None)
         except Interrupted:
             sys.exit(INTERRUPTED)
         except Exception as error:  # the others go on
             said, failed = repr(error)[:300], failed + 1
         seconds = round(time.monotonic() - start, 1)
-        print(json.dumps([each["experiment"], job.name, said, seconds]), flush=True)
+        for job in left:
+            print(json.dumps([experiment, job.name, said, seconds]), flush=True)
     return failed
 
 
-def train(path: Path, seconds: float, workers: int) -> int:
+def train(path: Path, seconds: float, workers: int, replicates: int | None) -> int:
     """Train a list with several workers; return how many of them failed, or had a job that did."""
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as claims:  # a file for each job that a worker has taken
         command = [sys.executable, __file__, "work", str(path), claims]
+        command += [] if replicates is None else ["--replicates", str(replicates)]
         started = [subprocess.Popen(command) for _ in range(workers)]
         try:
             while time.monotonic() < end and any(worker.poll() is None for worker in started):
@@ -111,16 +130,20 @@ def main() -> None:
     verb.add_argument("jobs", type=Path)
     verb.add_argument("--seconds", type=float, default=300)
     verb.add_argument("--workers", type=int, default=4)
+    verb.add_argument("--replicates", type=int, help="that alike jobs have, trained together")
     verb = verbs.add_parser("work", help="what each worker runs")
     verb.add_argument("jobs", type=Path)
     verb.add_argument("claims", type=Path)
+    verb.add_argument("--replicates", type=int)
     arguments = parser.parse_args()
     if arguments.verb == "list":
         print(json.dumps(listed(arguments.size, arguments.experiments, arguments.overlay)))
     elif arguments.verb == "train":
-        sys.exit(1 if train(arguments.jobs, arguments.seconds, arguments.workers) else 0)
+        given = arguments.jobs, arguments.seconds, arguments.workers, arguments.replicates
+        sys.exit(1 if train(*given) else 0)
     else:
-        sys.exit(1 if work(json.loads(arguments.jobs.read_text()), arguments.claims) else 0)
+        jobs = json.loads(arguments.jobs.read_text())
+        sys.exit(1 if work(jobs, arguments.claims, arguments.replicates) else 0)
 
 
 if __name__ == "__main__":

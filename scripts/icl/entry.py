@@ -12,12 +12,12 @@ _PROGRESS = " INFO icl: progress "  # stands before JSON in a line of a log
 
 
 @contextmanager
-def logged(path: str, mode: str = "w") -> Iterator[logging.Logger]:
-    """Send log records, and the traceback of a failure, to a file; mode "a" keeps what it holds."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+def logged(*paths: str, mode: str = "w") -> Iterator[logging.Logger]:
+    """Send log records, and the traceback of a failure, to files; mode "a" keeps what they hold."""
+    for path in paths:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
-        filename=path,
-        filemode=mode,
+        handlers=[logging.FileHandler(path, mode) for path in paths],
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         force=True,

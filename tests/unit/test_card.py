@@ -34,7 +34,7 @@ def run(folder, script, *arguments, fails=False):
 
 
 def test_every_part_finds_something(tmp_path):
-    parts = ["machine", "ceilings", "rates", "one_job"]
+    parts = ["machine", "ceilings", "rates", "together", "one_job"]
     run(tmp_path, "card.py", "--tiny", "--json", tmp_path / "card.json", "--parts", *parts)
     found = json.loads((tmp_path / "card.json").read_text())
     assert list(found) == parts
@@ -103,6 +103,17 @@ def test_a_faulty_job_is_named_and_the_others_are_trained(tmp_path):
     said = {name: what for _, name, what, _ in lines}
     assert said.pop(faulty.name) != "trained"
     assert list(said.values()) == ["trained"]
+
+
+def test_alike_jobs_of_a_list_are_put_together(tmp_path):
+    jobs = [alone(3), alone(4, n_items=40), alone(5, steps=30), alone(6, context_length=2)]
+    lines = run(tmp_path, *listed(tmp_path, *jobs), "--replicates", 2).splitlines()
+    assert sorted(json.loads(line)[1] for line in lines) == sorted(job.name for job in jobs)
+    rules = {
+        job.name: artifacts.read(tmp_path / f"results/any/train/alone/{job.name}.nc")
+        for job in jobs
+    }
+    assert len(rules) == len(jobs)
 
 
 def test_a_list_that_is_out_of_time_goes_on_from_its_checkpoint(tmp_path):

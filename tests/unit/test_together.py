@@ -19,12 +19,6 @@ CPU = torch.device("cpu")
 ONE_LAYER = Model("one_layer", 5, 16, "context_and_self", True)
 
 
-@pytest.fixture(autouse=True)
-def plain_everywhere(monkeypatch):
-    """As on a card, jobs alone and together have tables of one form."""
-    monkeypatch.setattr(steps, "_fast", steps.plain)
-
-
 def optimiser(rate, decay, of_mlp=None):
     return Optimiser(rate, 32, WeightDecay(decay, 2 * decay), mlp_learning_rate=of_mlp)
 
@@ -93,7 +87,7 @@ def rates(job, **changes):
     return replace(job, optimiser=replace(job.optimiser, **changes))
 
 
-@pytest.mark.parametrize("slip", [lambda job: rates(job, learning_rate=0.102), None])
+@pytest.mark.parametrize("slip", [lambda job: rates(job, mlp_learning_rate=0.204), None])
 def test_a_rate_that_is_a_little_off_would_be_seen(tmp_path, slip):
     jobs = unlike(ONE_LAYER)
     whole = trained(tmp_path / "whole", jobs)

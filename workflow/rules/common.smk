@@ -3,6 +3,7 @@ import math
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 # Of the clone: the working directory may be another.
@@ -13,7 +14,7 @@ if not SCRIPTS.is_dir():
         f"{ROOT} lacks scripts/; allowed: workflow/Snakefile of a clone on this disk"
     )
 sys.path.insert(0, str(SCRIPTS))
-from icl.experiment import cost, grid, reach, targets, validation
+from icl.experiment import batches, cost, grid, reach, targets, validation
 from icl.experiment.yaml_files import Sources, from_here  # here: for the other rules
 from icl.job import ConfigError
 from icl.planning import watch  # for the Snakefile
@@ -60,6 +61,18 @@ COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
 PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
 FIGURES = f"{RESULTS}/figures/{{figure}}.{{kind}}"
+LOG_OF_TRAINING = f"{RESULTS}/logs/train/{{experiment}}/{{job}}.log"
+# (experiment, number, jobs) of those that train together, and all others. What is trained counts as
+# trained alone, so that a batch that has another job one day does not train it again.
+TOGETHER, ALONE = [], {}
+for name, jobs in JOBS.items():
+    ALONE[name] = set(jobs)
+    divided = batches.batches(jobs, config.get("replicates_per_job"))
+    for number, batch in enumerate(batch for batch in divided if len(batch) > 1):
+        path = partial(TRAINED.format, experiment=name)
+        if missing := [job for job in batch if not Path(path(job=job)).is_file()]:
+            TOGETHER.append((name, number, missing))
+            ALONE[name] -= set(missing)
 ASKED = {name: cost.largest(jobs.values()) for name, jobs in JOBS.items()}
 DESCRIBED = (
     Path.cwd() / RESULTS / "report"
@@ -85,6 +98,15 @@ def code_of(script):
 def job_of(wildcards):
     """Return the training job that the wildcards name."""
     return JOBS[wildcards.experiment][wildcards.job]
+
+
+def identities_of(wildcards, output):
+    """Return the identities of the jobs whose artifacts are written.
+
+    A parameter of the outputs is no reason to train again. Their names have a digest of it.
+    """
+    artifacts = [Path(path) for path in output if path.endswith(".nc")]
+    return [JOBS[path.parent.name][path.stem].identity() for path in artifacts]
 
 
 def blocks_of(experiment):
@@ -130,8 +152,27 @@ def jobs_of(kind, name):
     return {experiment: sorted(JOBS[experiment]) for experiment in sorted(used)}
 
 
-def place_in_the_queue(wildcards) -> float:
+def place_in_the_queue(experiment, job) -> float:
     """Place the longest job first, or those of the first experiment if `in_order` asks for it."""
-    experiments = list(JOBS) if config.get("in_order") else [wildcards.experiment]
-    operations = cost.cost(job_of(wildcards)).operations
-    return -experiments.index(wildcards.experiment) - 1 / math.log2(operations)
+    experiments = list(JOBS) if config.get("in_order") else [experiment]
+    operations = cost.cost(job).operations
+    return -experiments.index(experiment) - 1 / math.log2(operations)
+
+
+def place_of_job(wildcards):
+    """Place a job that trains alone."""
+    return place_in_the_queue(wildcards.experiment, job_of(wildcards))
+
+
+def memory_together(experiment, batch, wildcards, attempt):
+    """Return the memory to ask for a batch, in megabytes."""
+    asked = cost.together(JOBS[experiment][job] for job in batch)
+    return asked.memory(attempt, config.get("device"))
+
+
+def time_together(experiment, batch, wildcards, attempt):
+    """Return the minutes to ask for a batch."""
+    asked = cost.together(JOBS[experiment][job] for job in batch)
+    return asked.time_limit(
+        attempt, config.get("device"), config.get("time_limit_minutes")
+    )

@@ -1,6 +1,8 @@
 # Training: one job for each experiment, N, K and block of seeds; then one file an experiment.
 # A rule for each experiment, for a job array is of one rule, and asks the same for all its tasks.
-for experiment in JOBS:
+for experiment, alone in ALONE.items():
+    if not alone:
+        continue
 
     rule:
         name:
@@ -9,14 +11,15 @@ for experiment in JOBS:
             TRAINED,
             weights_of(experiment),
         log:
-            f"{RESULTS}/logs/train/{{experiment}}/{{job}}.log",
+            LOG_OF_TRAINING,
         benchmark:
             f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
         wildcard_constraints:
             experiment=experiment,
+            job="|".join(sorted(alone)),
         # Below all else (0), so that verdicts come early; the longest first, so that none is left over
         # at the end while cores have nothing else to do.
-        priority: place_in_the_queue
+        priority: place_of_job
         conda:
             "../../envs/train.yaml"
         threads: 1
@@ -28,9 +31,41 @@ for experiment in JOBS:
                 attempt, config.get("device"), config.get("time_limit_minutes")
             ),
         params:
-            identity=lambda wildcards: job_of(wildcards).identity(),
+            identities=identities_of,
         message:
             "Train {wildcards.experiment}: {wildcards.job}"
+        script:
+            "../../scripts/train.py"
+
+
+# With `replicates_per_job` alike jobs train together: one rule for each such batch.
+for experiment, number, batch in TOGETHER:
+
+    rule:
+        name:
+            f"train_{experiment}_together_{number}"
+        output:
+            expand(TRAINED, experiment=experiment, job=batch),
+            [
+                path
+                for job in batch
+                for path in expand(
+                    weights_of(experiment), experiment=experiment, job=job
+                )
+            ],
+        log:
+            expand(LOG_OF_TRAINING, experiment=experiment, job=batch),
+        priority: place_in_the_queue(experiment, JOBS[experiment][batch[0]])
+        conda:
+            "../../envs/train.yaml"
+        threads: 1
+        resources:
+            mem_mb=partial(memory_together, experiment, batch),
+            runtime=partial(time_together, experiment, batch),
+        params:
+            identities=identities_of,
+        message:
+            f"Train {len(batch)} jobs of {experiment} together"
         script:
             "../../scripts/train.py"
 

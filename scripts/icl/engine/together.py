@@ -51,12 +51,17 @@ class Together:
             ensemble.parameters = {name: p[first:last] for name, p in self.parameters.items()}
             if ensemble.graph:
                 ensemble.graph.forget()
-        self.tables = joined([ensemble.data.tables for ensemble in ensembles])
+        self.tables = joined([self._tables(run) for run in runs])
         jobs = [run.job for run in runs]
         descents = sgd.of_jobs(jobs, counts, self.device)
         self.arithmetic = steps.choose(jobs[0], self.device, descents)
         if self.graph:
             self.graph.forget()
+
+    def _tables(self, run: Run) -> Any:
+        """Return a run's tables as the joint arithmetic takes them, which on a CPU is plain."""
+        tables = run.ensemble.data.tables
+        return run.ensemble.arithmetic.unpack(tables) if self.device.type == "cpu" else tables
 
     def step(self) -> None:
         """Do a step of training in every run."""

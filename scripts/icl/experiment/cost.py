@@ -1,7 +1,7 @@
 """Estimate a job's cost from its sizes, before anything runs."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from icl.job import Job
 from icl.models import MODELS
@@ -78,6 +78,21 @@ class Cost:
 def largest(jobs: Iterable[Job]) -> Cost:
     """Return the largest of each cost: what any of the jobs can be run with."""
     return Cost(*map(max, zip(*(astuple(cost(job)) for job in jobs), strict=True)))
+
+
+def together(jobs: Iterable[Job]) -> Cost:
+    """Return what jobs that train together cost: on a card one step serves all their replicates."""
+    jobs = list(jobs)
+    each = [cost(job) for job in jobs]
+    longest = max(jobs, key=lambda job: job.steps)
+    of_all = cost(replace(longest, seeds=tuple(seed for job in jobs for seed in job.seeds)))
+    operations = sum(found.operations for found in each)
+    return replace(
+        of_all,
+        operations=operations,
+        memory_mb=PROCESS_MB + sum(found.memory_mb - PROCESS_MB for found in each),
+        minutes=STARTING_MINUTES + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
+    )
 
 
 def cost(job: Job) -> Cost:

@@ -627,6 +627,14 @@ class Configuration(Keys):
         "the longest time limit that a job may ask of a cluster's scheduler; if absent: no limit",
         "an integer from 1 to 10^6; the longest time limit that a job may ask a scheduler for",
     )
+    replicates_per_job: int = integer(
+        1,
+        100000,
+        "jobs of an experiment that are alike are trained by one process, as many as have so many "
+        "replicates: on a GPU together (docs/performance.md), on a CPU one after another; numbers "
+        "depend on it to rounding; if absent: each job by itself",
+        "an integer from 1 to 10^5; replicates that one process trains together",
+    )
     checkpoint_minutes: float = number(
         0,
         10000,

@@ -82,7 +82,7 @@ class Watch(logging.Handler):
     def _start(self, planned: Mapping[str, int]) -> None:
         """Begin to write lines of status if any jobs of training are planned, by rule."""
         for name, jobs in self.experiments.items():
-            if f"train_{name}" in planned:
+            if any(rule in planned for rule in (f"train_{name}", f"train_{name}_together_0")):
                 trained = self.results / "train" / name
                 missing = {
                     job.name: job for job in jobs if not (trained / f"{job.name}.nc").exists()
