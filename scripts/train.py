@@ -10,7 +10,9 @@ from icl.store import provenance
 
 with entry.logged(*snakemake.log, mode="a") as log:  # earlier attempts' lines stay
     machine.prepare(snakemake.threads)
-    jobs = [job_from_identity(dict(identity)) for identity in snakemake.params.identities]
+    given = snakemake.params.identity
+    identities = given if isinstance(given, list) else [given]
+    jobs = [job_from_identity(dict(identity)) for identity in identities]
     device = training.resolve_device(snakemake.config.get("device", "auto"))
     for job in jobs:
         log.info("%s on %s, %d thread(s)", job.name, device, snakemake.threads)

@@ -126,7 +126,7 @@ class Size:
         paths = []
         for name, job in self.jobs().items():
             paths.append(self.trained / f"{name}.nc")
-            params = SimpleNamespace(identities=[job.identity()])
+            params = SimpleNamespace(identity=job.identity())
             config = {"device": "cpu", "checkpoint_minutes": 0}
             if not paths[-1].exists():
                 self._run("train", paths[-1], threads=1, config=config, params=params)

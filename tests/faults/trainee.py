@@ -55,7 +55,7 @@ class Trainee:
             threads=1,
             rule="train",
             config={"device": "cpu", "checkpoint_minutes": self.minutes},
-            params=SimpleNamespace(identities=[self.job.identity()]),
+            params=SimpleNamespace(identity=self.job.identity()),
         )
         runpy.run_path(str(ROOT / "scripts/train.py"), {"snakemake": snakemake}, "__main__")
 

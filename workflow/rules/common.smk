@@ -61,16 +61,39 @@ COLLECTED = f"{RESULTS}/collected/{{experiment}}.nc"
 PREDICTED = f"{RESULTS}/theory/{{theory}}.nc"
 VERDICT = f"{RESULTS}/analysis/{{claim}}.json"
 FIGURES = f"{RESULTS}/figures/{{figure}}.{{kind}}"
+TIMES_OF_TRAINING = f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
 LOG_OF_TRAINING = f"{RESULTS}/logs/train/{{experiment}}/{{job}}.log"
-# (experiment, number, jobs) of those that train together, and all others. What is trained counts as
-# trained alone, so that a batch that has another job one day does not train it again.
+
+
+def weights_of(experiment):
+    """List the files of weights that a configuration asks of an experiment's jobs, these left open."""
+    moments = config.get("weights", {}).get(experiment, [])
+    return expand(WEIGHTS, moment=moments, allow_missing=True)
+
+
+def was_brought(experiment, job):
+    """Tell whether an artifact is there that no rule of a job alone has made.
+
+    It was trained together with others, or elsewhere. To Snakemake it is a source, as a rule that
+    makes several would make all of them again for one.
+    """
+    wanted = [TRAINED, *weights_of(experiment)]
+    paths = (Path(path.format(experiment=experiment, job=job)) for path in wanted)
+    timed = Path(TIMES_OF_TRAINING.format(experiment=experiment, job=job))
+    return all(path.is_file() for path in paths) and not timed.is_file()
+
+
+# (experiment, number, jobs) of those to be trained together, and the jobs trained alone.
 TOGETHER, ALONE = [], {}
 for name, jobs in JOBS.items():
-    ALONE[name] = set(jobs)
+    ALONE[name] = {job for job in jobs if not was_brought(name, job)}
     divided = batches.batches(jobs, config.get("replicates_per_job"))
     for number, batch in enumerate(batch for batch in divided if len(batch) > 1):
-        path = partial(TRAINED.format, experiment=name)
-        if missing := [job for job in batch if not Path(path(job=job)).is_file()]:
+        if missing := [
+            job
+            for job in batch
+            if not Path(TRAINED.format(experiment=name, job=job)).is_file()
+        ]:
             TOGETHER.append((name, number, missing))
             ALONE[name] -= set(missing)
 ASKED = {name: cost.largest(jobs.values()) for name, jobs in JOBS.items()}
@@ -103,7 +126,7 @@ def job_of(wildcards):
 def identities_of(wildcards, output):
     """Return the identities of the jobs whose artifacts are written.
 
-    A parameter of the outputs is no reason to train again. Their names have a digest of it.
+    Of a function of outputs Snakemake takes no note: which jobs are together is no reason to train.
     """
     artifacts = [Path(path) for path in output if path.endswith(".nc")]
     return [JOBS[path.parent.name][path.stem].identity() for path in artifacts]
@@ -113,12 +136,6 @@ def blocks_of(experiment):
     """List an experiment's artifacts: all, or, where gaps are to be marked, those that exist."""
     paths = expand(TRAINED, experiment=experiment, job=JOBS[experiment])
     return [path for path in paths if Path(path).is_file()] if MARKING_GAPS else paths
-
-
-def weights_of(experiment):
-    """List the files of weights that a configuration asks of an experiment's jobs, these left open."""
-    moments = config.get("weights", {}).get(experiment, [])
-    return expand(WEIGHTS, moment=moments, allow_missing=True)
 
 
 def has_data(experiment):

@@ -13,7 +13,7 @@ for experiment, alone in ALONE.items():
         log:
             LOG_OF_TRAINING,
         benchmark:
-            f"{RESULTS}/benchmarks/train/{{experiment}}/{{job}}.tsv"
+            TIMES_OF_TRAINING
         wildcard_constraints:
             experiment=experiment,
             job="|".join(sorted(alone)),
@@ -31,7 +31,7 @@ for experiment, alone in ALONE.items():
                 attempt, config.get("device"), config.get("time_limit_minutes")
             ),
         params:
-            identities=identities_of,
+            identity=lambda wildcards: job_of(wildcards).identity(),
         message:
             "Train {wildcards.experiment}: {wildcards.job}"
         script:
@@ -63,7 +63,7 @@ for experiment, number, batch in TOGETHER:
             mem_mb=partial(memory_together, experiment, batch),
             runtime=partial(time_together, experiment, batch),
         params:
-            identities=identities_of,
+            identity=identities_of,
         message:
             f"Train {len(batch)} jobs of {experiment} together"
         script:
