@@ -13,8 +13,7 @@ with entry.logged(snakemake.log[0]) as log:
         name: grid.expand(values["defaults"], experiment)
         for name, experiment in values["experiments"].items()
     }
-    text = plan.table(
-        values.get("name", values["preset"]), plan.rows(expanded), len(os.sched_getaffinity(0))
-    )
+    planned = plan.rows(expanded, values.get("replicates_per_job"))
+    text = plan.table(values.get("name", values["preset"]), planned, len(os.sched_getaffinity(0)))
     log.info("%s", text)
     sys.stdout.write(f"\n{text}\n\n")

@@ -24,7 +24,8 @@ def measured(monkeypatch):
 
 def test_rows_add_up(measured):
     small, large = job(), job(model={"hidden_dim": 256})
-    (row,) = plan.rows({"transition": [small, small, large]})
+    again = replace(small, seeds=tuple(seed + 100 for seed in small.seeds))
+    (row,) = plan.rows({"transition": [small, again, large]})
     assert row.jobs == 3
     assert row.replicate_steps == 3 * len(small.seeds) * small.steps
     operations = 2 * cost(small).operations + cost(large).operations
@@ -36,6 +37,18 @@ def test_rows_add_up(measured):
     seconds = 2 * cost(small).gpu_seconds + cost(large).gpu_seconds
     assert row.gpu_hours == pytest.approx(seconds / 3600)
     assert measured == [small, large]  # the ends alone are measured
+
+
+def test_jobs_put_together_are_one_and_take_a_card_less_time(measured):
+    jobs = [replace(job(), n_items=k, seeds=(1, 2, 3, 4)) for k in (100, 200, 300)]
+    (apart,), (row,), (pairs,) = (plan.rows({"transition": jobs}, most) for most in (None, 12, 8))
+    assert [apart.jobs, row.jobs, pairs.jobs] == [3, 1, 2]
+    assert row.gpu_hours < pairs.gpu_hours < apart.gpu_hours
+    assert row.gpu_hours > max(cost(each).gpu_seconds for each in jobs) / 3600
+    assert row.asked_hours < apart.asked_hours
+    assert row.memory_mb > apart.memory_mb
+    assert row.replicate_steps == apart.replicate_steps
+    assert row.operations == apart.operations
 
 
 def test_the_time_of_jobs_between_is_interpolated(measured):

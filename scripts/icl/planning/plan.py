@@ -10,7 +10,9 @@ import torch
 from tqdm import tqdm
 
 from icl.engine import training
+from icl.experiment.batches import batches
 from icl.experiment.cost import Card, cost
+from icl.experiment.cost import together as cost_together
 from icl.job import Job, Stop
 from icl.models.metrics import metrics_of
 
@@ -27,7 +29,7 @@ class Row:
     """An experiment's cost; a run that stops early takes less."""
 
     experiment: str
-    jobs: int
+    jobs: int  # processes, each with a job or several together
     replicate_steps: float  # SGD steps of all replicates
     operations: float  # floating-point operations, or what takes as long
     memory_mb: float  # peak memory of its largest job
@@ -37,17 +39,22 @@ class Row:
     asked_hours: float  # that a scheduler is asked for, with a GPU a job
 
 
-def rows(experiments: Mapping[str, Iterable[Job]]) -> list[Row]:
-    """Plan every experiment; measures this machine's rate for each, which takes seconds."""
+def rows(experiments: Mapping[str, Iterable[Job]], together: int | None = None) -> list[Row]:
+    """Plan every experiment; measures this machine's rate for each, which takes seconds.
+
+    Args:
+        together: the replicates that one process trains, if jobs are put together.
+    """
     named = tqdm(experiments.items(), "measuring", leave=False, disable=not sys.stderr.isatty())
-    return [_row(name, list(jobs)) for name, jobs in named]
+    return [_row(name, list(jobs), together) for name, jobs in named]
 
 
-def _row(name: str, jobs: list[Job]) -> Row:
-    costs = [cost(job) for job in jobs]
+def _row(name: str, jobs: list[Job], together: int | None) -> Row:
+    by_name = {job.name: job for job in jobs}
+    costs = [cost_together(by_name[job] for job in batch) for batch in batches(by_name, together)]
     return Row(
         experiment=name,
-        jobs=len(jobs),
+        jobs=len(costs),
         replicate_steps=sum(map(replicate_steps, jobs)),
         operations=sum(found.operations for found in costs),
         memory_mb=max(found.memory_mb for found in costs),
