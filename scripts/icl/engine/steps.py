@@ -193,15 +193,20 @@ def agrees_with_autograd(job: Job, device: torch.device) -> bool:
     return not wrong
 
 
-def choose(job: Job, device: torch.device, sgd: Descents | None = None) -> Arithmetic:
-    """Choose the fastest arithmetic for a job on a device; `sgd` as `plain`'s.
+def way(job: Job, device: torch.device, together: bool = False) -> Callable[..., Arithmetic]:
+    """Choose the fastest way to compute a job, alone or together with others, on a device.
 
     A GPU's kernels are used if, on this very card, they do what automatic differentiation does. On
-    a CPU jobs do not train together: with an `sgd` of several of them the arithmetic is plain.
+    a CPU they have no fast way to train together.
     """
     architecture = MODELS[job.model.name]
-    if device.type == "cpu" and architecture.has_fast_step and not sgd:
-        return _fast(job)
+    if device.type == "cpu" and architecture.has_fast_step and not together:
+        return _fast
     if device.type == "cuda" and architecture.has_gpu_step and find_spec("triton"):
-        return (on_gpu if agrees_with_autograd(job, device) else plain)(job, sgd)
-    return plain(job, sgd)
+        return on_gpu if agrees_with_autograd(job, device) else plain
+    return plain
+
+
+def choose(job: Job, device: torch.device) -> Arithmetic:
+    """Choose the fastest arithmetic for a job on a device."""
+    return way(job, device)(job)

@@ -29,6 +29,7 @@ class Together:
         self.device = device
         self.graph = graphs.Graph(self._step, device) if device.type == "cuda" else None
         self.seeds: list[Tensor] = []  # of each run that is joined
+        self.way: Callable[..., steps.Arithmetic] | None = None  # how their step is computed
 
     def join(self, runs: Sequence[Run]) -> None:
         """Join what runs train on, if it is not that which is joined already.
@@ -54,7 +55,8 @@ class Together:
         self.tables = joined([self._tables(run) for run in runs])
         jobs = [run.job for run in runs]
         descents = sgd.of_jobs(jobs, counts, self.device)
-        self.arithmetic = steps.choose(jobs[0], self.device, descents)
+        self.way = self.way or steps.way(jobs[0], self.device, together=True)
+        self.arithmetic = self.way(jobs[0], descents)
         if self.graph:
             self.graph.forget()
 
