@@ -211,9 +211,9 @@ def _draw_growth(ax, bases: dict, variable: str) -> None:
     ax.set_yscale("log")
     named = values[:: -(-len(values) // 3)]
     ax.set_xticks(named, [f"{v // 1000}k" if v >= 1000 else str(v) for v in named])
-    ax.set_yticks([1, 2, 5], ["1", "2", "5"])
+    ax.set_yticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
     ax.minorticks_off()
-    ax.set_ylim(0.7, 9)
+    ax.set_ylim(0.13, 3)
     ax.set_xlabel(f"${VARIABLES[variable].split()[-1].strip('$')}$")
 
 

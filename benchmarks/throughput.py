@@ -282,6 +282,7 @@ def measure(problem: Problem, rounds: int, warm_up: int) -> dict[str, float]:
             entry.train(batches)
             taken = (time.process_time() - start) / STEPS_A_TURN / entry.n_replicates
             seconds[name].append(taken)
+    torch.backends.mkldnn.matmul.fp32_precision = entries["engine"].products
     return {name: median(values[1:]) for name, values in seconds.items()}
 
 
