@@ -9,7 +9,9 @@ import torch
 import xarray as xr
 from checkout import ROOT
 from example_jobs import CASES, job, make_job
-from icl.experiment.cost import cost, largest
+from icl.experiment.batches import batches
+from icl.experiment.cost import cost, largest, together
+from icl.experiment.validation import Sources, check
 from icl.job import Job, Model
 from icl.models import MODELS
 from icl.models.loading import network
@@ -116,3 +118,23 @@ def test_the_estimate_of_whole_jobs_is_what_they_took():
             seeds = whole.seeds[: round(steps.sum() / steps.max())]
             ended = replace(whole, seeds=seeds, steps=int(steps.max()))
             assert cost(ended).gpu_seconds == pytest.approx(facts["wall_seconds"], rel=0.25)
+
+
+def test_the_docs_say_what_the_estimate_gives_for_the_paper_s_size():
+    sources = Sources.of_size([ROOT / "config/paper.yaml"])
+    named = [{job.name: job for job in jobs} for jobs in check(sources.merged(), sources).values()]
+
+    def hours(most):
+        found = (
+            together(jobs[name] for name in batch)
+            for jobs in named
+            for batch in batches(jobs, most)
+        )
+        return f"{sum(each.gpu_seconds for each in found) / 3600:.0f}"
+
+    performance = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    cluster = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
+    assert f"the paper's size takes {hours(None)} hours on one card" in performance
+    assert f"With `replicates_per_job=128` it takes {hours(128)}:" in performance
+    assert f"says {hours(None)} hours" in cluster
+    assert f"{hours(128)} with `--config replicates_per_job=128`" in cluster
