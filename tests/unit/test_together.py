@@ -1,5 +1,6 @@
 """Jobs that train together end as they do alone, to rounding, however they are put together."""
 
+import math
 import signal
 from dataclasses import replace
 
@@ -35,6 +36,19 @@ def unlike(model, **more):
     ]
 
 
+def infinite(redraw):
+    """Jobs at K = infinity, with as many items redrawn or more."""
+    task = replace(make_job("minimal").task, redraw=redraw)
+    return [
+        replace(
+            job,
+            n_items=math.inf,
+            task=replace(task, redrawn_items=40 + 8 * i),
+        )
+        for i, job in enumerate(unlike(ONE_LAYER))
+    ]
+
+
 MODELS = {
     "one_layer": ONE_LAYER,
     "minimal": make_job("minimal").model,
@@ -63,9 +77,15 @@ def agree(found, expected, tolerance=1e-5):
             np.testing.assert_allclose(here[name], values, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_each_job_ends_as_it_does_alone(tmp_path, model):
-    jobs = unlike(MODELS[model])
+JOBS = {
+    **{name: unlike(model) for name, model in MODELS.items()},
+    **{f"redrawn each {redraw}": infinite(redraw) for redraw in ("step", "sequence")},
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_each_job_ends_as_it_does_alone(tmp_path, name):
+    jobs = JOBS[name]
     alone = []
     for i, job in enumerate(jobs):
         path = on_disk(tmp_path / "alone", i)
@@ -155,7 +175,7 @@ def test_on_a_cpu_jobs_train_one_after_another(tmp_path, monkeypatch):
 def test_batches_hold_alike_jobs_up_to_a_number_of_replicates():
     jobs = dict(zip("abc", unlike(ONE_LAYER), strict=True))
     jobs["longer context"] = replace(jobs["a"], context_length=6)
-    jobs["infinite"] = make_job("minimal", model=ONE_LAYER, n_items=float("inf"))
+    jobs["infinite"] = replace(jobs["a"], n_items=math.inf)
     jobs["adam"] = rates(jobs["a"], method="adam", learning_rate=0.01)
     jobs["held"] = rates(jobs["a"], hold=Hold(mlp=Held(3)))
     jobs["rounded"] = rates(jobs["a"], precision="tf32")

@@ -52,17 +52,18 @@ class Together:
             ensemble.parameters = {name: p[first:last] for name, p in self.parameters.items()}
             if ensemble.graph:
                 ensemble.graph.forget()
-        self.tables = joined([self._tables(run) for run in runs])
         jobs = [run.job for run in runs]
+        self.tables: Any = None  # of redrawn items, a step's own
+        if not jobs[0].is_redrawn:
+            self.tables = joined([self._form(run, run.ensemble.data.tables) for run in runs])
         descents = sgd.of_jobs(jobs, counts, self.device)
         self.way = self.way or steps.way(jobs[0], self.device, together=True)
         self.arithmetic = self.way(jobs[0], descents)
         if self.graph:
             self.graph.forget()
 
-    def _tables(self, run: Run) -> Any:
+    def _form(self, run: Run, tables: Any) -> Any:
         """Return a run's tables as the joint arithmetic takes them, which on a CPU is plain."""
-        tables = run.ensemble.data.tables
         return run.ensemble.arithmetic.unpack(tables) if self.device.type == "cpu" else tables
 
     def step(self) -> None:
@@ -78,13 +79,18 @@ class Together:
     def _step(self, step: StepIndex) -> None:
         batch_size = self.runs[0].job.optimiser.batch_size
         drawn = [
-            run.ensemble.data.batch(run.ensemble.seeds, Purpose.TRAINING, step, batch_size)[1]
+            run.ensemble.data.batch(run.ensemble.seeds, Purpose.TRAINING, step, batch_size)
             for run in self.runs
         ]
-        sequences = Sequences(
-            torch.cat([s.context for s in drawn]), torch.cat([s.target for s in drawn])
+        tables = self.tables
+        if tables is None:
+            pairs = zip(self.runs, drawn, strict=True)
+            tables = joined([self._form(run, redrawn) for run, (redrawn, _) in pairs])
+        context, target = (
+            torch.cat([getattr(sequences, part) for _, sequences in drawn])
+            for part in ("context", "target")
         )
-        self.arithmetic.step(self.parameters, self.tables, sequences)
+        self.arithmetic.step(self.parameters, tables, Sequences(context, target))
 
 
 def joined(tables: Sequence[Any]) -> Any:

@@ -8,13 +8,14 @@ from icl.job import Job
 def kind(job: Job) -> Hashable | None:
     """Return what jobs must have in common to train together; None: the job trains alone.
 
-    K, rates, decays, seeds, schedules and stop rules may differ. A redrawn dataset, Adam and a hold
-    are for a job alone.
+    K, rates, decays, seeds, schedules and stop rules may differ. But K is finite for all or
+    infinite for all, and Adam or a hold is for a job alone.
     """
     optimiser = job.optimiser
-    if job.is_redrawn or optimiser.method != "sgd" or optimiser.hold.groups:
+    if optimiser.method != "sgd" or optimiser.hold.groups:
         return None
-    return job.model, job.context_length, optimiser.batch_size, optimiser.precision
+    of_step = optimiser.batch_size, optimiser.precision
+    return job.model, job.context_length, job.is_redrawn, *of_step
 
 
 def batches(jobs: Mapping[str, Job], most: int | None) -> list[list[str]]:
