@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -107,11 +108,11 @@ def add_product(
     The precision is the step's if none is given.
     """
     precision = precision or here.precision
-    if to.device.type == "cuda" and precision is not FLOAT32:
-        gpu = import_module("icl.kernels.gpu.products")  # it needs Triton
+    if to.device.type == "cuda" and precision is not FLOAT32 and find_spec("triton"):
+        gpu = import_module("icl.kernels.gpu.products")
         gpu.add_product(to, left, right, beta, alpha, precision)
         return
-    by_units = here.has_units and precision.bits == 8
+    by_units = here.has_units and precision.bits == 8 and not isinstance(alpha, Tensor)
     lefts, rights = (_split(x, precision, by_units) for x in (left, right))
     if isinstance(alpha, Tensor) or isinstance(beta, Tensor):
         to.mul_(column(beta, to))
