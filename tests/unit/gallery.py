@@ -21,7 +21,7 @@ SHARED = {"extended": "laptop", "study": "laptop", "laptop": "laptop", "beyond":
 DRAWN = {
     "laptop": [*(f"fig{n}" for n in range(1, 9)), *(f"figA{n}" for n in range(1, 9))],
     "extended": [
-        *(f"fig{n}" for n in (2, 3, 5, 6, 8)),
+        *(f"fig{n}" for n in (2, 3, 5, 6, 7, 8)),
         *(f"figA{n}" for n in (2, 3, 4, 6, 7, 8)),
         *("figB3", "figB4"),
     ],

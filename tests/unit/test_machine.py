@@ -74,6 +74,15 @@ def test_products_are_float32_whichever_library_is_chosen(products, monkeypatch,
         assert (out - exact).norm() / exact.norm() < 1e-6
 
 
+@pytest.mark.parametrize(("error", "serve"), [(1e-7, True), (2e-3, False)])
+def test_units_serve_if_they_round_as_a_precision_says(products, monkeypatch, error, serve):
+    errors = {24: 2e-3, 8: error}
+    monkeypatch.setattr(machine, "_error_of_products", lambda bits=24: errors[bits])
+    machine.choose_products()
+    assert machine.products.here.has_units is serve
+    assert machine.SWITCH.fp32_precision == "ieee"
+
+
 def test_a_library_that_would_round_to_less_than_float32_is_not_taken(products, monkeypatch):
     monkeypatch.setattr(machine, "_mkl_is_slow", lambda: True)
     monkeypatch.setattr(machine, "_error_of_products", lambda bits=24: 2e-3)  # as bfloat16 makes it

@@ -146,9 +146,30 @@ def test_an_interrupted_batch_goes_on_to_the_same_bits(tmp_path, monkeypatch):
 def test_a_job_that_had_ended_is_not_trained_again(tmp_path, monkeypatch):
     jobs = unlike(ONE_LAYER)
     whole = trained(tmp_path, jobs)
+    for i in range(3):  # whose checkpoints need no parameters any more
+        (last,) = checkpoint.folder_of(on_disk(tmp_path, i)).iterdir()
+        state, _ = checkpoint.decode(last.read_bytes())
+        assert all(len(v) == 0 for name, v in state.items() if name.startswith("parameter"))
     monkeypatch.setattr(training.Run, "step", None)
     monkeypatch.setattr(together.Together, "step", None)
     agree(trained(tmp_path, jobs), whole, 0)
+
+
+def test_a_replicate_that_leaves_takes_nothing_from_the_others(tmp_path):
+    """One of three stops half-way, and its run goes on with two."""
+    jobs = unlike(ONE_LAYER)
+    (free,) = trained(tmp_path / "free", [replace(jobs[0], stop=jobs[1].stop)])
+    losses = free["icl_accuracy"].values[:, 1]  # of the second evaluation
+    between = float(np.sort(losses)[-2:].mean())
+    assert np.sort(losses)[-2] < between < losses.max()
+    jobs[0] = replace(jobs[0], stop=Stop("acquired", between, None, 1))
+    alone = []
+    for i, job in enumerate(jobs):
+        path = on_disk(tmp_path / "alone", i)
+        blocks.train_to(path, job, CPU, {}, lambda done, left: None)
+        alone.append(xr.load_dataset(path))
+    assert 0 < (alone[0]["stop_step"] < jobs[0].steps).sum() < 3
+    agree(trained(tmp_path / "together", jobs), alone)
 
 
 def test_weights_of_each_job_are_its_own(tmp_path):
