@@ -169,16 +169,16 @@ def jobs_of(kind, name):
     return {experiment: sorted(JOBS[experiment]) for experiment in sorted(used)}
 
 
-def place_in_the_queue(experiment, job) -> float:
+def place_of(experiment, job) -> float:
     """Place the longest job first, or those of the first experiment if `in_order` asks for it."""
     experiments = list(JOBS) if config.get("in_order") else [experiment]
     operations = cost.cost(job).operations
     return -experiments.index(experiment) - 1 / math.log2(operations)
 
 
-def place_of_job(wildcards):
+def place_in_the_queue(wildcards) -> float:
     """Place a job that trains alone."""
-    return place_in_the_queue(wildcards.experiment, job_of(wildcards))
+    return place_of(wildcards.experiment, job_of(wildcards))
 
 
 def memory_together(experiment, batch, wildcards, attempt):

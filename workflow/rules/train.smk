@@ -19,7 +19,7 @@ for experiment, alone in ALONE.items():
             job="|".join(sorted(alone)),
         # Below all else (0), so that verdicts come early; the longest first, so that none is left over
         # at the end while cores have nothing else to do.
-        priority: place_of_job
+        priority: place_in_the_queue
         conda:
             "../../envs/train.yaml"
         threads: 1
@@ -55,7 +55,7 @@ for experiment, number, batch in TOGETHER:
             ],
         log:
             expand(LOG_OF_TRAINING, experiment=experiment, job=batch),
-        priority: place_in_the_queue(experiment, JOBS[experiment][batch[0]])
+        priority: place_of(experiment, JOBS[experiment][batch[0]])
         conda:
             "../../envs/train.yaml"
         threads: 1
