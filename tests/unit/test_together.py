@@ -143,6 +143,44 @@ def test_an_interrupted_batch_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     assert len(done) < 12 + 33
 
 
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_a_signal_is_heard_whichever_jobs_have_ended(tmp_path, monkeypatch, last):
+    """The last job of a batch, whose handler a signal meets, is mostly the first to end."""
+    jobs = unlike(ONE_LAYER)
+    jobs.append(jobs.pop(last))
+    step, done = together.Together.step, []
+
+    def step_and_signal(self):
+        step(self)
+        done.append(1)
+        if len(done) == 25:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(together.Together, "step", step_and_signal)
+    with pytest.raises(Interrupted):
+        trained(tmp_path, jobs)
+    assert len(done) == 25
+    written = [on_disk(tmp_path, i).is_file() for i in range(3)]
+    assert written == [job.steps < 25 for job in jobs]
+
+
+def test_an_interrupted_batch_keeps_two_checkpoints_of_each_job(tmp_path, monkeypatch):
+    step, done = together.Together.step, []
+
+    def step_and_signal(self):
+        step(self)
+        done.append(1)
+        if len(done) == 5:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(together.Together, "step", step_and_signal)
+    with pytest.raises(Interrupted):
+        trained(tmp_path, unlike(ONE_LAYER), minutes=0.0)
+    for i in range(3):
+        kept = checkpoint.folder_of(on_disk(tmp_path, i)).iterdir()
+        assert sorted(int(path.stem) for path in kept) == [4, 5]
+
+
 def test_a_job_that_had_ended_is_not_trained_again(tmp_path, monkeypatch):
     jobs = unlike(ONE_LAYER)
     whole = trained(tmp_path, jobs)

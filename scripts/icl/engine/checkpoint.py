@@ -44,6 +44,17 @@ class Interrupted(SystemExit):
     """The process was asked to end, and a checkpoint was saved; its exit code says failure."""
 
 
+def interrupted(why: str, step: int, is_saved: bool) -> Interrupted:
+    """Say what ended the process, in the log too."""
+    kept = "its checkpoint is saved" if is_saved else "NO checkpoint could be saved now"
+    message = (
+        f"interrupted by {why} after step {step}; {kept}, and the same job, started again, "
+        "goes on from its last one"
+    )
+    log.warning("%s", message)
+    return Interrupted(message)
+
+
 def folder_of(artifact: str | os.PathLike) -> Path:
     """Name a job's folder of checkpoints: results/x/train/e/j.nc -> results/x/checkpoints/e/j."""
     artifact = Path(artifact)
@@ -172,22 +183,23 @@ class Checkpoints:
             raise CheckpointError(f"it is of numerics version {theirs}, this code's is {ours}")
         raise CheckpointError(f"it is of another job, {job_name(identity)}")
 
+    @property
+    def asked_by(self) -> str | None:
+        """What asked the process to end, if anything did."""
+        if os.getppid() != self._parent:
+            return "the end of the process that started it"
+        return self._signal
+
     def after_step(self, step: int, state: Callable[[], State]) -> None:
         """Save the state if it is time to; raise `Interrupted` if the process was asked to end."""
-        why = self._signal
-        if os.getppid() != self._parent:
-            why = "the end of the process that started it"
-        if why is None and time.monotonic() < self._next:
-            return
-        saved = self.save(step, state())
-        if why is not None:
-            kept = "its checkpoint is saved" if saved else "NO checkpoint could be saved now"
-            message = (
-                f"interrupted by {why} after step {step}; {kept}, and the same job, started again, "
-                "goes on from its last one"
-            )
-            log.warning("%s", message)
-            raise Interrupted(message)
+        if why := self.asked_by:
+            raise interrupted(why, step, self.save(step, state()))
+        self.save_if_due(step, state)
+
+    def save_if_due(self, step: int, state: Callable[[], State]) -> None:
+        """Save the state if it is time to."""
+        if time.monotonic() >= self._next:
+            self.save(step, state())
 
     def save(self, step: int, state: State, final: bool = False) -> bool:
         """Save a state, drop all but the one before (`final`: that too); say if it worked.

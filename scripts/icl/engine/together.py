@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from icl.engine import graphs, steps
-from icl.engine.checkpoint import Checkpoints, Interrupted
+from icl.engine.checkpoint import Checkpoints, interrupted
 from icl.engine.training import Run
 from icl.models import sgd
 from icl.task.draws import Sequences
@@ -143,18 +143,21 @@ def train(
         else:
             for run in behind:
                 run.step()
-        _save(behind, [checkpoints[place] for place, run in going.items() if run in behind])
+        kept = [checkpoints[place] for place, run in going.items() if run in behind]
+        _save(behind, kept, checkpoints)
 
 
-def _save(runs: Sequence[Run], checkpoints: Sequence[Checkpoints]) -> None:
-    """Save what is due after a step; if the process is to end, save every run."""
-    asked: Interrupted | None = None
-    for run, kept in zip(runs, checkpoints, strict=True):
-        try:
-            kept.after_step(run.steps, run.state)
-        except Interrupted as interrupted:
-            asked = interrupted
-    if asked:
+def _save(
+    runs: Sequence[Run], checkpoints: Sequence[Checkpoints], listening: Sequence[Checkpoints]
+) -> None:
+    """Save the runs that are due after a step; all of them if the process was asked to end.
+
+    A signal meets the handler of one job alone, which may have ended: so all are asked.
+    """
+    why = next((asked for kept in listening if (asked := kept.asked_by)), None)
+    if why is None:
         for run, kept in zip(runs, checkpoints, strict=True):
-            kept.save(run.steps, run.state())
-        raise asked
+            kept.save_if_due(run.steps, run.state)
+        return
+    saved = [kept.save(run.steps, run.state()) for run, kept in zip(runs, checkpoints, strict=True)]
+    raise interrupted(why, runs[0].steps, all(saved))
