@@ -124,6 +124,17 @@ def test_products_are_rounded_as_on_a_cpu(name, shape, beta):
     torch.testing.assert_close(flat.cpu(), only, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", [name for name in products.PRECISIONS if name != "float32"])
+def test_a_product_of_nan_is_nan(name):
+    """Of that which a card makes, all of whose bits are 1, too."""
+    nan = torch.tensor([0x7FFFFFFF], dtype=torch.int32).view(torch.float32)
+    left, right = on_device(nan.expand(1, 2, 3).contiguous(), torch.ones(1, 3, 2))
+    for factors in ((left, right), (right.mT, left.mT)):
+        (found,) = on_device(torch.zeros(1, 2, 2))
+        gpu_products.add_product(found, *factors, 1.0, 1.0, products.PRECISIONS[name])
+        assert found.isnan().all()
+
+
 JOBS = {
     **{case: make_job(case) for case in CASES},
     "affine": make_job("minimal", model=Model("one_layer", 5, 16, "context_and_self", True)),
@@ -305,10 +316,16 @@ kernels = [
     (tokens._tokens, dict(items=P, labels=P, rows=P, targets=P, n_rows=I, epsilon="fp32"),
      {"DIM": 63, "ROWS": 8, "BLOCK_E": 128}, 4),
 ]
+EACH = (False, dict(keep="fp32", rate="fp32")), (True, dict(keep=P, rate=P))
 kernels += [
     (mlp._read_out_backward, dict(hidden=P, bias=P, readout=P, readout_bias=P, gradient=P,
      **numbers), {"N_SEQUENCES": 128, "D": 512, "EACH": each, "BLOCK_B": 32, "BLOCK_D": 64}, 4)
-    for each, numbers in ((False, dict(keep="fp32", rate="fp32")), (True, dict(keep=P, rate=P)))
+    for each, numbers in EACH
+]
+kernels += [
+    (mlp._relu_backward, dict(gradient=P, hidden=P, bias=P, **numbers),
+     {"N_SEQUENCES": 128, "D": 512, "EACH": each, "BLOCK_B": 32, "BLOCK_D": 64}, 4)
+    for each, numbers in EACH
 ]
 names = products._add_product.arg_names
 of_product = {**dict.fromkeys(names[:3], P), **dict.fromkeys(names[3:15], I)}
@@ -318,6 +335,12 @@ kernels += [
      {"BITS": bits, "PARTS": parts, "EACH": number == P, **blocks}, 4)
     for bits, parts, number in ((8, 1, P), (8, 2, "fp32"), (11, 1, "fp32"), (11, 2, P))
 ]
+# A call turns each 1 into a constant, among the strides too.
+kernels.append(
+    (products._add_product, {**of_product, "beta": I},
+     {"BITS": 8, "PARTS": 2, "EACH": False, **blocks, "FRESH": True, "alpha": 1, "to_n": 1,
+      "left_m": 1, "right_n": 1}, 4)
+)
 SHARED = {"_add_product": 65_536}
 for kernel, signature, constants, warps in kernels:
     signature = {**signature, **dict.fromkeys(constants, "constexpr")}

@@ -66,7 +66,8 @@ def rounded(x: Tensor, bits: int) -> Tensor:
     dropped = 24 - bits
     words = x.view(torch.int32)
     up = (1 << (dropped - 1)) - 1 + ((words >> dropped) & 1)
-    return ((words + up) & -(1 << dropped)).view(torch.float32)
+    # A NaN of all bits, as NVIDIA's cards make it, would be rounded up to -0.
+    return torch.where(x.isnan(), x, ((words + up) & -(1 << dropped)).view(torch.float32))
 
 
 def _split(x: Tensor, precision: Precision, by_units: bool) -> list[Tensor]:

@@ -16,8 +16,8 @@ BLOCK_M, BLOCK_N, BLOCK_K = 64, 64, 32  # fixed, as other sums would have other 
 @triton.jit
 def own(number, r, EACH: tl.constexpr):
     """Return a number that all replicates share, or that of one."""
-    if EACH:
-        return tl.load(number + r)
+    if EACH:  # no two returns: after the first one Triton reads on, and finds two types
+        number = tl.load(number + r)
     return number
 
 
@@ -27,15 +27,17 @@ def _rounded(x, BITS: tl.constexpr):
     DROPPED: tl.constexpr = 24 - BITS
     words = x.to(tl.int32, bitcast=True)
     up = (1 << (DROPPED - 1)) - 1 + ((words >> DROPPED) & 1)
-    return ((words + up) & -(1 << DROPPED)).to(tl.float32, bitcast=True)
+    return tl.where(x == x, ((words + up) & -(1 << DROPPED)).to(tl.float32, bitcast=True), x)
 
 
 @triton.jit
 def _dot(left, right, to, BITS: tl.constexpr, UNITS: tl.constexpr):
     """Add a product of numbers of so many bits, which tf32 can hold too."""
     if BITS == 8 and UNITS:
-        return tl.dot(left.to(tl.bfloat16), right.to(tl.bfloat16), to)
-    return tl.dot(left, right, to, input_precision="tf32")
+        to = tl.dot(left.to(tl.bfloat16), right.to(tl.bfloat16), to)
+    else:
+        to = tl.dot(left, right, to, input_precision="tf32")
+    return to
 
 
 @triton.jit
