@@ -81,6 +81,11 @@ def test_the_line_says_how_far_how_long_still_and_what_runs(run, monkeypatch):
     assert run.seen.line() == line
 
 
+def test_jobs_that_train_together_count_even_if_the_first_batch_is_done(run):
+    run.tell("run_info", stats={"train_e_together_1": 1, "total": 1})
+    assert run.seen.n_jobs == len(JOBS)
+
+
 def test_a_run_that_trains_nothing_has_no_line(run, monkeypatch):
     monkeypatch.setattr(watch, "PLAIN_SECONDS", 0.01)
     run.tell("run_info", stats={"draw_fig2": 1, "total": 1})

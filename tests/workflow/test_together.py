@@ -23,3 +23,16 @@ def test_jobs_put_together_give_what_they_give_alone(small, copy_of_small):
     for more in ((), ("--config", "replicates_per_job=1000")):
         again = copy_of_small.snakemake("all", "--dry-run", *more)
         assert "Nothing to be done" in again.output, again.output
+
+
+def test_what_a_job_alone_left_behind_does_not_have_it_trained_twice(copy_of_small):
+    results = copy_of_small.path / "results/smoke"
+    shutil.rmtree(results / "train/transition")
+    asked = "all", "--config", "replicates_per_job=1000"
+    assert "together" in copy_of_small.snakemake(*asked).output
+    again = copy_of_small.snakemake(*asked, "--dry-run")
+    assert "Nothing to be done" in again.output, again.output
+    # And Snakemake knows no more of a job that it trained alone.
+    some = next((results / "train/acquisition").glob("*.nc"))
+    some.unlink()
+    assert "together" not in copy_of_small.snakemake(*asked).output

@@ -75,12 +75,17 @@ def was_brought(experiment, job):
     """Tell whether an artifact is there that no rule of a job alone has made.
 
     It was trained together with others, or elsewhere. To Snakemake it is a source, as a rule that
-    makes several would make all of them again for one.
+    makes several would make all of them again for one. The times of a job alone are written after
+    its artifact: older ones are of an artifact that has been replaced.
     """
     wanted = [TRAINED, *weights_of(experiment)]
-    paths = (Path(path.format(experiment=experiment, job=job)) for path in wanted)
+    paths = [Path(path.format(experiment=experiment, job=job)) for path in wanted]
+    if not all(path.is_file() for path in paths):
+        return False
     timed = Path(TIMES_OF_TRAINING.format(experiment=experiment, job=job))
-    return all(path.is_file() for path in paths) and not timed.is_file()
+    return (
+        not timed.is_file() or timed.stat().st_mtime_ns < paths[0].stat().st_mtime_ns
+    )
 
 
 # (experiment, number, jobs) of those to be trained together, and the jobs trained alone.

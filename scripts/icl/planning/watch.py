@@ -82,7 +82,8 @@ class Watch(logging.Handler):
     def _start(self, planned: Mapping[str, int]) -> None:
         """Begin to write lines of status if any jobs of training are planned, by rule."""
         for name, jobs in self.experiments.items():
-            if any(rule in planned for rule in (f"train_{name}", f"train_{name}_together_0")):
+            own = f"train_{name}"
+            if any(rule == own or rule.startswith(f"{own}_together_") for rule in planned):
                 trained = self.results / "train" / name
                 missing = {
                     job.name: job for job in jobs if not (trained / f"{job.name}.nc").exists()
