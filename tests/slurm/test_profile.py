@@ -38,9 +38,8 @@ class Run:
         watcher = threading.Thread(target=self._watch, args=(cluster, done))
         watcher.start()
         try:
-            self.result = self.checkout.snakemake(
-                "--profile", "slurm", *TARGETS, *HERE, *BY_GRES, few, environment=cluster.environment
-            )
+            asked = ("--profile", "slurm", *TARGETS, *HERE, *BY_GRES, few)
+            self.result = self.checkout.snakemake(*asked, environment=cluster.environment)
         finally:
             done.set()
             watcher.join()

@@ -83,9 +83,7 @@ def was_brought(experiment, job):
     if not all(path.is_file() for path in paths):
         return False
     timed = Path(TIMES_OF_TRAINING.format(experiment=experiment, job=job))
-    return (
-        not timed.is_file() or timed.stat().st_mtime_ns < paths[0].stat().st_mtime_ns
-    )
+    return not timed.is_file() or timed.stat().st_mtime_ns < paths[0].stat().st_mtime_ns
 
 
 # (experiment, number, jobs) of those to be trained together, and the jobs trained alone.
