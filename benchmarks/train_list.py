@@ -4,10 +4,10 @@
     python benchmarks/train_list.py train jobs.json --seconds 500  # on the machine with the card
 
 The artifacts, in `results/<size>/train/`, are those of the workflow: copy them into its
-`results/`, and `snakemake --touch` has it take them for its own. Jobs are trained in the order of
-the list, several at a time, which keeps a card busy while one of them draws or evaluates. When the
-time is over each saves a checkpoint, from which the next call goes on. Training needs torch,
-Triton, numba, netCDF4 and xarray.
+`results/`, where it trains none of them again. Experiments are trained in the order of the list,
+the longest jobs of each first, several at a time, which keeps a card busy while one of them draws
+or evaluates. When the time is over each saves a checkpoint, from which the next call goes on.
+Training needs torch, Triton, numba, netCDF4 and xarray.
 """
 
 import argparse

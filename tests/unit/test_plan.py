@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from example_jobs import job
-from icl.experiment.cost import cost
+from icl.experiment.cost import Card, cost, together
 from icl.job import Evaluation, EvaluationSequences
 from icl.planning import plan
 
@@ -52,6 +52,16 @@ def test_jobs_put_together_are_one_and_take_a_card_less_time(measured):
     assert row.memory_mb > apart.memory_mb
     assert row.replicate_steps == apart.replicate_steps
     assert row.operations == apart.operations
+
+
+def test_jobs_put_together_evaluate_each_by_itself():
+    jobs = [replace(job(), seeds=(seed,)) for seed in range(3)]
+    whole, apart = together(jobs), cost(replace(jobs[0], seeds=(0, 1, 2)))
+    evaluating = Card().evaluating(jobs[0])
+    assert evaluating > 0
+    assert whole.gpu_seconds == pytest.approx(apart.gpu_seconds + 2 * evaluating)
+    assert whole.minutes > apart.minutes / 2
+    assert together(jobs[:1]) == cost(jobs[0])
 
 
 def test_the_time_of_jobs_between_is_interpolated(measured):

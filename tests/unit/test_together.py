@@ -181,6 +181,56 @@ def test_an_interrupted_batch_keeps_two_checkpoints_of_each_job(tmp_path, monkey
         assert sorted(int(path.stem) for path in kept) == [4, 5]
 
 
+class Pinned:
+    """A graph that makes sure that a step still reads and writes what it did when captured."""
+
+    def __init__(self, of, step):
+        self.of, self.step = of, step
+        self.forget()
+
+    def forget(self):
+        self.captured = None
+
+    def __call__(self, step):
+        tables = self.of.tables if hasattr(self.of, "tables") else self.of.data.tables
+        used = [*self.of.parameters.values(), *vars(tables).values()]
+        of_runs = [run.ensemble for run in getattr(self.of, "runs", [])] or [self.of]
+        used += [ensemble.seeds for ensemble in of_runs]
+        where = [x.data_ptr() for x in used]
+        self.captured = self.captured or (where, used)  # which keeps their memory from others
+        assert self.captured[0] == where
+        self.step(step)
+
+
+def test_a_graph_is_forgotten_when_its_tensors_are_replaced(tmp_path, monkeypatch):
+    class PinnedTogether(together.Together):
+        def __init__(self, device):
+            super().__init__(device)
+            self.graph = Pinned(self, self._step)
+
+    class PinnedEnsemble(training.Ensemble):
+        def __init__(self, job, device):
+            super().__init__(job, device)
+            self.graph = Pinned(self, self._train_step)
+
+    jobs = unlike(ONE_LAYER)
+    whole = trained(tmp_path / "whole", jobs)
+    monkeypatch.setattr(together, "Together", PinnedTogether)
+    monkeypatch.setattr(training, "Ensemble", PinnedEnsemble)
+    # The second has yet to catch up when the others' checkpoints are taken up again, and the
+    # third's replicates leave while it does.
+    paths = [on_disk(tmp_path / "cut", i) for i in range(3)]
+    for i, steps_done in ((0, 18), (1, 3)):
+        run = training.Run(jobs[i], CPU)
+        while run.steps < steps_done:
+            while run.is_due:
+                run.evaluate()
+            run.step()
+        with checkpoint.Checkpoints(checkpoint.folder_of(paths[i]), jobs[i]) as kept:
+            kept.save(run.steps, run.state())
+    agree(trained(tmp_path / "cut", jobs), whole, 1e-5)
+
+
 def test_a_job_that_had_ended_is_not_trained_again(tmp_path, monkeypatch):
     jobs = unlike(ONE_LAYER)
     whole = trained(tmp_path, jobs)

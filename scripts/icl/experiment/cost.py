@@ -49,10 +49,14 @@ class Card:
         of_step = self.of_step + self.of_width * job.model.hidden_dim + replicates * of_replicate
         if not MODELS[job.model.name].has_gpu_step:
             of_step *= self.plain
+        return job.steps * of_step + self.evaluating(job)
+
+    def evaluating(self, job: Job) -> float:
+        """Estimate the time of a job's evaluations, which a few replicates take as many do."""
         evaluated = job.evaluation.sequences
         share = (evaluated.icl + evaluated.iwl + evaluated.train) / self.sequences
         evaluations = len(job.evaluation.at(job.steps))
-        return job.steps * of_step + evaluations * self.of_evaluation * max(share, 0.1)
+        return evaluations * self.of_evaluation * max(share, 0.1)
 
 
 @dataclass(frozen=True)
@@ -81,18 +85,32 @@ def largest(jobs: Iterable[Job]) -> Cost:
 
 
 def together(jobs: Iterable[Job]) -> Cost:
-    """Return what jobs that train together cost: on a card one step serves all their replicates."""
+    """Return what jobs that train together cost: on a card one step serves all their replicates.
+
+    Each does its own evaluations.
+    """
     jobs = list(jobs)
     each = [cost(job) for job in jobs]
     longest = max(jobs, key=lambda job: job.steps)
     of_all = cost(replace(longest, seeds=tuple(seed for job in jobs for seed in job.seeds)))
+    evaluating = Card().evaluating
+    on_gpu = of_all.gpu_seconds - evaluating(longest) + sum(map(evaluating, jobs))
     operations = sum(found.operations for found in each)
-    return replace(
-        of_all,
+    return Cost(
         operations=operations,
         memory_mb=PROCESS_MB + sum(found.memory_mb - PROCESS_MB for found in each),
-        minutes=STARTING_MINUTES + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
+        minutes=_minutes(operations),
+        gpu_minutes=_gpu_minutes(on_gpu),
+        gpu_seconds=on_gpu,
     )
+
+
+def _minutes(operations: float) -> int:
+    return STARTING_MINUTES + int(operations / SLOWEST_OPERATIONS_PER_MINUTE)
+
+
+def _gpu_minutes(seconds: float) -> int:
+    return STARTING_MINUTES + int(SLOWER_THAN_THE_CARD * seconds / 60)
 
 
 def cost(job: Job) -> Cost:
@@ -128,7 +146,7 @@ def cost(job: Job) -> Cost:
     return Cost(
         operations=operations,
         memory_mb=PROCESS_MB + int(numbers * 4 / 1e6),
-        minutes=STARTING_MINUTES + int(operations / SLOWEST_OPERATIONS_PER_MINUTE),
-        gpu_minutes=STARTING_MINUTES + int(SLOWER_THAN_THE_CARD * on_gpu / 60),
+        minutes=_minutes(operations),
+        gpu_minutes=_gpu_minutes(on_gpu),
         gpu_seconds=on_gpu,
     )
