@@ -32,7 +32,7 @@ def unlike(model, **more):
     return [
         replace(base, n_items=40, steps=20, optimiser=optimiser(0.3, 1e-2), seeds=(1, 2, 3)),
         replace(base, n_items=61, steps=33, optimiser=optimiser(0.1, 0.0, 0.2), seeds=(4,)),
-        replace(base, n_items=23, steps=20, evaluation=every, stop=early, seeds=(3, 9)),
+        replace(base, n_items=23, steps=20, evaluation=every, stop=early, seeds=(3, 1, 5, 4)),
     ]
 
 
@@ -92,6 +92,8 @@ def test_each_job_ends_as_it_does_alone(tmp_path, name):
         blocks.train_to(path, job, CPU, {}, lambda done, left: None)
         alone.append(xr.load_dataset(path))
     agree(trained(tmp_path / "together", jobs), alone)
+    left = alone[2]["stop_step"] < jobs[2].steps
+    assert model == "mlp" or (left.any() and not left.all())  # some, while the others go on
 
 
 @pytest.mark.parametrize("cut", [[[0], [1, 2]], [[2, 0, 1]]])
