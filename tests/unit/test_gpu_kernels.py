@@ -124,6 +124,23 @@ def test_products_are_rounded_as_on_a_cpu(name, shape, beta):
     torch.testing.assert_close(flat.cpu(), only, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["tf32", "bfloat16x3"])
+def test_a_product_takes_numbers_of_each_replicate(name):
+    left, right, to = torch.randn(3, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    betas, alphas = torch.tensor([[0.5, 0.9, 1.0], [-0.3, 2.0, 0.1]])
+    precision = products.PRECISIONS[name]
+    expected = to.clone()
+    for r in range(3):
+        numbers = betas[r].item(), alphas[r].item(), precision
+        products.add_product(expected[r], left[r], right[r], *numbers)
+    by_column = to.clone()
+    products.add_product(by_column, left, right, betas, alphas, precision)
+    found, *given = on_device(to.clone(), left, right, betas, alphas)
+    gpu_products.add_product(found, *given, precision)
+    for each in (found.cpu(), by_column):
+        torch.testing.assert_close(each, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", [name for name in products.PRECISIONS if name != "float32"])
 def test_a_product_of_nan_is_nan(name):
     """Of that which a card makes, all of whose bits are 1, too."""

@@ -104,6 +104,19 @@ def test_a_fast_step_rounds_what_the_plain_one_does(model, name):
         assert rounding > 1e-3
 
 
+@pytest.mark.parametrize("name", ["tf32", "bfloat16"])
+@pytest.mark.parametrize("model", ["context-affine", "minimal"])
+def test_a_gpu_s_step_rounds_what_the_plain_one_does(model, name):
+    pytest.importorskip("triton")
+    job = make_job(model, n_seeds=2, rate=1.0)
+    (_, full), (logits, plain) = (
+        moves(steps.plain, each) for each in (job, at_precision(job, name))
+    )
+    found_logits, found = moves(steps.on_gpu, at_precision(job, name))
+    torch.testing.assert_close(found_logits, logits, rtol=1e-4, atol=1e-5)
+    assert furthest(plain, found) < furthest(full, plain) / 3
+
+
 @pytest.mark.parametrize("make", [steps.plain, lambda job: steps.choose(job, CPU)])
 @pytest.mark.parametrize("model", ["context-affine", "minimal", "two_layer-context-plain"])
 def test_evaluations_are_float32(model, make):

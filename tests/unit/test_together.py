@@ -96,6 +96,28 @@ def test_each_job_ends_as_it_does_alone(tmp_path, name):
     assert model == "mlp" or (left.any() and not left.all())  # some, while the others go on
 
 
+def test_jobs_of_unlike_tasks_train_together(tmp_path):
+    base = unlike(ONE_LAYER)[0]
+    changes = (
+        {"label_noise": 0.2},  # 2 K rows
+        {"zipf_exponent": 1.0},
+        {"context_labels": "balanced"},
+        {"copies": 2},
+        {"item_labels": "balanced"},
+    )
+    jobs = [
+        replace(base, task=replace(base.task, **change), n_items=40 + 9 * i, seeds=(i, i + 7))
+        for i, change in enumerate(changes)
+    ]
+    assert len(batches({str(i): job for i, job in enumerate(jobs)}, 10)) == 1
+    alone = []
+    for i, job in enumerate(jobs):
+        path = on_disk(tmp_path / "alone", i)
+        blocks.train_to(path, job, CPU, {}, lambda done, left: None)
+        alone.append(xr.load_dataset(path))
+    agree(trained(tmp_path / "together", jobs), alone)
+
+
 @pytest.mark.parametrize("cut", [[[0], [1, 2]], [[2, 0, 1]]])
 def test_results_do_not_hang_on_how_jobs_are_put_together(tmp_path, cut):
     jobs = unlike(ONE_LAYER)
