@@ -300,8 +300,13 @@ def test_on_a_cpu_jobs_train_one_after_another(tmp_path, monkeypatch):
     jobs = unlike(ONE_LAYER)
     monkeypatch.setattr(blocks, "train_together_to", None)
     paths = [on_disk(tmp_path, i) for i in range(3)]
-    blocks.train_all_to(paths, jobs, CPU, {}, lambda done, left: None)
+    told = []
+    blocks.train_all_to(paths, jobs, CPU, {}, lambda done, left: told.append(done))
     assert all(path.is_file() for path in paths)
+    assert told == sorted(told)
+    assert 0 in told
+    assert told[-1] == 33  # the steps of the longest
+    assert 20 * 33 // 73 in told  # the first has ended
 
 
 def test_batches_hold_alike_jobs_up_to_a_number_of_replicates():

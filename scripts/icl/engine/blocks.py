@@ -55,7 +55,8 @@ def train_all_to(
 ) -> list[Checkpoints]:
     """Train jobs that are alike as `train_to` does: together on a GPU, one after another elsewhere.
 
-    On a CPU a few replicates are as fast as many.
+    On a CPU a few replicates are as fast as many. There `on_progress` is told as large a share of
+    the longest job's steps as is done of all.
 
     Args:
         weights: the files of each job.
@@ -64,12 +65,18 @@ def train_all_to(
         Interrupted: likewise; jobs that have ended have their artifacts.
     """
     weights = weights or [()] * len(jobs)
-    if device.type != "cuda":
-        return [
-            train_to(path, job, device, facts, on_progress, minutes, of_job)
-            for path, job, of_job in zip(paths, jobs, weights, strict=True)
-        ]
-    return train_together_to(paths, jobs, device, facts, on_progress, minutes, weights)
+    if device.type == "cuda":
+        return train_together_to(paths, jobs, device, facts, on_progress, minutes, weights)
+    longest, whole = max(job.steps for job in jobs), sum(job.steps for job in jobs)
+    before, kept = 0, []
+    for path, job, of_job in zip(paths, jobs, weights, strict=True):
+
+        def on_part(done: int, left: int, before: int = before) -> None:
+            on_progress((before + done) * longest // whole, left)
+
+        kept.append(train_to(path, job, device, facts, on_part, minutes, of_job))
+        before += job.steps
+    return kept
 
 
 def train_together_to(
