@@ -1,20 +1,32 @@
 """Jobs that train together end as they do alone, to rounding, however they are put together."""
 
+import json
+import logging
 import math
+import runpy
 import signal
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 from example_jobs import make_job
-from icl.engine import blocks, checkpoint, steps, together, training
+from icl import entry
+from icl.engine import blocks, checkpoint, machine, steps, together, training
 from icl.engine.checkpoint import Interrupted
 from icl.experiment.batches import batches, kind
 from icl.job import Held, Hold, Model, Optimiser, Stop, WeightDecay
 from icl.models import loading, sgd
 from icl.models.sgd import Descent
+from icl.store import artifacts
+from safetensors import safe_open
+from safetensors.numpy import load_file
 
 CPU = torch.device("cpu")
 ONE_LAYER = Model("one_layer", 5, 16, "context_and_self", True)
@@ -293,7 +305,35 @@ def test_weights_of_each_job_are_its_own(tmp_path):
             on_disk(tmp_path / "alone", i), job, CPU, {}, lambda done, left: None, 60.0, alone
         )
         for here, there in zip(asked[i], alone, strict=True):
-            assert here.stat().st_size == there.stat().st_size
+            of_batch, own = load_file(here), load_file(there)
+            assert set(of_batch) == set(own)
+            for name, values in own.items():
+                np.testing.assert_allclose(of_batch[name], values, rtol=1e-4, atol=1e-5)
+
+
+def test_the_script_gives_each_job_its_own_files(tmp_path, monkeypatch):
+    jobs = unlike(ONE_LAYER)
+    files = [[tmp_path / f"w{i}" / f"{when}.safetensors" for when in (3, "end")] for i in range(3)]
+    snakemake = SimpleNamespace(
+        output=[str(path) for path in [*map(partial(on_disk, tmp_path), range(3)), *chain(*files)]],
+        log=[str(tmp_path / f"{i}.log") for i in range(3)],
+        threads=1,
+        rule="train_e_together_0",
+        config={"device": "cpu"},
+        params=SimpleNamespace(identity=[job.identity() for job in jobs]),
+    )
+    # What is of the whole process.
+    log = logging.getLogger("icl")
+    monkeypatch.setattr(entry, "logged", lambda *paths, mode: nullcontext(log))
+    monkeypatch.setattr(machine, "prepare", lambda threads: None)
+    script = Path(__file__).parents[2] / "scripts/train.py"
+    runpy.run_path(str(script), {"snakemake": snakemake}, "__main__")
+    for i, job in enumerate(jobs):
+        found = artifacts.read(on_disk(tmp_path, i))
+        assert json.loads(found.attrs["job"]) == json.loads(json.dumps(job.identity()))
+        for path in files[i]:
+            with safe_open(path, "numpy") as weights:
+                assert json.loads(weights.metadata()["job"])["seeds"] == list(job.seeds)
 
 
 def test_on_a_cpu_jobs_train_one_after_another(tmp_path, monkeypatch):
