@@ -103,9 +103,11 @@ def test_each_job_ends_as_it_does_alone(tmp_path, name):
         path = on_disk(tmp_path / "alone", i)
         blocks.train_to(path, job, CPU, {}, lambda done, left: None)
         alone.append(xr.load_dataset(path))
-    agree(trained(tmp_path / "together", jobs), alone)
+    found = trained(tmp_path / "together", jobs)
+    agree(found, alone)
+    assert {each.attrs["replicates_together"] for each in found} == {6}
     left = alone[2]["stop_step"] < jobs[2].steps
-    assert model == "mlp" or (left.any() and not left.all())  # some, while the others go on
+    assert name == "mlp" or (left.any() and not left.all())  # some, while the others go on
 
 
 def test_jobs_of_unlike_tasks_train_together(tmp_path):

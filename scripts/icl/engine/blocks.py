@@ -89,6 +89,7 @@ def train_together_to(
     weights: Sequence[Iterable[PathLike]],
 ) -> list[Checkpoints]:
     """Train jobs that are alike together, on any device; see `train_all_to`."""
+    facts = {**facts, "replicates_together": sum(len(job.seeds) for job in jobs)}
     files_of = [{Path(path).stem: path for path in of_job} for of_job in weights]
     runs = [training.Run(job, device, of_job) for job, of_job in zip(jobs, files_of, strict=True)]
     with ExitStack() as stack:
