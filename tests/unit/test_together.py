@@ -105,7 +105,7 @@ def test_each_job_ends_as_it_does_alone(tmp_path, name):
         alone.append(xr.load_dataset(path))
     found = trained(tmp_path / "together", jobs)
     agree(found, alone)
-    assert {each.attrs["replicates_together"] for each in found} == {6}
+    assert {each.attrs["replicates_together"] for each in found} == {8}
     left = alone[2]["stop_step"] < jobs[2].steps
     assert name == "mlp" or (left.any() and not left.all())  # some, while the others go on
 
