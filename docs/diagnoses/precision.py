@@ -189,5 +189,5 @@ PARTS = {part.__name__: part for part in (gradients, times, thresholds, memories
 
 if __name__ == "__main__":
     machine.prepare(1)
-    for part in sys.argv[1:] or PARTS:
+    for part in [name for name in sys.argv[1:] if name in PARTS] or PARTS:
         PARTS[part]()
