@@ -49,7 +49,7 @@ def test_a_failure_is_logged_with_its_traceback_and_goes_on_up(path):
 
 def test_a_log_starts_afresh_unless_earlier_attempts_are_to_stay(path):
     for mode, expected in (("w", ["one"]), ("w", ["two"]), ("a", ["two", "three"])):
-        with entry.logged(path, mode) as log:
+        with entry.logged(path, mode=mode) as log:
             log.info(expected[-1])
         assert [line.split(": ")[1] for line in path.read_text().splitlines()] == expected
 

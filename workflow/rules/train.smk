@@ -55,6 +55,8 @@ for experiment, number, batch in TOGETHER:
             ],
         log:
             expand(LOG_OF_TRAINING, experiment=experiment, job=batch),
+        benchmark:
+            f"{RESULTS}/benchmarks/train/{experiment}/together_{number}.tsv"
         priority: place_of(experiment, JOBS[experiment][batch[0]])
         conda:
             "../../envs/train.yaml"
