@@ -351,6 +351,18 @@ def test_on_a_cpu_jobs_train_one_after_another(tmp_path, monkeypatch):
     assert 20 * 33 // 73 in told  # the first has ended
 
 
+def test_on_a_gpu_a_job_alone_is_not_joined(tmp_path, monkeypatch):
+    """The joint step does plain SGD on all parameters; Adam and a hold are for a job alone."""
+    called = []
+    monkeypatch.setattr(blocks, "train_to", lambda *given: called.append("alone"))
+    monkeypatch.setattr(blocks, "train_together_to", lambda *given: called.append("together"))
+    (first, second, _), gpu = unlike(ONE_LAYER), torch.device("cuda")
+    for jobs in ([rates(first, method="adam")], [first, second]):
+        paths = [on_disk(tmp_path, i) for i in range(len(jobs))]
+        blocks.train_all_to(paths, jobs, gpu, {}, lambda done, left: None)
+    assert called == ["alone", "together"]
+
+
 def test_batches_hold_alike_jobs_up_to_a_number_of_replicates():
     jobs = dict(zip("abc", unlike(ONE_LAYER), strict=True))
     jobs["longer context"] = replace(jobs["a"], context_length=6)

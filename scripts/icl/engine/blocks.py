@@ -55,7 +55,8 @@ def train_all_to(
 ) -> list[Checkpoints]:
     """Train jobs that are alike as `train_to` does: together on a GPU, one after another elsewhere.
 
-    On a CPU a few replicates are as fast as many. There `on_progress` is told as large a share of
+    A job alone is trained as `train_to` does: the joint step knows neither Adam nor a hold. On a CPU
+    a few replicates are as fast as many. There `on_progress` is told as large a share of
     the longest job's steps as is done of all.
 
     Args:
@@ -65,7 +66,7 @@ def train_all_to(
         Interrupted: likewise; jobs that have ended have their artifacts.
     """
     weights = weights or [()] * len(jobs)
-    if device.type == "cuda":
+    if device.type == "cuda" and len(jobs) > 1:
         return train_together_to(paths, jobs, device, facts, on_progress, minutes, weights)
     longest, whole = max(job.steps for job in jobs), sum(job.steps for job in jobs)
     before, kept = 0, []
