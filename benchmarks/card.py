@@ -278,7 +278,7 @@ def trained(job: Job, stopped_at: tuple[int, ...] = ()) -> training.Run:
     """Train a job to its last step; at some steps, by a new run from the old one's state."""
     run = training.Run(job, DEVICE)
     while not run.is_over:
-        while run.steps < run.at[run.evaluations]:
+        while not run.is_due:
             run.step()
             if run.steps in stopped_at:
                 state = {name: values.copy() for name, values in run.state().items()}

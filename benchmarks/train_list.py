@@ -47,16 +47,19 @@ def taken(claims: Path, name: str) -> bool:
     return False
 
 
-def put_together(jobs: list[dict], replicates: int | None) -> list[list[dict]]:
-    """Divide a list into batches of an experiment's alike jobs, of at most so many replicates."""
+def put_together(jobs: list[dict], replicates: int | None) -> list[tuple[str, str, list]]:
+    """Divide a list into batches of alike jobs, of at most so many replicates.
+
+    Each has its size, its experiment and its jobs.
+    """
     from icl.experiment.batches import batches
     from icl.job import job_from_identity
 
     found = []
-    for _, of_experiment in groupby(jobs, key=lambda each: (each["size"], each["experiment"])):
-        named = {job_from_identity(each["identity"]).name: each for each in of_experiment}
-        of_names = {name: job_from_identity(each["identity"]) for name, each in named.items()}
-        found += [[named[name] for name in batch] for batch in batches(of_names, replicates)]
+    for of, entries in groupby(jobs, key=lambda each: (each["size"], each["experiment"])):
+        made = [job_from_identity(each["identity"]) for each in entries]
+        named = {job.name: job for job in made}
+        found += [(*of, [named[name] for name in b]) for b in batches(named, replicates)]
     return found
 
 
@@ -66,18 +69,15 @@ def work(jobs: list[dict], claims: Path, replicates: int | None) -> int:
     from icl.engine import machine
     from icl.engine.blocks import train_all_to
     from icl.engine.checkpoint import Interrupted
-    from icl.job import job_from_identity
     from icl.store import provenance
 
     machine.prepare(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     failed = 0
-    for batch in put_together(jobs, replicates):
-        experiment = batch[0]["experiment"]
-        folder = Path("results") / batch[0]["size"] / "train" / experiment
-        every = [job_from_identity(each["identity"]) for each in batch]
-        left = [job for job in every if not (folder / f"{job.name}.nc").exists()]
-        if not left or taken(claims, f"{experiment}-{every[0].name}"):
+    for size, experiment, batch in put_together(jobs, replicates):
+        folder = Path("results") / size / "train" / experiment
+        left = [job for job in batch if not (folder / f"{job.name}.nc").exists()]
+        if not left or taken(claims, f"{experiment}-{batch[0].name}"):
             continue
         folder.mkdir(parents=True, exist_ok=True)
         facts = provenance.gather(
@@ -97,7 +97,9 @@ def work(jobs: list[dict], claims: Path, replicates: int | None) -> int:
             said, failed = repr(error)[:300], failed + 1
         seconds = round(time.monotonic() - start, 1)
         for job in left:
-            print(json.dumps([experiment, job.name, said, seconds]), flush=True)
+            # In one piece, for another worker writes to the same pipe.
+            sys.stdout.write(json.dumps([experiment, job.name, said, seconds]) + "\n")
+            sys.stdout.flush()
     return failed
 
 

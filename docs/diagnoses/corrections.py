@@ -113,7 +113,7 @@ def memorise(job: Job) -> tuple[list[Memorising], torch.Tensor, torch.Tensor]:
     n, clock = len(SEEDS), job.optimiser.learning_rate * np.asarray(run.at)
     found = [Memorising({}, np.full(n, np.nan), np.full(n, np.nan)) for _ in LEVELS]
     while not run.is_over and np.isnan(found[-1].time).any():
-        while run.steps < run.at[run.evaluations]:
+        while not run.is_due:
             run.step()
         run.evaluate()
         c1, last = run.metrics["c1"][:, : run.evaluations], run.evaluations - 1

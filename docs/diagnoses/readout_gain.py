@@ -57,7 +57,7 @@ def of_memorising(job: Job) -> list[float]:
     tokens = one_layer.embed(dataset).unlabelled
     found: list[tuple[np.ndarray, np.ndarray]] = []
     while not run.is_over and not (found and found[-1][1].max() < min(LEVELS)):
-        while run.steps < run.at[run.evaluations]:
+        while not run.is_due:
             run.step()
         run.evaluate()
         found.append(gain(run.ensemble.parameters, tokens, dataset.labels))

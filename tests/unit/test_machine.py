@@ -90,16 +90,6 @@ def test_a_library_that_would_round_to_less_than_float32_is_not_taken(products, 
     assert machine.SWITCH.fp32_precision == "ieee"
 
 
-@pytest.mark.parametrize(("rest", "expected"), [(1e-7, True), (2e-3, False)])
-def test_what_rounds_to_bfloat16_and_adds_in_float32_are_units(
-    products, monkeypatch, rest, expected
-):
-    errors = {24: 2e-3, 8: rest}
-    monkeypatch.setattr(machine, "_error_of_products", lambda bits=24: errors[bits])
-    machine.choose_products()
-    assert machine.products.here.has_units is expected
-
-
 def test_the_trial_product_tells_bfloat16_from_float32(monkeypatch):
     assert machine._error_of_products() < 1e-6
     plain = torch.bmm

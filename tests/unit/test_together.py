@@ -82,6 +82,27 @@ def trained(folder, jobs, minutes=60.0, weights=()):
     return [xr.load_dataset(path) for path in paths]
 
 
+def each_alone(folder, jobs):
+    paths = [on_disk(folder, i) for i in range(len(jobs))]
+    for path, job in zip(paths, jobs, strict=True):
+        blocks.train_to(path, job, CPU, {}, lambda done, left: None)
+    return [xr.load_dataset(path) for path in paths]
+
+
+def signal_after(n, monkeypatch):
+    """Ask the process to end after n joint steps; the list that is returned has one for each."""
+    step, done = together.Together.step, []
+
+    def step_and_signal(self):
+        step(self)
+        done.append(1)
+        if len(done) == n:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(together.Together, "step", step_and_signal)
+    return done
+
+
 def agree(found, expected, tolerance=1e-5):
     for here, there in zip(found, expected, strict=True):
         assert set(here.data_vars) == set(there.data_vars)
@@ -98,11 +119,7 @@ JOBS = {
 @pytest.mark.parametrize("name", JOBS)
 def test_each_job_ends_as_it_does_alone(tmp_path, name):
     jobs = JOBS[name]
-    alone = []
-    for i, job in enumerate(jobs):
-        path = on_disk(tmp_path / "alone", i)
-        blocks.train_to(path, job, CPU, {}, lambda done, left: None)
-        alone.append(xr.load_dataset(path))
+    alone = each_alone(tmp_path / "alone", jobs)
     found = trained(tmp_path / "together", jobs)
     agree(found, alone)
     assert {each.attrs["replicates_together"] for each in found} == {8}
@@ -124,11 +141,7 @@ def test_jobs_of_unlike_tasks_train_together(tmp_path):
         for i, change in enumerate(changes)
     ]
     assert len(batches({str(i): job for i, job in enumerate(jobs)}, 10)) == 1
-    alone = []
-    for i, job in enumerate(jobs):
-        path = on_disk(tmp_path / "alone", i)
-        blocks.train_to(path, job, CPU, {}, lambda done, left: None)
-        alone.append(xr.load_dataset(path))
+    alone = each_alone(tmp_path / "alone", jobs)
     agree(trained(tmp_path / "together", jobs), alone)
 
 
@@ -160,15 +173,7 @@ def test_a_rate_that_is_a_little_off_would_be_seen(tmp_path, slip):
 def test_an_interrupted_batch_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     jobs = unlike(ONE_LAYER)
     whole = trained(tmp_path / "whole", jobs)
-    step, done = together.Together.step, []
-
-    def step_and_signal(self):
-        step(self)
-        done.append(1)
-        if len(done) == 12:
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(together.Together, "step", step_and_signal)
+    done = signal_after(12, monkeypatch)
     with pytest.raises(Interrupted):
         trained(tmp_path / "cut", jobs)
     folders = [checkpoint.folder_of(on_disk(tmp_path / "cut", i)) for i in range(3)]
@@ -186,15 +191,7 @@ def test_a_signal_is_heard_whichever_jobs_have_ended(tmp_path, monkeypatch, last
     """The last job of a batch, whose handler a signal meets, is mostly the first to end."""
     jobs = unlike(ONE_LAYER)
     jobs.append(jobs.pop(last))
-    step, done = together.Together.step, []
-
-    def step_and_signal(self):
-        step(self)
-        done.append(1)
-        if len(done) == 25:
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(together.Together, "step", step_and_signal)
+    done = signal_after(25, monkeypatch)
     with pytest.raises(Interrupted):
         trained(tmp_path, jobs)
     assert len(done) == 25
@@ -203,15 +200,7 @@ def test_a_signal_is_heard_whichever_jobs_have_ended(tmp_path, monkeypatch, last
 
 
 def test_an_interrupted_batch_keeps_two_checkpoints_of_each_job(tmp_path, monkeypatch):
-    step, done = together.Together.step, []
-
-    def step_and_signal(self):
-        step(self)
-        done.append(1)
-        if len(done) == 5:
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(together.Together, "step", step_and_signal)
+    signal_after(5, monkeypatch)
     with pytest.raises(Interrupted):
         trained(tmp_path, unlike(ONE_LAYER), minutes=0.0)
     for i in range(3):
@@ -288,11 +277,7 @@ def test_a_replicate_that_leaves_takes_nothing_from_the_others(tmp_path):
     twice = free["icl_accuracy"].values[:, :2].min(1)  # of two evaluations
     between = float(np.sort(twice)[-2:].mean())
     jobs[0] = replace(jobs[0], stop=Stop("acquired", between, None, 2))
-    alone = []
-    for i, job in enumerate(jobs):
-        path = on_disk(tmp_path / "alone", i)
-        blocks.train_to(path, job, CPU, {}, lambda done, left: None)
-        alone.append(xr.load_dataset(path))
+    alone = each_alone(tmp_path / "alone", jobs)
     assert sorted(alone[0]["stop_step"].values) == [10, 20, 20]
     agree(trained(tmp_path / "together", jobs), alone)
 

@@ -184,15 +184,13 @@ def place_in_the_queue(wildcards) -> float:
     return place_of(wildcards.experiment, job_of(wildcards))
 
 
-def memory_together(experiment, batch, wildcards, attempt):
-    """Return the memory to ask for a batch, in megabytes."""
-    asked = cost.together(JOBS[experiment][job] for job in batch)
+def memory(asked, wildcards, attempt):
+    """Return the megabytes to ask for, of a cost."""
     return asked.memory(attempt, config.get("device"))
 
 
-def time_together(experiment, batch, wildcards, attempt):
-    """Return the minutes to ask for a batch."""
-    asked = cost.together(JOBS[experiment][job] for job in batch)
+def time_limit(asked, wildcards, attempt):
+    """Return the minutes to ask for, of a cost."""
     return asked.time_limit(
         attempt, config.get("device"), config.get("time_limit_minutes")
     )

@@ -24,12 +24,8 @@ for experiment, alone in ALONE.items():
             "../../envs/train.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: ASKED[wildcards.experiment].memory(
-                attempt, config.get("device")
-            ),
-            runtime=lambda wildcards, attempt: ASKED[wildcards.experiment].time_limit(
-                attempt, config.get("device"), config.get("time_limit_minutes")
-            ),
+            mem_mb=partial(memory, ASKED[experiment]),
+            runtime=partial(time_limit, ASKED[experiment]),
         params:
             identity=lambda wildcards: job_of(wildcards).identity(),
         message:
@@ -40,6 +36,7 @@ for experiment, alone in ALONE.items():
 
 # With `replicates_per_job` alike jobs train together: one rule for each such batch.
 for experiment, number, batch in TOGETHER:
+    asked = cost.together(JOBS[experiment][job] for job in batch)
 
     rule:
         name:
@@ -62,8 +59,8 @@ for experiment, number, batch in TOGETHER:
             "../../envs/train.yaml"
         threads: 1
         resources:
-            mem_mb=partial(memory_together, experiment, batch),
-            runtime=partial(time_together, experiment, batch),
+            mem_mb=partial(memory, asked),
+            runtime=partial(time_limit, asked),
         params:
             identity=identities_of,
         message:

@@ -55,9 +55,9 @@ def train_all_to(
 ) -> list[Checkpoints]:
     """Train jobs that are alike as `train_to` does: together on a GPU, one after another elsewhere.
 
-    A job alone is trained as `train_to` does: the joint step knows neither Adam nor a hold. On a CPU
-    a few replicates are as fast as many. There `on_progress` is told as large a share of
-    the longest job's steps as is done of all.
+    A job alone is trained as `train_to` does: the joint step knows neither Adam nor a hold. On a
+    CPU a few replicates are as fast as many. There `on_progress` is told as large a share of the
+    longest job's steps as is done of all.
 
     Args:
         weights: the files of each job.

@@ -85,14 +85,14 @@ class Arithmetic:
     unpack: Callable[[Any], Any] = lambda tables: tables  # to those of the model's own `embed`
 
 
-def _rounded(job: Job, step: Step) -> Step:
+def _at_precision(job: Job, step: Step) -> Step:
     """Take a step at the job's precision."""
 
-    def at_precision(parameters: Parameters, tables: Any, sequences: Sequences) -> None:
+    def rounding(parameters: Parameters, tables: Any, sequences: Sequences) -> None:
         with products.at(job.optimiser.precision):
             step(parameters, tables, sequences)
 
-    return at_precision
+    return rounding
 
 
 def plain(job: Job, sgd: Descents | None = None) -> Arithmetic:
@@ -105,7 +105,7 @@ def plain(job: Job, sgd: Descents | None = None) -> Arithmetic:
     of_each = {name: sgd(group) for name, group in model.GROUPS.items()}
     return Arithmetic(
         embed=model.embed,
-        step=_rounded(job, partial(_autograd_step, job, of_each)),
+        step=_at_precision(job, partial(_autograd_step, job, of_each)),
         logits=partial(_in_parts, model.logits),
         item_logits=getattr(model, "item_logits", None),
     )
@@ -125,7 +125,7 @@ def _fast(job: Job) -> Arithmetic:
 
     return Arithmetic(
         embed=partial(fast.embed, pack=code.pack),
-        step=_rounded(job, parts.train),
+        step=_at_precision(job, parts.train),
         logits=parts,
         item_logits=item_logits,
         redraw=fast.Redraw(job, code.pack),
@@ -147,7 +147,7 @@ def on_gpu(job: Job, sgd: Descents | None = None) -> Arithmetic:
 
     return Arithmetic(
         embed=code.embed,
-        step=_rounded(job, step.step),
+        step=_at_precision(job, step.step),
         logits=partial(gpu.in_parts, step),
         item_logits=item_logits,
         unpack=code.unpack,
@@ -197,7 +197,7 @@ def way(job: Job, device: torch.device, together: bool = False) -> Callable[...,
     """Choose the fastest way to compute a job, alone or together with others, on a device.
 
     A GPU's kernels are used if, on this very card, they do what automatic differentiation does. On
-    a CPU they have no fast way to train together.
+    a CPU no job has a fast way to train together.
     """
     architecture = MODELS[job.model.name]
     if device.type == "cpu" and architecture.has_fast_step and not together:

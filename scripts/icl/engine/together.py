@@ -6,7 +6,7 @@ and each replicate has its own K, rates and decays.
 """
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -135,29 +135,26 @@ def train(
         done = min(run.steps for run in active)
         if due:
             on_progress(done, sum(len(run.active) for run in active))
-        behind = [run for run in active if run.steps == done]
+        behind = {place: run for place, run in going.items() if run.steps == done}
         together = together or Together(device)
         together.join(active)
         if len(behind) == len(active):
             together.step()
         else:
-            for run in behind:
+            for run in behind.values():
                 run.step()
-        kept = [checkpoints[place] for place, run in going.items() if run in behind]
-        _save(behind, kept, checkpoints)
+        _save(behind, checkpoints)
 
 
-def _save(
-    runs: Sequence[Run], checkpoints: Sequence[Checkpoints], listening: Sequence[Checkpoints]
-) -> None:
-    """Save the runs that are due after a step; all of them if the process was asked to end.
+def _save(runs: Mapping[int, Run], checkpoints: Sequence[Checkpoints]) -> None:
+    """Save the runs, by their places, that are due; all of them if the process was asked to end.
 
     A signal meets the handler of one job alone, which may have ended: so all are asked.
     """
-    why = next((asked for kept in listening if (asked := kept.asked_by)), None)
+    why = next((asked for kept in checkpoints if (asked := kept.asked_by)), None)
     if why is None:
-        for run, kept in zip(runs, checkpoints, strict=True):
-            kept.save_if_due(run.steps, run.state)
+        for place, run in runs.items():
+            checkpoints[place].save_if_due(run.steps, run.state)
         return
-    saved = [kept.save(run.steps, run.state()) for run, kept in zip(runs, checkpoints, strict=True)]
-    raise interrupted(why, runs[0].steps, all(saved))
+    saved = [checkpoints[place].save(run.steps, run.state()) for place, run in runs.items()]
+    raise interrupted(why, next(iter(runs.values())).steps, all(saved))
