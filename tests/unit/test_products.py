@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from example_jobs import furthest
 from fused_jobs import MODEL, make_job, make_state
 from icl.engine import steps
+from icl.experiment.schema import Optimiser
 from icl.kernels import products
 from icl.kernels.products import FLOAT32, PRECISIONS
 
@@ -36,6 +38,10 @@ def test_numbers_are_rounded_to_the_nearest_with_so_many_bits(bits):
     assert products.rounded(nans.view(torch.float32), bits).isnan().all()
     turned = x[:10_000].view(100, 100).mT
     assert torch.equal(products.rounded(turned, bits), products.rounded(turned.contiguous(), bits))
+
+
+def test_a_configuration_may_ask_for_every_precision_and_no_other():
+    assert get_args(Optimiser.model_fields["precision"].annotation) == tuple(PRECISIONS)
 
 
 def factors(*shape, n=33):
